@@ -1,0 +1,609 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later OR MIT */
+/*
+ * dmashare: the binary interface between the device and its driver
+ *
+ * This header is the single definition of the interface. The device model
+ * (hw/dmashare), the Linux driver (guest-driver), the qtests and the
+ * specification (docs/specs/dmashare.rst) all use it; nothing here may be
+ * restated anywhere else.
+ *
+ * Conventions
+ *  - Everything is little-endian.
+ *  - "Must be zero" fields are checked: a descriptor with a stray bit in one
+ *    is refused with DMASHARE_STATUS_BAD_DESCRIPTOR, so that the bit can be
+ *    given a meaning later.
+ *  - A "DMA address" is an address as the device puts it on the bus. With an
+ *    IOMMU in front of the device it is an IOVA and not a physical address.
+ *  - Ring indices are free-running 32-bit counters; the slot of index i in a
+ *    ring of n entries (n a power of two) is i & (n - 1).
+ *
+ * Versioning: DMASHARE_VERSION_MAJOR changes when an old driver cannot drive
+ * a new device, DMASHARE_VERSION_MINOR when something was added. A driver
+ * must refuse another major and must accept any newer minor. What is optional
+ * is announced by a feature bit, never by the minor version alone.
+ */
+#ifndef DMASHARE_ABI_H
+#define DMASHARE_ABI_H
+
+#if defined(__linux__)
+#include <linux/types.h>
+#else
+#include <stdint.h>
+typedef uint16_t __le16;
+typedef uint32_t __le32;
+typedef uint64_t __le64;
+typedef uint8_t __u8;
+#endif
+
+/*
+ * PCI identity. The device id is taken from the range QEMU keeps for
+ * experiments; the class is "processing accelerator" (PCI Code and ID
+ * Assignment Specification, base class 12h).
+ */
+#define DMASHARE_PCI_VENDOR_ID		0x1af4
+#define DMASHARE_PCI_DEVICE_ID		0x10f0
+#define DMASHARE_PCI_CLASS		0x120000
+#define DMASHARE_PCI_REVISION		0x01
+
+#define DMASHARE_BAR_REGS		0	/* 32-bit, not prefetchable */
+#define DMASHARE_BAR_MSIX		2	/* MSI-X table and PBA */
+#define DMASHARE_BAR_LOCAL		4	/* 64-bit prefetchable; absent without local memory */
+
+#define DMASHARE_REGS_SIZE		0x4000	/* bytes of BAR0 */
+
+#define DMASHARE_ID_MAGIC		0x48534d44	/* "DMSH" */
+#define DMASHARE_VERSION_MAJOR		1
+#define DMASHARE_VERSION_MINOR		0
+
+/*
+ * Registers (offsets in BAR0)
+ *
+ * Aligned 32-bit accesses to any register, aligned 64-bit accesses to any
+ * pair that forms a 64-bit register (low half first). Any other width or
+ * alignment, and any offset not listed, reads as zero and ignores writes;
+ * QEMU logs it as a guest error.
+ */
+
+/* Identity and limits: read-only, constant from realize to unrealize. */
+#define DMASHARE_REG_ID			0x000	/* DMASHARE_ID_MAGIC */
+#define DMASHARE_REG_VERSION		0x004	/* major << 16 | minor */
+#define DMASHARE_REG_FEATURES_LO	0x008	/* DMASHARE_FEATURE_* bits 0..31 */
+#define DMASHARE_REG_FEATURES_HI	0x00c	/* bits 32..63 */
+
+#define DMASHARE_FEATURE_LOCAL		(1 << 0) /* local memory behind BAR4 */
+#define DMASHARE_FEATURE_NONCOHERENT	(1 << 1) /* SYNC commands are needed */
+#define DMASHARE_FEATURE_RENDER		(1 << 2) /* render engine */
+#define DMASHARE_FEATURE_SHARE		(1 << 3) /* host sharing */
+
+/*
+ * Control, read-write. ENABLE must be set before any queue is enabled;
+ * clearing it disables every queue and the event ring as if their own ENABLE
+ * had been cleared, and leaves buffers, mappings and timelines alone.
+ * RESET is write-only (reads 0) and returns the whole device to its power-on
+ * state before the write completes: all rings disabled, all buffers,
+ * attachments and mappings gone, all timelines zero, MSI-X vectors of the
+ * queues zero. The MSI-X table itself is PCI state and is not touched. No
+ * DMA happens after a RESET write has completed, until a queue is enabled
+ * again.
+ */
+#define DMASHARE_REG_CTRL		0x010
+#define DMASHARE_CTRL_ENABLE		(1 << 0)
+#define DMASHARE_CTRL_RESET		(1 << 1)
+
+#define DMASHARE_REG_STATUS		0x014	/* read-only */
+#define DMASHARE_STATUS_REG_READY	(1 << 0) /* CTRL.ENABLE took effect */
+#define DMASHARE_STATUS_REG_FATAL	(1 << 1) /* only RESET helps */
+
+#define DMASHARE_REG_DMA_BITS		0x018	/* width of a DMA address, 24..64 */
+#define DMASHARE_REG_MAX_SEGMENTS	0x01c	/* per mapping */
+#define DMASHARE_REG_MAX_SEG_SIZE_LO	0x020	/* bytes; 0 means no limit */
+#define DMASHARE_REG_MAX_SEG_SIZE_HI	0x024
+#define DMASHARE_REG_BOUNDARY_LO	0x028	/* power of two no segment crosses; 0: none */
+#define DMASHARE_REG_BOUNDARY_HI	0x02c
+#define DMASHARE_REG_NUM_JOB_QUEUES	0x030	/* 1..DMASHARE_MAX_JOB_QUEUES */
+#define DMASHARE_REG_MAX_ENTRIES	0x034	/* of a ring; a power of two */
+#define DMASHARE_REG_MAX_BUFFERS	0x038	/* live at once */
+#define DMASHARE_REG_MAX_MAPPINGS	0x03c	/* live at once */
+#define DMASHARE_REG_MAX_ATTACHMENTS	0x040	/* live at once */
+#define DMASHARE_REG_NUM_TIMELINES	0x044	/* 1..DMASHARE_MAX_TIMELINES */
+#define DMASHARE_REG_MAX_JOB_BYTES_LO	0x048	/* bytes one job may touch per operand */
+#define DMASHARE_REG_MAX_JOB_BYTES_HI	0x04c
+#define DMASHARE_REG_LOCAL_SIZE_LO	0x050	/* bytes of local memory */
+#define DMASHARE_REG_LOCAL_SIZE_HI	0x054
+#define DMASHARE_REG_MAX_TOTAL_SEGMENTS	0x058	/* over all live mappings */
+#define DMASHARE_REG_TIME_LO		0x060	/* device (virtual) time in ns; reading LO latches HI */
+#define DMASHARE_REG_TIME_HI		0x064
+
+/*
+ * Fence memory, read-write while FENCE_CTRL.ENABLE is clear (writes are
+ * ignored with a guest-error log while it is set). DMA address of
+ * NUM_TIMELINES 64-bit values, aligned to 4096. Setting ENABLE makes the
+ * device write the present value of every timeline, then each new value
+ * before the completion of the job that signalled it is posted. A value v
+ * says that every fence of the timeline with seqno <= v has signalled; it
+ * says nothing of a fence's status, which is in the completion. When the
+ * write faults, the event FENCE_MEMORY is raised, ENABLE clears itself and
+ * completions go on.
+ */
+#define DMASHARE_REG_FENCE_ADDR_LO	0x070
+#define DMASHARE_REG_FENCE_ADDR_HI	0x074
+#define DMASHARE_REG_FENCE_CTRL		0x078
+#define DMASHARE_FENCE_CTRL_ENABLE	(1 << 0)
+#define DMASHARE_FENCE_ADDR_ALIGN	4096
+
+/*
+ * Queues. Queue 0 is the control queue, queues 1..NUM_JOB_QUEUES are job
+ * queues. Each has a submission ring of struct dmashare_desc and a
+ * completion ring of struct dmashare_completion in guest memory.
+ *
+ * Address, size and vector registers are read-write while the queue is
+ * disabled; writes while it is enabled are ignored with a guest-error log.
+ * Setting ENABLE checks them: addresses aligned to DMASHARE_RING_ALIGN,
+ * entries a power of two from DMASHARE_MIN_ENTRIES to MAX_ENTRIES, vector
+ * below DMASHARE_NUM_VECTORS(NUM_JOB_QUEUES), CTRL.ENABLE set. When a check
+ * fails ENABLE stays clear and STATUS holds the error. When it succeeds all
+ * four ring indices become 0 and the error becomes 0.
+ *
+ * Clearing ENABLE stops the queue before the write completes: descriptors
+ * not yet completed are dropped, no completion is posted for them, and the
+ * fences of dropped jobs that were already fetched signal in order with the
+ * status DMASHARE_STATUS_ABORTED so that no other queue waits for ever.
+ */
+#define DMASHARE_MAX_JOB_QUEUES		16
+#define DMASHARE_MIN_ENTRIES		2
+#define DMASHARE_RING_ALIGN		64
+#define DMASHARE_QUEUE_CONTROL		0
+
+#define DMASHARE_REG_QUEUE(q)		(0x100 + (q) * 0x40)
+#define DMASHARE_QREG_SQ_ADDR_LO	0x00
+#define DMASHARE_QREG_SQ_ADDR_HI	0x04
+#define DMASHARE_QREG_CQ_ADDR_LO	0x08
+#define DMASHARE_QREG_CQ_ADDR_HI	0x0c
+#define DMASHARE_QREG_SQ_ENTRIES	0x10
+#define DMASHARE_QREG_CQ_ENTRIES	0x14
+#define DMASHARE_QREG_VECTOR		0x18	/* MSI-X vector */
+#define DMASHARE_QREG_CTRL		0x1c
+#define DMASHARE_QCTRL_ENABLE		(1 << 0)
+#define DMASHARE_QREG_STATUS		0x20	/* read-only */
+#define DMASHARE_QSTATUS_ENABLED	(1 << 0)
+#define DMASHARE_QSTATUS_ERROR_SHIFT	8	/* enum dmashare_queue_error in bits 8..15 */
+#define DMASHARE_QSTATUS_ERROR_MASK	(0xff << DMASHARE_QSTATUS_ERROR_SHIFT)
+#define DMASHARE_QREG_SQ_HEAD		0x24	/* read-only: next index to be fetched */
+#define DMASHARE_QREG_CQ_TAIL		0x28	/* read-only: next index to be posted */
+
+/*
+ * Queue errors stop the one queue (QSTATUS.ENABLED clears) and raise the
+ * event QUEUE_ERROR; set the queue up anew to go on.
+ */
+enum dmashare_queue_error {
+	DMASHARE_QERR_NONE		= 0,
+	DMASHARE_QERR_DISABLED		= 1,	/* CTRL.ENABLE is clear */
+	DMASHARE_QERR_ALIGN		= 2,	/* a ring address is misaligned */
+	DMASHARE_QERR_ENTRIES		= 3,	/* not a power of two, or out of range */
+	DMASHARE_QERR_VECTOR		= 4,	/* no such MSI-X vector */
+	DMASHARE_QERR_DOORBELL		= 5,	/* tail beyond head + entries, or head beyond tail */
+	DMASHARE_QERR_SQ_FAULT		= 6,	/* a descriptor could not be read */
+	DMASHARE_QERR_CQ_FAULT		= 7,	/* a completion could not be written */
+};
+
+/*
+ * Event ring: device to driver, for what no completion reports. One per
+ * device, set up as a queue is (same checks, same rules). Events that find
+ * the ring full are dropped and counted; the next event that fits carries
+ * the count. Interrupts go to the vector given.
+ */
+#define DMASHARE_REG_EVQ_ADDR_LO	0x080
+#define DMASHARE_REG_EVQ_ADDR_HI	0x084
+#define DMASHARE_REG_EVQ_ENTRIES	0x088
+#define DMASHARE_REG_EVQ_VECTOR		0x08c
+#define DMASHARE_REG_EVQ_CTRL		0x090	/* DMASHARE_QCTRL_ENABLE */
+#define DMASHARE_REG_EVQ_STATUS		0x094	/* as DMASHARE_QREG_STATUS */
+#define DMASHARE_REG_EVQ_TAIL		0x098	/* read-only */
+#define DMASHARE_REG_EVQ_LOST		0x09c	/* read-only: events dropped since enabled */
+
+/*
+ * Doorbells, write-only (read 0). SQ: the new producer index of the
+ * submission ring. CQ: the new consumer index of the completion ring.
+ */
+#define DMASHARE_REG_DOORBELL_SQ(q)	(0x1000 + (q) * 8)
+#define DMASHARE_REG_DOORBELL_CQ(q)	(0x1004 + (q) * 8)
+#define DMASHARE_REG_DOORBELL_EVQ	0x1ff8	/* consumer index of the event ring */
+
+/* One vector for events, one for the control queue, one a job queue. */
+#define DMASHARE_NUM_VECTORS(job_queues)	((job_queues) + 2)
+
+#define DMASHARE_MAX_TIMELINES		512	/* what fits the fence memory page */
+#define DMASHARE_MAX_WAITS		8	/* of one job */
+#define DMASHARE_NAME_LEN		32	/* bytes, zero-padded, need not end in zero */
+
+/*
+ * Status of a completion or an event. The comment gives the errno that a
+ * driver should report for it; DMASHARE_STATUS_ERRNO_LIST gives the same to
+ * a program.
+ */
+enum dmashare_status {
+	DMASHARE_STATUS_OK		= 0x00,
+
+	/* The request was refused; nothing was done. */
+	DMASHARE_STATUS_BAD_OPCODE	= 0x01,	/* EOPNOTSUPP: unknown, or on the wrong queue */
+	DMASHARE_STATUS_BAD_DESCRIPTOR	= 0x02,	/* EINVAL: reserved bits, unknown flag or value */
+	DMASHARE_STATUS_BAD_ID		= 0x03,	/* ENOENT: no such buffer, attachment or mapping */
+	DMASHARE_STATUS_ID_EXISTS	= 0x04,	/* EEXIST: the id is in use */
+	DMASHARE_STATUS_BUSY		= 0x05,	/* EBUSY: still has attachments or mappings */
+	DMASHARE_STATUS_LIMIT		= 0x06,	/* ENOSPC: a MAX_* limit is reached */
+	DMASHARE_STATUS_BAD_LENGTH	= 0x07,	/* EINVAL: zero, over a limit, or sums differ */
+	DMASHARE_STATUS_BAD_SEGMENT	= 0x08,	/* EINVAL: empty segment, or it wraps past 2^64 */
+	DMASHARE_STATUS_CONSTRAINT	= 0x09,	/* EFBIG: against DMA_BITS, MAX_SEG_SIZE or BOUNDARY */
+	DMASHARE_STATUS_BAD_DIRECTION	= 0x0a,	/* EINVAL: not an enum dmashare_direction */
+	DMASHARE_STATUS_BAD_FENCE	= 0x0b,	/* EINVAL: no such timeline, or seqno not increasing */
+	DMASHARE_STATUS_DEADLOCK	= 0x0c,	/* EDEADLK: its waits would close a cycle */
+	DMASHARE_STATUS_OVERLAP		= 0x0d,	/* EINVAL: copy operands overlap in one mapping */
+
+	/* The request was begun and failed; what it wrote before stays written. */
+	DMASHARE_STATUS_FAULT_TRANSLATION = 0x20, /* EFAULT: the bus or the IOMMU refused the address */
+	DMASHARE_STATUS_FAULT_DIRECTION	= 0x21,	/* EACCES: against the mapping's direction */
+	DMASHARE_STATUS_FAULT_BOUNDS	= 0x22,	/* ERANGE: past the end of the mapping */
+	DMASHARE_STATUS_FAULT_DEAD_MAPPING = 0x23, /* ESTALE: no such mapping, or it ended meanwhile */
+	DMASHARE_STATUS_FAULT_BUS_MASTER = 0x24, /* EIO: Bus Master Enable is clear */
+
+	/* The request did not run. */
+	DMASHARE_STATUS_TIMEOUT		= 0x30,	/* ETIMEDOUT: the watchdog ended its wait */
+	DMASHARE_STATUS_DEPENDENCY	= 0x31,	/* ECANCELED: a fence it waited for failed (JOB_F_STRICT) */
+	DMASHARE_STATUS_ABORTED		= 0x32,	/* ECANCELED: its queue was disabled */
+};
+
+#define DMASHARE_STATUS_ERRNO_LIST(X)		\
+	X(OK, 0)				\
+	X(BAD_OPCODE, EOPNOTSUPP)		\
+	X(BAD_DESCRIPTOR, EINVAL)		\
+	X(BAD_ID, ENOENT)			\
+	X(ID_EXISTS, EEXIST)			\
+	X(BUSY, EBUSY)				\
+	X(LIMIT, ENOSPC)			\
+	X(BAD_LENGTH, EINVAL)			\
+	X(BAD_SEGMENT, EINVAL)			\
+	X(CONSTRAINT, EFBIG)			\
+	X(BAD_DIRECTION, EINVAL)		\
+	X(BAD_FENCE, EINVAL)			\
+	X(DEADLOCK, EDEADLK)			\
+	X(OVERLAP, EINVAL)			\
+	X(FAULT_TRANSLATION, EFAULT)		\
+	X(FAULT_DIRECTION, EACCES)		\
+	X(FAULT_BOUNDS, ERANGE)			\
+	X(FAULT_DEAD_MAPPING, ESTALE)		\
+	X(FAULT_BUS_MASTER, EIO)		\
+	X(TIMEOUT, ETIMEDOUT)			\
+	X(DEPENDENCY, ECANCELED)		\
+	X(ABORTED, ECANCELED)
+
+/*
+ * Directions, numbered as enum dma_data_direction of Linux. To-device means
+ * that the device may read the memory, from-device that it may write it.
+ */
+enum dmashare_direction {
+	DMASHARE_DIR_BIDIRECTIONAL	= 0,
+	DMASHARE_DIR_TO_DEVICE		= 1,
+	DMASHARE_DIR_FROM_DEVICE	= 2,
+};
+
+enum dmashare_placement {
+	DMASHARE_PLACEMENT_SYSTEM	= 0,	/* segments hold DMA addresses */
+	DMASHARE_PLACEMENT_LOCAL	= 1,	/* segments hold offsets in local memory */
+};
+
+/* Operations of the control queue (below 0x40) and of job queues (above). */
+enum dmashare_opcode {
+	DMASHARE_OP_NOP			= 0x00,	/* completes with OK */
+	DMASHARE_OP_BUFFER_CREATE	= 0x01,	/* body: buffer */
+	DMASHARE_OP_BUFFER_DESTROY	= 0x02,	/* body: id */
+	DMASHARE_OP_ATTACH		= 0x03,	/* body: attach */
+	DMASHARE_OP_DETACH		= 0x04,	/* body: id */
+	DMASHARE_OP_MAP			= 0x05,	/* body: map */
+	DMASHARE_OP_UNMAP		= 0x06,	/* body: id */
+	DMASHARE_OP_NOTE		= 0x07,	/* body: note */
+	DMASHARE_OP_QUERY_LEDGER	= 0x08,	/* body: query */
+
+	DMASHARE_OP_JOB_NOOP		= 0x40,	/* body: job; takes value ns of device time */
+	DMASHARE_OP_JOB_COPY		= 0x41,	/* body: job; src to dst */
+	DMASHARE_OP_JOB_FILL		= 0x42,	/* body: job; value repeated into dst */
+	DMASHARE_OP_JOB_CHECKSUM	= 0x43,	/* body: job; CRC32C of src into result */
+};
+
+/*
+ * BUFFER_CREATE. A buffer exists in the device for its ledger and as the
+ * anchor of attachments and mappings; its bytes are where its mappings say.
+ * Refused: BAD_ID (id 0), ID_EXISTS, LIMIT, BAD_LENGTH (size 0),
+ * BAD_DESCRIPTOR (placement or flags unknown, or local without the feature).
+ */
+#define DMASHARE_BUFFER_F_IMPORTED	(1 << 0) /* backs a foreign dma-buf */
+
+struct dmashare_body_buffer {
+	__le32 id;			/* chosen by the driver, not 0 */
+	__le32 flags;			/* DMASHARE_BUFFER_F_* */
+	__le64 size;			/* bytes, constant for the buffer's life */
+	__le32 placement;		/* enum dmashare_placement */
+	__le32 reserved;		/* must be zero */
+	__u8 name[DMASHARE_NAME_LEN];	/* for people: ledger, trace, control plane */
+};
+
+/*
+ * ATTACH: an importer attached to one of the buffers (a foreign device to
+ * ours, or our device to a foreign one). Refused: BAD_ID (id 0 or no such
+ * buffer), ID_EXISTS, LIMIT, BAD_DESCRIPTOR.
+ */
+#define DMASHARE_ATTACH_F_DYNAMIC	(1 << 0) /* importer handles moves */
+#define DMASHARE_ATTACH_F_P2P		(1 << 1) /* importer takes BAR addresses */
+#define DMASHARE_ATTACH_F_SELF		(1 << 2) /* this device is the importer */
+
+struct dmashare_body_attach {
+	__le32 id;			/* attachment id, chosen by the driver, not 0 */
+	__le32 buffer;			/* buffer id */
+	__le32 flags;			/* DMASHARE_ATTACH_F_* */
+	__le32 reserved;		/* must be zero */
+	__u8 name[DMASHARE_NAME_LEN];	/* the importer */
+};
+
+/*
+ * BUFFER_DESTROY, DETACH, UNMAP. BUFFER_DESTROY is refused with BUSY while
+ * the buffer has attachments or mappings, DETACH while the attachment has
+ * mappings. UNMAP always ends the mapping, and once its completion is posted
+ * the device will not touch the memory again: a job that still uses the
+ * mapping fails with FAULT_DEAD_MAPPING at its next access. All: BAD_ID.
+ */
+struct dmashare_body_id {
+	__le32 id;
+	__le32 reserved;		/* must be zero */
+};
+
+/*
+ * MAP: gives the device's engines a list of segments to address, in order,
+ * as the bytes 0..length-1 of the mapping. Segments may be of any alignment
+ * and may alias each other. The list is read once, while MAP executes.
+ * Refused: BAD_ID (id 0, no such buffer, no such attachment or one of another
+ * buffer), ID_EXISTS, LIMIT (mappings, or segments in all), BAD_LENGTH
+ * (n_segments 0 or over MAX_SEGMENTS; length not the segments' sum, or not
+ * the buffer's size; a list block whose count is 0 or over
+ * DMASHARE_SEG_BLOCK_MAX, or more or fewer segments in the chain than
+ * n_segments), BAD_SEGMENT, CONSTRAINT, BAD_DIRECTION, BAD_DESCRIPTOR,
+ * FAULT_TRANSLATION (the list itself cannot be read), FAULT_BUS_MASTER.
+ */
+struct dmashare_body_map {
+	__le32 id;			/* mapping id, chosen by the driver, not 0 */
+	__le32 buffer;			/* buffer id */
+	__le32 attachment;		/* attachment id, or 0 for a buffer not imported */
+	__le32 direction;		/* enum dmashare_direction */
+	__le64 length;			/* bytes */
+	__le32 n_segments;
+	__le32 placement;		/* enum dmashare_placement of the segments */
+	__le64 list;			/* DMA address of the first struct dmashare_seg_block, 8-aligned */
+};
+
+struct dmashare_segment {
+	__le64 addr;			/* DMA address, or offset in local memory */
+	__le64 len;			/* bytes, not 0 */
+};
+
+struct dmashare_seg_block {
+	__le64 next;			/* DMA address of the next block, 8-aligned; 0: the last */
+	__le32 count;			/* of segments, 1..DMASHARE_SEG_BLOCK_MAX */
+	__le32 reserved;		/* must be zero */
+	struct dmashare_segment segment[];
+};
+
+#define DMASHARE_SEG_BLOCK_MAX		4095
+
+/*
+ * NOTE: the driver tells the device what happened to a buffer where the
+ * device has no part in it, so that the ledger sees every callback of the
+ * dma-buf. Counted in the ledger, traced, never refused for its order.
+ * Refused: BAD_ID (no such buffer; no such attachment unless 0),
+ * BAD_DESCRIPTOR (kind), BAD_DIRECTION.
+ */
+enum dmashare_note {
+	DMASHARE_NOTE_EXPORT		= 0,	/* a dma_buf was made of the buffer */
+	DMASHARE_NOTE_RELEASE		= 1,	/* dma_buf_ops.release */
+	DMASHARE_NOTE_MAP		= 2,	/* .map_dma_buf for another device */
+	DMASHARE_NOTE_UNMAP		= 3,	/* .unmap_dma_buf for another device */
+	DMASHARE_NOTE_BEGIN_CPU		= 4,	/* .begin_cpu_access */
+	DMASHARE_NOTE_END_CPU		= 5,	/* .end_cpu_access */
+	DMASHARE_NOTE_MMAP		= 6,	/* .mmap */
+	DMASHARE_NOTE_VMAP		= 7,	/* .vmap */
+	DMASHARE_NOTE_VUNMAP		= 8,	/* .vunmap */
+	DMASHARE_NOTE_PIN		= 9,	/* .pin */
+	DMASHARE_NOTE_UNPIN		= 10,	/* .unpin */
+	DMASHARE_NOTE_MOVE		= 11,	/* importers were told of a move */
+	DMASHARE_NOTE_COUNT		= 12,
+};
+
+struct dmashare_body_note {
+	__le32 kind;			/* enum dmashare_note */
+	__le32 buffer;			/* buffer id */
+	__le32 attachment;		/* attachment id, or 0 */
+	__le32 direction;		/* enum dmashare_direction, 0 where it means nothing */
+	__le32 error;			/* 0, or the positive errno the callback returned */
+	__le32 reserved;		/* must be zero */
+	__le64 length;			/* bytes concerned */
+};
+
+/*
+ * QUERY_LEDGER: writes struct dmashare_ledger of one buffer, or with id 0 of
+ * the device since power-on or RESET, to guest memory. Refused: BAD_ID;
+ * BAD_LENGTH (length less than 8, or not a multiple of 8; a longer length
+ * than the device's struct is filled with zeros up to
+ * DMASHARE_LEDGER_MAX_LENGTH, a shorter one gets the beginning);
+ * FAULT_TRANSLATION, FAULT_BUS_MASTER.
+ */
+struct dmashare_body_query {
+	__le32 id;			/* buffer id, or 0 */
+	__le32 length;			/* bytes of room at addr */
+	__le64 addr;			/* DMA address, 8-aligned */
+};
+
+#define DMASHARE_LEDGER_MAX_LENGTH	4096
+
+/* Counters only ever grow; "live" ones are the present number. */
+struct dmashare_ledger {
+	__le64 buffers;			/* created (1 for one buffer) */
+	__le64 live_buffers;
+	__le64 attaches;		/* ATTACH that succeeded */
+	__le64 live_attachments;
+	__le64 maps;			/* MAP that succeeded: the device's own */
+	__le64 live_mappings;
+	__le64 live_segments;
+	__le64 notes[DMASHARE_NOTE_COUNT];	/* with error 0, by enum dmashare_note */
+	__le64 notes_failed;		/* with another error */
+	__le64 jobs;			/* completed with OK that named the buffer */
+	__le64 jobs_failed;		/* completed with another status */
+	__le64 bytes_read;		/* by the engines, from mappings of the buffer */
+	__le64 bytes_written;
+	__le64 faults;			/* FAULT events raised */
+	__le64 fences_signalled;	/* device only, else 0 */
+	__le64 fences_failed;		/* of those, with a status other than OK */
+};
+
+/*
+ * Jobs. An operand is a range of a mapping. With rows 0 or 1 an operand is
+ * the length bytes at offset. With rows >= 2 (copy, fill, checksum) it is
+ * rows rows of length bytes, one every pitch bytes; pitch must then be at
+ * least length. Operands that an opcode does not use must be all zero.
+ *
+ *   opcode    src  dst  length  value
+ *   NOOP      -    -    0       duration in ns of device time, at most
+ *                               DMASHARE_NOOP_MAX_NS
+ *   COPY      x    x    x       0
+ *   FILL      -    x    x       pattern: its 8 bytes in little-endian order
+ *                               repeat from the start of each row, the last
+ *                               repetition being cut off
+ *   CHECKSUM  x    -    x       0; result is the CRC32C (Castagnoli,
+ *                               RFC 3720 B.4, initial value and final xor
+ *                               0xffffffff) of the rows one after another
+ *
+ * Any other job takes the latency and bandwidth that the device was given as
+ * properties (default: none), in device time.
+ *
+ * A job names the fence it signals: a timeline and a seqno greater than any
+ * that was submitted on that timeline before. Fences of one timeline signal
+ * in the order of their seqnos whichever queue their jobs were on; a job
+ * that is done before its turn completes when its turn comes.
+ *
+ * A job starts when every fence in waits has signalled, with whatever
+ * status; with JOB_F_STRICT a failed one (among the timeline's last
+ * DMASHARE_FAILED_KEPT failures) fails the job with DEPENDENCY. A wait may
+ * name a fence that has not been submitted yet. A wait longer than the
+ * device's watchdog (property, default 10 s of device time) fails the job
+ * with TIMEOUT. A wait that closes a cycle with jobs already fetched on
+ * other queues fails the job with DEADLOCK.
+ *
+ * A job that is refused or fails still signals its fence if its timeline and
+ * seqno were valid; with BAD_FENCE, and for a BAD_OPCODE below 0x40, there
+ * is no fence to signal.
+ *
+ * Refused: BAD_OPCODE, BAD_DESCRIPTOR (reserved bits, flags, n_waits, an
+ * unused operand, pitch below length, a NOOP longer than the limit),
+ * BAD_LENGTH (0 where needed, or length * rows over MAX_JOB_BYTES), OVERLAP,
+ * BAD_FENCE, DEADLOCK. Failed: the FAULT_* (each also an event), TIMEOUT,
+ * DEPENDENCY. Bounds, direction and the mapping's existence are checked for
+ * all operands before the first byte moves.
+ */
+#define DMASHARE_JOB_F_STRICT		(1 << 0)
+
+#define DMASHARE_FAILED_KEPT		64
+#define DMASHARE_NOOP_MAX_NS		(3600ULL * 1000 * 1000 * 1000)
+
+struct dmashare_operand {
+	__le32 mapping;			/* mapping id */
+	__le32 reserved;		/* must be zero */
+	__le64 offset;			/* bytes from the start of the mapping */
+	__le64 pitch;			/* bytes from row to row, 0 with rows < 2 */
+};
+
+struct dmashare_wait {
+	__le32 timeline;
+	__le32 reserved;		/* must be zero */
+	__le64 seqno;
+};
+
+struct dmashare_body_job {
+	__le32 timeline;		/* the fence to signal */
+	__le32 rows;
+	__le64 seqno;			/* of the fence to signal, not 0 */
+	struct dmashare_operand src;
+	struct dmashare_operand dst;
+	__le64 length;			/* bytes, or bytes of a row */
+	__le64 value;			/* by opcode, above */
+	struct dmashare_wait wait[DMASHARE_MAX_WAITS];
+};
+
+/*
+ * A submission ring entry. The device fetches it once, when a completion
+ * ring slot is free for it, and looks only at its own copy afterwards.
+ * Commands of one queue execute and complete in order; job queues run beside
+ * each other and beside the control queue.
+ */
+struct dmashare_desc {
+	__u8 opcode;			/* enum dmashare_opcode */
+	__u8 n_waits;			/* jobs: 0..DMASHARE_MAX_WAITS, else 0 */
+	__le16 flags;			/* jobs: DMASHARE_JOB_F_*, else 0 */
+	__le32 reserved;		/* must be zero */
+	__le64 cookie;			/* returned in the completion */
+	union {
+		struct dmashare_body_buffer buffer;
+		struct dmashare_body_attach attach;
+		struct dmashare_body_id id;
+		struct dmashare_body_map map;
+		struct dmashare_body_note note;
+		struct dmashare_body_query query;
+		struct dmashare_body_job job;
+		__u8 body[240];		/* bytes past the opcode's body must be zero */
+	};
+};
+
+#define DMASHARE_DESC_SIZE		256
+
+/*
+ * A completion ring entry. seq is written last, as one aligned 32-bit store:
+ * the entry of index i is valid when its seq is i + 1 (modulo 2^32), so the
+ * driver zeroes the ring before it enables the queue and needs no register
+ * to find new entries.
+ */
+struct dmashare_completion {
+	__le64 cookie;
+	__le64 result;			/* CHECKSUM: the CRC; QUERY_LEDGER: bytes written; else 0 */
+	__le64 detail;			/* FAULT_*: as in the event's addr; else 0 */
+	__le16 status;			/* enum dmashare_status */
+	__le16 flags;			/* DMASHARE_COMPLETION_F_* */
+	__le32 seq;
+};
+
+#define DMASHARE_COMPLETION_F_FENCE	(1 << 0) /* the job's fence has signalled with this status */
+#define DMASHARE_COMPLETION_SIZE	32
+
+/* An event ring entry; seq as in struct dmashare_completion. */
+enum dmashare_event_type {
+	DMASHARE_EVENT_FAULT		= 1,	/* a job failed with FAULT_* */
+	DMASHARE_EVENT_QUEUE_ERROR	= 2,	/* a queue stopped; status is the queue error */
+	DMASHARE_EVENT_FENCE_MEMORY	= 3,	/* fence memory could not be written */
+	DMASHARE_EVENT_WATCHDOG		= 4,	/* a wait was ended by the watchdog */
+};
+
+#define DMASHARE_EVENT_F_WRITE		(1 << 0) /* the access was a write */
+
+struct dmashare_event {
+	__le16 type;			/* enum dmashare_event_type */
+	__le16 status;			/* enum dmashare_status, or enum dmashare_queue_error */
+	__le16 queue;			/* queue of the job or the error */
+	__le16 flags;			/* DMASHARE_EVENT_F_* */
+	__le64 cookie;			/* of the job, else 0 */
+	__le32 buffer;			/* buffer id, 0 if unknown */
+	__le32 mapping;			/* mapping id, 0 if none */
+	__le64 offset;			/* in the mapping, of the first byte not transferred */
+	__le64 addr;			/* DMA address of that byte, ~0 if there is none */
+	__le64 time;			/* device time in ns */
+	__le64 reserved;		/* zero */
+	__le32 lost;			/* events dropped just before this one */
+	__le32 seq;
+};
+
+#define DMASHARE_EVENT_SIZE		64
+
+#endif /* DMASHARE_ABI_H */
