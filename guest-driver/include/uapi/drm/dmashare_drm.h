@@ -16,7 +16,12 @@
 #ifndef _UAPI_DMASHARE_DRM_H_
 #define _UAPI_DMASHARE_DRM_H_
 
+/* A distribution may have the DRM headers only where libdrm puts them. */
+#if defined(__KERNEL__)
 #include <drm/drm.h>
+#else
+#include <drm.h>
+#endif
 
 #if defined(__cplusplus)
 extern "C" {
