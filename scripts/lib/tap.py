@@ -7,6 +7,7 @@ than what happened: a missing plan, a plan that does not match, "Bail out!" or
 a runner's own finding each become a failed case of their own.
 """
 import dataclasses
+import json
 import re
 import xml.etree.ElementTree as ET
 
@@ -191,6 +192,17 @@ def parse(text):
     for line in text.splitlines():
         parser.feed(line)
     return parser.finish()
+
+
+def dump(suite):
+    """A suite as JSON, for handing it to another program."""
+    return json.dumps(dataclasses.asdict(suite))
+
+
+def restore(data):
+    """The suite that `dump` wrote, from its parsed JSON."""
+    cases = [Case(**case) for case in data['cases']]
+    return Suite(data['name'], cases, data['seconds'])
 
 
 def totals(suites):
