@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Read a guest's console as its kernel wrote it, and find what went wrong.
+
+A "splat" is any report by which the kernel says that it found itself broken: a
+warning, an oops, a lock order, a leak, a DMA that the IOMMU refused. One is
+enough to fail the program that ran at the time. Programs are told apart by
+marks in the kernel log, which the guest agent writes:
+
+    dmashare-test: begin PROGRAM
+    dmashare-test: end PROGRAM ...
+
+A test that provokes IOMMU faults says so, through /dev/kmsg, around them:
+
+    dmashare-test: expect-dmar begin
+    dmashare-test: expect-dmar end
+
+Faults between the two are not held against it; that none came is.
+"""
+import dataclasses
+import re
+
+# [    1.234567] or, with CONFIG_PRINTK_CALLER, [    1.234567][   T12]
+STAMP = re.compile(r'^(?:<\d+>)?\[\s*\d+\.\d+\](?:\[\s*[TC]\d+\])?\s?')
+ESCAPE = re.compile(r'\x1b\[[0-9;?]*[a-zA-Z]|\x1bc')
+MARK = re.compile(r'dmashare-test: (begin|end|expect-dmar) (\S+)')
+
+SPLATS = [(kind, re.compile(pattern)) for kind, pattern in (
+    # What names its own kind comes before what is general.
+    ('KASAN', r'BUG: KASAN'),
+    ('KFENCE', r'BUG: KFENCE'),
+    ('KCSAN', r'BUG: KCSAN'),
+    ('lockdep', r'possible (?:circular|recursive|irq lock inversion)'
+                r'|inconsistent lock state|possible deadlock'
+                r'|\bunsafe lock order detected|bad unlock balance'
+                r'|trying to register non-static key|held lock freed'
+                r'|lock held when returning to user space'
+                r'|Invalid wait context|DEBUG_LOCKS_WARN_ON'
+                r'|still has locks held|-(?:READ|WRITE)-lock-order'
+                r'|possible irq lock inversion|process \S+ still holds'),
+    ('RCU usage', r'suspicious RCU usage'),
+    ('RCU stall', r'rcu: INFO:|self-detected stall|detected stalls'
+                  r'|detected expedited stalls'),
+    ('lockup', r'soft lockup|hard LOCKUP|hard lockup'),
+    ('hung task', r'INFO: task .* blocked for more than'
+                  r'|INFO: task hung'),
+    ('IOMMU fault', r'DMAR:.*(?:fault addr|handling fault status)'
+                    r'|(?:page|domain|unknown) fault from EP \d+'),
+    ('DMA-API', r'DMA-API: (?!preallocated|debugging|dma_debug)'),
+    ('UBSAN', r'UBSAN:'),
+    ('refcount', r'refcount_t:'),
+    ('list corruption', r'list_(?:add|del|replace)\S* corruption'
+                        r'|list_(?:add|del) double'),
+    ('slab', r'^BUG (?!:)\S|cache_from_obj|kmem_cache_destroy \S+: Slab'
+             r'|Objects remaining in|bad freepointer|Poison overwritten'),
+    ('kmemleak', r'kmemleak: \d+ new suspected'),
+    ('object debugging', r'ODEBUG:'),
+    ('page state', r'BUG: Bad (?:page|rss)|Bad page state|Bad page map'),
+    ('atomic context', r'sleeping function called from invalid context'
+                       r'|scheduling while atomic'),
+    ('lost interrupt', r'irq \d+: nobody cared'),
+    ('memory', r'Out of memory:|invoked oom-killer|page allocation failure'),
+    ('oops', r'\bOops\b|kernel BUG at|general protection fault'
+             r'|[Uu]nable to handle kernel|kernel NULL pointer'
+             r'|double fault:|stack-protector|stack guard page'
+             r'|invalid opcode:|divide error:'),
+    ('panic', r'Kernel panic'),
+    ('BUG', r'^BUG:|\bkernel BUG\b'),
+    ('WARNING', r'^WARNING:|------------\[ cut here \]------------'),
+    ('call trace', r'^\s*Call Trace:'),
+)]
+IOMMU_FAULT = 'IOMMU fault'
+
+# A report ends at one of these, at a mark, or when it is longer than this.
+REPORT_END = re.compile(r'^---\[ end |^={20,}\s*$')
+REPORT_LINES = 70
+BEFORE_LINES = 4
+EXCERPT_LINES = 60
+
+TAINTS = {
+    0: 'P (proprietary module)', 1: 'F (module forced in)',
+    2: 'S (CPU out of specification)', 3: 'R (module forced out)',
+    4: 'M (machine check)', 5: 'B (bad page)', 6: 'U (asked for by a user)',
+    7: 'D (oops)', 8: 'A (ACPI table)', 9: 'W (warning)',
+    10: 'C (staging driver)', 11: 'I (firmware bug)',
+    12: 'O (out-of-tree module)', 13: 'E (unsigned module)',
+    14: 'L (lockup)', 15: 'K (live patch)', 16: 'X (auxiliary)',
+    17: 'T (randomised structures)', 18: 'N (in-kernel test)'}
+# What an unsigned module from outside the kernel's tree always sets.
+TAINT_ALLOWED = 1 << 12 | 1 << 13
+
+
+@dataclasses.dataclass
+class Finding:
+    """One splat (or a missing expected fault)."""
+    kind: str
+    program: str        # the program that ran, '' between programs
+    line: str
+    excerpt: str
+
+    def summary(self):
+        """One line for a person."""
+        return f'{self.kind}: {self.line}'
+
+
+def bad_taint(value):
+    """The reasons in a taint value that are not allowed, as text, or ''."""
+    return ', '.join(TAINTS.get(bit, f'bit {bit}') for bit in range(64)
+                     if value & ~TAINT_ALLOWED & (1 << bit))
+
+
+class Checker:
+    """Takes the console line by line; `findings` grows as splats come."""
+
+    def __init__(self):
+        self.findings = []
+        self.recent = []
+        self.program = ''
+        self.report = None          # lines of the report being collected
+        self.left = 0
+        self.expecting = False
+        self.expected = 0
+        self.partial = b''
+
+    def feed_bytes(self, data):
+        """Take a piece of console, keeping an unfinished line for later."""
+        *lines, self.partial = (self.partial + data).split(b'\n')
+        for line in lines:
+            self.feed(line.decode(errors='replace'))
+
+    def feed(self, raw):
+        """Take one line."""
+        raw = ESCAPE.sub('', raw.rstrip('\r\n'))
+        line = STAMP.sub('', raw)
+        if mark := MARK.search(line):
+            self._mark(*mark.groups())
+        else:
+            kind = self._kind(line)
+            if kind == IOMMU_FAULT and self.expecting:
+                self.expected += 1
+            elif self.report is not None:
+                self._continue(raw, line)
+            elif kind:
+                self._begin(kind, raw, line)
+        self.recent.append(raw)
+        del self.recent[:-BEFORE_LINES]
+
+    def finish(self):
+        """The end of the console."""
+        if self.partial:
+            self.feed(self.partial.decode(errors='replace'))
+            self.partial = b''
+        self._close()
+        return self.findings
+
+    @staticmethod
+    def _kind(line):
+        for kind, pattern in SPLATS:
+            if pattern.search(line):
+                return kind
+        return None
+
+    def _begin(self, kind, raw, line):
+        self.findings.append(Finding(kind, self.program, line.strip(), ''))
+        self.report = self.recent + [raw]
+        self.left = REPORT_LINES
+
+    def _continue(self, raw, line):
+        self.report.append(raw)
+        self.left -= 1
+        finding = self.findings[-1]
+        # "cut here" opens a report whose next line says what it is.
+        if 'cut here' in finding.line and 'cut here' not in line:
+            kind = self._kind(line)
+            if kind:
+                finding.kind = kind
+            finding.line = line.strip()
+        if self.left <= 0 or (REPORT_END.match(line)
+                              and len(self.report) > BEFORE_LINES + 4):
+            self._close()
+
+    def _close(self):
+        if self.report is not None:
+            self.findings[-1].excerpt = '\n'.join(
+                self.report[:EXCERPT_LINES])
+            self.report = None
+
+    def _mark(self, what, word):
+        self._close()
+        if what == 'begin':
+            self.program = word
+            self.expecting = False
+        elif what == 'end':
+            if self.expecting:
+                self._missing('the program ended inside "expect-dmar"')
+            self.program = ''
+            self.expecting = False
+        elif word == 'begin':
+            self.expecting, self.expected = True, 0
+        elif self.expecting:
+            self.expecting = False
+            if not self.expected:
+                self._missing('an IOMMU fault was expected and none came')
+
+    def _missing(self, why):
+        self.findings.append(Finding('expected fault', self.program, why,
+                                     '\n'.join(self.recent)))
+
+
+def check(text):
+    """The findings in a whole console."""
+    checker = Checker()
+    checker.feed_bytes(text.encode() if isinstance(text, str) else text)
+    return checker.finish()

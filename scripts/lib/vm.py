@@ -1,0 +1,528 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest: how QEMU is started, how a program is run in it, how it ends.
+
+    with Machine(Settings(iommu='virtio'), kernel, initramfs, folder) as vm:
+        vm.wait_ready()
+        result = vm.run(['dmashare-demo'], timeout=60)
+
+Programs run through the guest agent (tests/guest/init/agent.c, which has the
+protocol) over a channel of its own; the console goes to a file in `folder`.
+`vm.qmp(command)` speaks to QEMU while the guest runs.
+"""
+import collections
+import dataclasses
+import hashlib
+import json
+import os
+import select
+import shlex
+import socket
+import subprocess
+import time
+
+import common
+
+IOMMUS = ('vtd', 'virtio', 'none')
+ACCELS = ('auto', 'tcg', 'kvm')
+CHANNEL_NAME = 'org.dmashare.results'
+BOOT_TIMEOUT = 120      # seconds; under TCG on a busy machine it may take 20
+PROBE_TIMEOUT = 20
+# What the guest may be late with its answer to a timeout before it counts as
+# hung: the agent needs 5 s for a process that does not die.
+HANG_GRACE = 20
+
+
+class VmError(Exception):
+    """Something that ends the run; `detail` is what helps to see why."""
+
+    def __init__(self, message, detail=''):
+        super().__init__(message)
+        self.detail = detail
+
+
+@dataclasses.dataclass
+class Settings:
+    """What a person may choose about a VM."""
+    iommu: str = 'vtd'
+    accel: str = 'auto'
+    devices: int = 1            # how many dmashare devices
+    device_args: str = ''       # properties, appended to each of them
+    memory: str = '512M'
+    smp: str = '1'
+    kernel_args: str = ''
+    qemu_args: str = ''
+    skip: str = ''              # modules not to load at boot
+
+    # The variables of make that these come from.
+    NAMES = {'iommu': 'IOMMU', 'accel': 'ACCEL', 'devices': 'DEVICES',
+             'device_args': 'DEVICE_ARGS', 'memory': 'MEMORY', 'smp': 'SMP',
+             'kernel_args': 'KERNEL_ARGS', 'qemu_args': 'QEMU_ARGS',
+             'skip': 'SKIP_MODULES'}
+
+    @classmethod
+    def read(cls, source, base=None):
+        """From a dict of those variables, over the values of `base`."""
+        values = dataclasses.asdict(base) if base else {}
+        for field, name in cls.NAMES.items():
+            if source.get(name):
+                values[field] = source[name]
+        settings = cls(**values)
+        settings.check()
+        return settings
+
+    def check(self):
+        """End with one line when a value is not one that is known."""
+        if self.iommu not in IOMMUS:
+            common.die(f'IOMMU={self.iommu} is not known: use one of '
+                       f'{", ".join(IOMMUS)}')
+        if self.accel not in ACCELS:
+            common.die(f'ACCEL={self.accel} is not known: use one of '
+                       f'{", ".join(ACCELS)}')
+        try:
+            self.devices = int(self.devices)
+        except ValueError:
+            self.devices = -1
+        if not 0 <= self.devices <= 8:
+            common.die('DEVICES must be a number from 0 to 8')
+        if not str(self.smp).isdigit() or not 1 <= int(self.smp) <= 16:
+            common.die(f'SMP={self.smp} is not a number from 1 to 16')
+        if not (self.memory[:-1].isdigit() and self.memory[-1] in 'MG'):
+            common.die(f'MEMORY={self.memory} is not a size: say 512M or 2G')
+
+
+def find_qemu():
+    """The emulator that the project built, or the one that QEMU= names."""
+    path = os.environ.get('QEMU') or os.path.join(common.BUILD, 'qemu',
+                                                  'qemu-system-x86_64')
+    if not os.access(path, os.X_OK):
+        common.die(f'there is no QEMU at {path}: run make qemu')
+    return path
+
+
+class Kernel:
+    """What lib/kernel.sh keeps about a kernel, as far as booting needs it."""
+
+    def __init__(self, name):
+        self.name = name
+        self.dir = os.path.join(common.BUILD, 'kernel', name)
+        self.image = os.path.realpath(os.path.join(self.dir, 'bzImage'))
+        self.modules = os.path.realpath(os.path.join(self.dir, 'modules'))
+        try:
+            with open(os.path.join(self.dir, 'release'),
+                      encoding='ascii') as f:
+                self.release = f.read().strip()
+        except OSError:
+            common.die(f'the kernel {name} is not ready: run make kernel')
+
+    def has(self, module):
+        """Is this module there, built in or not?"""
+        for name in ('modules.builtin', 'modules.dep'):
+            try:
+                with open(os.path.join(self.modules, name),
+                          encoding='utf-8') as f:
+                    if any(f'/{module}.ko' in line.split(':')[0]
+                           for line in f):
+                        return True
+            except OSError:
+                pass
+        return False
+
+
+def kvm_usable(kernel, initramfs, folder):
+    """Does KVM run our guest?  /dev/kvm may open and still not be able to, so
+    the guest itself is booted once and the answer kept."""
+    if not os.access('/dev/kvm', os.R_OK | os.W_OK):
+        return False
+    qemu = find_qemu()
+    digest = hashlib.sha256()
+    for path in (qemu, kernel.image):
+        info = os.stat(path)
+        digest.update(f'{path} {info.st_size} {info.st_mtime_ns}'.encode())
+    digest.update(f'{os.uname().release} {os.stat("/dev/kvm").st_ino}'.encode())
+    key = digest.hexdigest()
+    remembered = os.path.join(common.CACHE, 'kvm-probe.json')
+    try:
+        with open(remembered, encoding='utf-8') as f:
+            answer = json.load(f)
+        if answer['key'] == key:
+            return answer['usable']
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    common.say(f'trying KVM (once, at most {PROBE_TIMEOUT} s)')
+    settings = Settings(accel='kvm', devices=0, iommu='none')
+    usable = True
+    try:
+        with Machine(settings, kernel, initramfs,
+                     os.path.join(folder, 'kvm-probe')) as vm:
+            vm.wait_ready(PROBE_TIMEOUT)
+    except VmError:
+        usable = False
+    common.say('KVM works' if usable else 'KVM does not run the guest: using '
+               'TCG from now on')
+    try:
+        os.makedirs(common.CACHE, exist_ok=True)
+        temporary = f'{remembered}.{os.getpid()}'
+        with open(temporary, 'w', encoding='utf-8') as f:
+            json.dump({'key': key, 'usable': usable}, f)
+        os.replace(temporary, remembered)
+    except OSError:
+        pass        # it will be tried again
+    return usable
+
+
+def choose_accel(settings, kernel, initramfs, folder):
+    """Turn ACCEL=auto into tcg or kvm."""
+    if settings.accel == 'kvm':
+        try:
+            os.close(os.open('/dev/kvm', os.O_RDWR))
+        except OSError as error:
+            common.die(f'ACCEL=kvm: /dev/kvm: {error.strerror}: use ACCEL=tcg, '
+                       'or get access to it (group kvm)')
+        return
+    if settings.accel == 'auto':
+        settings.accel = ('kvm' if kvm_usable(kernel, initramfs, folder)
+                          else 'tcg')
+
+
+@dataclasses.dataclass
+class Result:
+    """How a program ended."""
+    status: int = 0             # exit status; 128 + n when signal n ended it
+    signal: int = 0
+    timed_out: bool = False
+    stuck: bool = False         # killed, and still there
+    seconds: float = 0.0        # by the guest's clock
+    taint: int = 0
+    out: bytes = b''
+    err: bytes = b''
+
+    def trouble(self):
+        """What a test runner must report even when all results are good."""
+        if self.timed_out:
+            return ('did not end in time'
+                    + (' and could not be killed' if self.stuck else ''))
+        if self.signal:
+            return f'died of signal {self.signal}'
+        return ''
+
+
+class Machine:
+    """One running VM."""
+
+    def __init__(self, settings, kernel, initramfs, folder, mode='agent'):
+        self.settings = settings
+        self.kernel = kernel
+        self.initramfs = initramfs
+        self.folder = folder
+        self.mode = mode
+        self.console = os.path.join(folder, 'console.log')
+        self.process = None
+        self.channel = None
+        self.monitor = None
+        self.received = b''
+        self.next_id = 0
+        self.hello = {}
+        self.events = collections.deque(maxlen=1000)
+        self.virtio = (kernel.has('virtio_console')
+                       and kernel.has('virtio_pci'))
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    # -- the command line
+
+    def command(self, channel_fd, monitor_fd):
+        """The words that start QEMU."""
+        s = self.settings
+        words = [find_qemu(), '-nodefaults', '-no-user-config', '-no-reboot',
+                 '-display', 'none', '-M', 'q35',
+                 '-accel', s.accel, '-m', s.memory, '-smp', s.smp,
+                 # 5-level paging makes sanitizer kernels fail now and then
+                 '-cpu', 'max,la57=off']
+        if s.iommu == 'vtd':
+            words += ['-device', 'intel-iommu']
+        elif s.iommu == 'virtio':
+            words += ['-device', 'virtio-iommu-pci,addr=0x3']
+        # Fixed places, so that messages and tests can name them.
+        for i in range(s.devices):
+            device = f'dmashare,id=dmashare{i},addr={0x10 + i:#x}'
+            if s.device_args:
+                device += ',' + s.device_args
+            words += ['-device', device]
+        if self.mode == 'agent':
+            words += ['-chardev', f'file,id=console,path={self.console}']
+        else:
+            words += ['-chardev', 'stdio,id=console,mux=on,signal=off,'
+                      f'logfile={self.console}']
+        words += ['-serial', 'chardev:console']
+        if self.mode == 'agent':
+            words += ['-chardev', f'socket,id=results,fd={channel_fd}']
+            if self.virtio:
+                words += ['-device', 'virtio-serial-pci,addr=0x4',
+                          '-device', 'virtserialport,chardev=results,'
+                          f'name={CHANNEL_NAME}']
+            else:
+                words += ['-serial', 'chardev:results']
+            words += ['-chardev', f'socket,id=monitor,fd={monitor_fd}',
+                      '-mon', 'chardev=monitor,mode=control']
+        else:
+            words += ['-mon', 'chardev=console,mode=readline']
+        words += ['-kernel', self.kernel.image, '-initrd', self.initramfs,
+                  '-append', self.kernel_words()]
+        return words + shlex.split(s.qemu_args)
+
+    def kernel_words(self):
+        """The kernel's command line."""
+        s = self.settings
+        words = ['console=ttyS0', 'panic=-1', 'iommu.strict=1',
+                 'iommu.passthrough=0', f'vm_mode={self.mode}',
+                 f'vm_iommu={s.iommu}']
+        if s.iommu == 'vtd':
+            words.append('intel_iommu=on')
+        if self.mode == 'agent':
+            # An oops ends the run at once; an NMI from the host makes a
+            # kernel that hangs show where.
+            words += ['oops=panic', 'unknown_nmi_panic',
+                      f'vm_channel={"virtio" if self.virtio else "ttyS1"}']
+        else:
+            # The console belongs to the person: only what matters.
+            words += ['quiet', 'loglevel=5']
+        if s.skip:
+            words.append(f'vm_skip={s.skip}')
+        if s.kernel_args:
+            words.append(s.kernel_args)
+        return ' '.join(words)
+
+    # -- life
+
+    def start(self):
+        """Start QEMU."""
+        try:
+            os.makedirs(self.folder, exist_ok=True)
+            with open(self.console, 'wb'):
+                pass
+            log = open(os.path.join(self.folder, 'qemu.log'), 'wb')
+        except OSError as error:
+            common.die(f'cannot write in {self.folder}: {error.strerror}: free '
+                       'some space or correct the permissions')
+        ours = theirs = mon_ours = mon_theirs = None
+        fds = []
+        if self.mode == 'agent':
+            ours, theirs = socket.socketpair()
+            mon_ours, mon_theirs = socket.socketpair()
+            fds = [theirs.fileno(), mon_theirs.fileno()]
+        words = self.command(*(fds or (None, None)))
+        with log:
+            log.write((shlex.join(words) + '\n').encode())
+            log.flush()
+            if self.mode != 'agent':
+                self.process = subprocess.Popen(words)
+                return
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=fds)
+        theirs.close()
+        mon_theirs.close()
+        self.channel = ours
+        self.monitor = mon_ours.makefile('rwb', buffering=0)
+        mon_ours.settimeout(30)
+        mon_ours.close()
+
+    def wait_ready(self, timeout=BOOT_TIMEOUT):
+        """Until the agent says hello."""
+        deadline = time.monotonic() + timeout
+        kind, _, data = self._frame(deadline, 'did not boot')
+        if kind != 'hello':
+            raise VmError(f'the guest said "{kind}" instead of hello')
+        self.hello = parse_pairs(data)
+
+    def stop(self):
+        """End the VM, gracefully when it still listens."""
+        if self.process is None:
+            return
+        if self.process.poll() is None and self.hello and self.channel:
+            try:
+                self.channel.sendall(b'poweroff\n')
+                self.process.wait(15)
+            except (OSError, subprocess.TimeoutExpired):
+                pass
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        for end in (self.channel, self.monitor):
+            if end:
+                end.close()
+        self.channel = self.monitor = None
+
+    # -- programs
+
+    def run(self, argv, timeout, output=None):
+        """Run a program to its end.  `output(kind, data)` is called with each
+        piece of "out" and "err" as it comes."""
+        self.next_id += 1
+        ident = self.next_id
+        payload = b''.join(os.fsencode(word) + b'\0' for word in argv)
+        self._send(f'run {ident} {int(timeout * 1000)} {len(payload)}\n'
+                   .encode() + payload)
+        # The guest's clock may be slower than ours; what counts is that the
+        # agent answers at all.
+        deadline = time.monotonic() + timeout * 2 + HANG_GRACE
+        if not timeout:
+            deadline = None
+        result = Result()
+        out, err = [], []
+        while True:
+            kind, who, data = self._frame(deadline,
+                                          f'hung while {argv[0]} ran')
+            if who != ident:
+                continue
+            if kind in ('out', 'err'):
+                (out if kind == 'out' else err).append(data)
+                if output:
+                    output(kind, data)
+            elif kind == 'exit':
+                pairs = parse_pairs(data)
+                break
+            elif kind == 'refused':
+                raise VmError(f'the guest cannot run {argv[0]}: '
+                              + data.decode(errors='replace'))
+        result.signal = int(pairs.get('signal', 0))
+        result.status = int(pairs.get('status', 128 + result.signal))
+        result.timed_out = pairs.get('timeout') == '1'
+        result.stuck = 'stuck' in pairs
+        result.seconds = int(pairs['ms']) / 1000
+        result.taint = int(pairs['taint'])
+        result.out, result.err = b''.join(out), b''.join(err)
+        return result
+
+    def qmp(self, command, **arguments):
+        """One QMP command; returns what it returned."""
+        if not self.events and not getattr(self, 'greeted', False):
+            self._qmp_line()
+            self.greeted = True
+            self._qmp_send('qmp_capabilities', {})
+        return self._qmp_send(command, arguments)
+
+    def _qmp_send(self, command, arguments):
+        message = {'execute': command}
+        if arguments:
+            message['arguments'] = {k.replace('_', '-'): v
+                                    for k, v in arguments.items()}
+        try:
+            self.monitor.write(json.dumps(message).encode() + b'\n')
+        except OSError as error:
+            raise VmError(f'QMP: {error.strerror}') from error
+        while True:
+            answer = self._qmp_line()
+            if 'event' in answer:
+                self.events.append(answer)
+            elif 'error' in answer:
+                raise VmError(f'QMP {command}: {answer["error"]["desc"]}')
+            elif 'return' in answer:
+                return answer['return']
+
+    def _qmp_line(self):
+        try:
+            line = self.monitor.readline()
+        except OSError as error:
+            raise VmError(f'QMP: {error}') from error
+        if not line:
+            raise VmError('QEMU closed its monitor')
+        return json.loads(line)
+
+    # -- the channel
+
+    def _send(self, data):
+        try:
+            self.channel.sendall(data)
+        except OSError as error:
+            raise self._gone('ended') from error
+
+    def _fill(self, deadline, what):
+        """More bytes from the channel, or the reason why none will come."""
+        left = None if deadline is None else deadline - time.monotonic()
+        if left is not None and left <= 0:
+            self._interrogate()
+            raise VmError(f'the guest {what}', self.console_tail())
+        if not select.select([self.channel], [], [],
+                             1.0 if left is None else min(left, 1.0))[0]:
+            if self.process.poll() is not None:
+                raise self._gone('ended')
+            return
+        try:
+            data = self.channel.recv(65536)
+        except OSError:
+            data = b''
+        if not data:
+            raise self._gone('ended')
+        self.received += data
+
+    def _frame(self, deadline, what):
+        """The next (kind, id, data) that the agent sent."""
+        while True:
+            end = self.received.find(b'\n')
+            if end >= 0:
+                words = self.received[:end].split()
+                try:
+                    kind, who, size = (words[0].decode(), int(words[1]),
+                                       int(words[2]))
+                except (IndexError, ValueError, UnicodeDecodeError):
+                    raise VmError('the guest sent something that is not of '
+                                  f'the protocol: {self.received[:80]!r}'
+                                  ) from None
+                if len(self.received) >= end + 1 + size:
+                    data = self.received[end + 1:end + 1 + size]
+                    self.received = self.received[end + 1 + size:]
+                    return kind, who, data
+            self._fill(deadline, what)
+
+    def _interrogate(self):
+        """Make a guest that hangs say where, in its console."""
+        try:
+            self.qmp('inject-nmi')
+            self.process.wait(10)
+        except (VmError, subprocess.TimeoutExpired):
+            pass
+
+    def _gone(self, how):
+        try:
+            status = self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            status = None
+        detail = self.console_tail()
+        try:
+            with open(os.path.join(self.folder, 'qemu.log'), 'rb') as f:
+                said = f.read().decode(errors='replace').splitlines()[1:]
+        except OSError:
+            said = []
+        if status not in (0, None):
+            how = (f'was ended by signal {-status} of QEMU' if status < 0 else
+                   f'could not go on, QEMU ended with status {status}')
+            if said:
+                how += f' ({said[-1].strip()})'
+        if said:
+            detail += '\n-- QEMU said:\n' + '\n'.join(said[-20:])
+        return VmError(f'the guest {how} before its work was done', detail)
+
+    def console_tail(self, lines=40):
+        """The end of the console."""
+        try:
+            with open(self.console, 'rb') as f:
+                text = f.read().decode(errors='replace')
+        except OSError as error:
+            return f'(no console: {error.strerror})'
+        return '\n'.join(text.replace('\r', '').splitlines()[-lines:])
+
+
+def parse_pairs(data):
+    """ "key=value" lines as a dict."""
+    return dict(line.split('=', 1) for line in
+                data.decode(errors='replace').splitlines() if '=' in line)
