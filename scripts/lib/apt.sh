@@ -211,7 +211,7 @@ apt_fetch_deb()
             flock 9
             [ -e "$dir/$file" ] && exit 0
             cd "$dir" || exit 1
-            say "apt: downloading $package $version of $suite" 
+            say "apt: downloading $package $version of $suite"
             apt_private "$suite" apt-get download "$package=$version" \
                 >"$log" 2>&1
         ) 9>"$dir/.lock" ||

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Read TAP and KTAP, keep the outcome of single test cases, write TAP and JUnit.
+"""Read TAP and KTAP, keep outcomes of single cases, write TAP and JUnit.
 
 A suite is one run of one program.  A case is one result line with no results
 nested under it; only cases are counted.  What a suite said is never better

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The front door.  What is built and how stands in meson.build; this file
+# checks what was typed, installs what is missing, sets build/ up and calls it.
+
+SHELL := /bin/bash
+BUILD := $(CURDIR)/build
+MAKEFLAGS += --no-print-directory
+
+TARGETS := demo check vm qtest guest-test lint docs qemu clean help
+# Variables that may be given, as in `make vm ACCEL=tcg`.
+VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
+	ONLY SANITIZE V
+ACCEL_VALUES := auto tcg kvm
+IOMMU_VALUES := vtd virtio none
+SANITIZE_VALUES := 0 1
+
+# A misspelt variable would otherwise be ignored in silence.
+given := $(foreach v,$(.VARIABLES),$(if \
+	$(findstring command line,$(origin $v)),$v))
+unknown := $(filter-out $(VARIABLES) MAKEFLAGS CURDIR BUILD DMASHARE_CACHE \
+	DMASHARE_MIRROR,$(given))
+ifneq ($(unknown),)
+$(error unknown variable $(firstword $(unknown)); permitted: $(VARIABLES))
+endif
+
+# $(call permitted,NAME): the value must be one of NAME_VALUES.
+define permitted
+ifneq ($$(origin $1),undefined)
+ifneq ($$(filter-out $$($1_VALUES),$$(or $$($1),empty)),)
+$$(error $1=$$($1) is not known; permitted: $$($1_VALUES))
+endif
+endif
+endef
+$(foreach v,ACCEL IOMMU SANITIZE,$(eval $(call permitted,$v)))
+
+ifdef QEMU_SRC
+MESON_OPTIONS += -Dqemu_src=$(abspath $(QEMU_SRC))
+endif
+
+export DMASHARE_BUILD := $(BUILD)
+export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V
+ifdef DMASHARE_CACHE
+export DMASHARE_CACHE := $(abspath $(DMASHARE_CACHE))
+endif
+export DMASHARE_MIRROR
+
+.PHONY: $(TARGETS) setup
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo         the demonstration: drivers of a stock kernel share buffers'
+	@echo 'make check        every test; ends with "N passed, N failed, N skipped"'
+	@echo 'make vm           a shell in the VM; CMD="..." runs one command instead'
+	@echo 'make qtest        the device alone, no guest; ONLY=text picks cases,'
+	@echo '                  SANITIZE=1 uses a build with ASan and UBSan'
+	@echo 'make guest-test   the tests that run in the VM'
+	@echo 'make lint         checkpatch (QEMU and Linux), sparse, W=1, shellcheck'
+	@echo 'make docs         build/docs/html/index.html'
+	@echo 'make qemu         only build the emulator'
+	@echo 'make clean        remove build/ (downloads stay in the cache)'
+	@echo
+	@echo 'Variables: ACCEL=$(subst $() ,|,$(ACCEL_VALUES)) IOMMU=$(subst $() ,|,$(IOMMU_VALUES))'
+	@echo '  KERNEL=DIR|bzImage  KERNEL_MODULES=DIR  MODULES="a.ko b.ko"  MEM=MiB  SMP=n'
+	@echo '  QEMU_SRC=DIR  DMASHARE_CACHE=DIR (now: $(or $(DMASHARE_CACHE),~/.cache/dmashare))'
+
+setup:
+	@scripts/build-deps --auto
+	@scripts/setup $(MESON_OPTIONS)
+
+qemu: setup
+	@scripts/build emulator
+ifeq ($(SANITIZE),1)
+	@scripts/qemu-build --sanitize
+endif
+
+demo: setup
+	@scripts/build vm
+	@scripts/demo
+
+check: setup
+	@scripts/build emulator vm
+	@scripts/check
+
+vm: setup
+	@scripts/build vm
+	@scripts/vm
+
+qtest: setup
+ifeq ($(SANITIZE),1)
+	@scripts/qemu-build --sanitize
+	@scripts/qtest --sanitize --only '$(ONLY)'
+	@scripts/results report qtest-asan
+else
+	@scripts/build emulator
+	@scripts/qtest --only '$(ONLY)'
+	@scripts/results report qtest
+endif
+
+guest-test: setup
+	@scripts/build vm
+	@scripts/check guest-test
+
+lint: setup
+	@scripts/build emulator driver
+	@scripts/lint
+
+docs: setup
+	@scripts/build docs
+
+clean:
+	rm -rf build
+
+.DEFAULT:
+	@echo "dmashare: no such target: $@; permitted: $(TARGETS)" >&2; exit 2
