@@ -34,7 +34,13 @@ endif
 endef
 $(foreach v,ACCEL IOMMU SANITIZE,$(eval $(call permitted,$v)))
 
-ifdef QEMU_SRC
+# A tree of the user's own is remembered by build/ until QEMU_SRC= is given.
+ifneq ($(origin QEMU_SRC),undefined)
+ifneq ($(QEMU_SRC),)
+ifeq ($(and $(wildcard $(QEMU_SRC)/VERSION),$(wildcard $(QEMU_SRC)/configure)),)
+$(error QEMU_SRC=$(QEMU_SRC) is not a QEMU source tree: name its top folder)
+endif
+endif
 MESON_OPTIONS += -Dqemu_src=$(abspath $(QEMU_SRC))
 endif
 

@@ -103,10 +103,13 @@ apt_private()
         "$@"
 }
 
-# The last error that apt gave, in a few words.
+# Why apt failed, in a few words: what it says of a transfer comes before what
+# it concludes from that.
 apt_why()
 {
-    grep -E '^(E|W|Err)[: ]' "$1" | tail -n 1 | cut -c1-200
+    { grep -E '^(W|E): Failed to fetch|^ +(Temporary|Could not|Connection)' "$1"
+      grep -E '^E: ' "$1"; echo 'no reason given'; } |
+        sed -n '1{s/^[WE]: *//;s/^ *//;s/  */ /g;p}' | cut -c1-160
 }
 
 # apt_private_update SUITE [force]
@@ -133,9 +136,9 @@ apt_private_update()
         say "apt: reading the package lists of $suite (private state, the system's is untouched)"
         if ! apt_private "$suite" apt-get update >"$state/update.log" 2>&1; then
             rm -f "$state/stamp"
-            die "cannot reach the Debian archive for $suite (log: $state/update.log):" \
-                "check the network, or name a mirror with DMASHARE_MIRROR=URL;" \
-                "$(apt_why "$state/update.log")"
+            die "cannot reach the Debian archive for $suite: check the network," \
+                "or name a mirror with DMASHARE_MIRROR=URL" \
+                "($(apt_why "$state/update.log"); log: $state/update.log)"
         fi
         touch "$state/stamp"
     ) 9>"$state/lock" || exit 1
@@ -187,8 +190,8 @@ apt_fetch_source()
         apt_private "$suite" apt-get source --download-only \
             "$package=$version" >"$log" 2>&1
     ) 9>"$dir/.lock" ||
-        die "cannot download the source of $package $version (log: $log):" \
-            "check the network and the free space in $dir; $(apt_why "$log")"
+        die "cannot download the source of $package $version: check the" \
+            "network and the free space in $dir ($(apt_why "$log"); log: $log)"
     printf '%s/%s_%s.dsc\n' "$dir" "$package" "${version#*:}"
 }
 
@@ -215,8 +218,8 @@ apt_fetch_deb()
             apt_private "$suite" apt-get download "$package=$version" \
                 >"$log" 2>&1
         ) 9>"$dir/.lock" ||
-            die "cannot download $package $version of $suite (log: $log):" \
-                "check the network and the free space in $dir; $(apt_why "$log")"
+            die "cannot download $package $version of $suite: check the" \
+                "network and the free space in $dir ($(apt_why "$log"); log: $log)"
         [ -e "$dir/$file" ] || die "$dir/$file did not arrive (log: $log)"
         printf '%s/%s\n' "$dir" "$file"
     done
