@@ -55,7 +55,7 @@ class Settings:
 
     # The variables of make that these come from.
     NAMES = {'iommu': 'IOMMU', 'accel': 'ACCEL', 'devices': 'DEVICES',
-             'device_args': 'DEVICE_ARGS', 'memory': 'MEMORY', 'smp': 'SMP',
+             'device_args': 'DEVICE_ARGS', 'memory': 'MEM', 'smp': 'SMP',
              'kernel_args': 'KERNEL_ARGS', 'qemu_args': 'QEMU_ARGS',
              'skip': 'SKIP_MODULES'}
 
@@ -86,8 +86,11 @@ class Settings:
             common.die('DEVICES must be a number from 0 to 8')
         if not str(self.smp).isdigit() or not 1 <= int(self.smp) <= 16:
             common.die(f'SMP={self.smp} is not a number from 1 to 16')
+        if self.memory.isdigit():
+            self.memory += 'M'
         if not (self.memory[:-1].isdigit() and self.memory[-1] in 'MG'):
-            common.die(f'MEMORY={self.memory} is not a size: say 512M or 2G')
+            common.die(f'MEM={self.memory} is not a size: a number of MiB, or '
+                       'with a unit as in 2G')
 
 
 def find_qemu():
