@@ -114,7 +114,8 @@ lint: setup
 	@scripts/lint
 
 docs: setup
-	@scripts/build docs
+	@scripts/build manual
+	@echo build/docs/html/index.html
 
 clean:
 	rm -rf build
