@@ -10,7 +10,9 @@ import xml.etree.ElementTree as ET
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, 'scripts', 'lib'))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'scripts'))
 import tap  # noqa: E402  (needs the path above)
+import tapunit  # noqa: E402
 
 
 def outcomes(text):
@@ -134,4 +136,4 @@ class Writing(unittest.TestCase):
 
 
 if __name__ == '__main__':
-    unittest.main()
+    tapunit.main()
