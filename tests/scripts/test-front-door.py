@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whatever a user gets wrong, or lacks, must end in one clear line that says
+what to do: no stack trace, no half-done work, a status that is not 0."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import tapunit  # noqa: E402  (beside this file)
+
+# The inner make is a front door of its own, not a part of an outer make; and
+# the user's choices of this run are not its choices.
+DROPPED = ('MAKEFLAGS', 'MAKELEVEL', 'MFLAGS', 'MAKEOVERRIDES', 'KERNEL',
+           'ACCEL', 'IOMMU', 'CMD', 'MODULES', 'DMASHARE_QEMU_SRC')
+
+
+class Base(unittest.TestCase):
+    """A build and a cache folder of one's own."""
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.dir = folder.name
+        self.environment = {k: v for k, v in os.environ.items()
+                            if k not in DROPPED}
+        self.environment.update(
+            DMASHARE_BUILD=os.path.join(self.dir, 'build'),
+            DMASHARE_CACHE=os.path.join(self.dir, 'cache'))
+
+    def refuses(self, command, *words):
+        """The command fails, and one line of what it says has the words."""
+        done = subprocess.run(command, cwd=TOP, env=self.environment,
+                              capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, timeout=300)
+        said = done.stdout + done.stderr
+        self.assertNotEqual(done.returncode, 0, said)
+        self.assertNotIn('Traceback', said)
+        self.assertTrue(
+            any(all(word in line for word in words)
+                for line in said.splitlines()),
+            f'no line with {words} in:\n{said}')
+
+
+class Make(Base):
+    """What is typed after `make`."""
+
+    def test_unknown_accel(self):
+        self.refuses(['make', 'vm', 'ACCEL=foo'],
+                     'ACCEL=foo', 'auto', 'tcg', 'kvm')
+
+    def test_unknown_iommu(self):
+        self.refuses(['make', 'vm', 'IOMMU=foo'],
+                     'IOMMU=foo', 'vtd', 'virtio', 'none')
+
+    def test_empty_value(self):
+        self.refuses(['make', 'vm', 'IOMMU='], 'permitted: vtd virtio none')
+
+    def test_misspelt_variable(self):
+        self.refuses(['make', 'vm', 'ACEL=tcg'], 'ACEL', 'permitted', 'ACCEL')
+
+    def test_unknown_target(self):
+        self.refuses(['make', 'chek'], 'chek', 'permitted', 'check')
+
+    def test_not_a_qemu_tree(self):
+        self.refuses(['make', 'qemu', f'QEMU_SRC={self.dir}'],
+                     'not a QEMU source tree', 'QEMU_SRC=')
+
+    def test_help_names_every_target(self):
+        done = subprocess.run(['make', 'help'], cwd=TOP, capture_output=True,
+                              env=self.environment, text=True, check=True)
+        for target in ('demo', 'check', 'vm', 'qtest', 'guest-test', 'lint',
+                       'docs', 'clean'):
+            self.assertIn(f'make {target}', done.stdout)
+
+
+class Scripts(Base):
+    """What lies behind it."""
+
+    def test_missing_kernel(self):
+        self.refuses(['scripts/kernel', '/no/such/kernel'],
+                     '/no/such/kernel', 'KERNEL=')
+
+    def test_not_a_qemu_tree(self):
+        self.refuses(['scripts/qemu-source', f'--qemu-src={self.dir}'],
+                     'not a QEMU source tree')
+
+    def test_qemu_of_another_series(self):
+        for name, text in (('VERSION', '9.9.9\n'), ('configure', '')):
+            with open(os.path.join(self.dir, name), 'w',
+                      encoding='utf-8') as f:
+                f.write(text)
+        self.refuses(['scripts/qemu-source', f'--qemu-src={self.dir}'],
+                     'no hook patch for QEMU 9.9.9', '10.0')
+
+    def test_unknown_group(self):
+        self.refuses(['scripts/check', 'everything'], 'everything',
+                     'permitted', 'guest-test')
+
+    def test_cache_cannot_be_made(self):
+        with open(os.path.join(self.dir, 'file'), 'w', encoding='utf-8'):
+            pass
+        self.environment['DMASHARE_CACHE'] = \
+            os.path.join(self.dir, 'file', 'cache')
+        self.refuses(['scripts/qemu-source'], 'cannot create',
+                     'DMASHARE_CACHE=')
+
+    def unshare(self, *how):
+        """Skip where namespaces are not to be had."""
+        command = ['unshare', *how]
+        if os.getuid():
+            command.append('--map-root-user')
+        done = subprocess.run(command + ['true'], capture_output=True,
+                              text=True, check=False)
+        if done.returncode:
+            self.skipTest('no namespaces here: '
+                          + (done.stderr.strip() or 'unshare failed'))
+        return command
+
+    def test_no_network(self):
+        self.refuses(self.unshare('--net') + ['scripts/qemu-source'],
+                     'cannot reach the Debian archive', 'check the network',
+                     'DMASHARE_MIRROR=')
+
+    def test_full_disk(self):
+        script = ('mount -t tmpfs -o size=20m none "$0" && '
+                  'DMASHARE_BUILD=$0/build DMASHARE_CACHE=$0/cache '
+                  'exec scripts/qemu-source')
+        self.refuses(self.unshare('--mount')
+                     + ['sh', '-c', script, self.dir],
+                     'not enough space', 'DMASHARE_CACHE=')
+
+    def test_missing_packages(self):
+        # A package database without packages stands for a fresh machine.
+        admin = os.path.join(self.dir, 'dpkg')
+        os.makedirs(admin)
+        with open(os.path.join(admin, 'status'), 'w', encoding='utf-8'):
+            pass
+        self.environment['DPKG_ADMINDIR'] = admin
+        self.refuses(['scripts/build-deps', '--check'], 'missing packages:',
+                     'gcc', 'sudo scripts/build-deps')
+
+
+if __name__ == '__main__':
+    tapunit.main()
