@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The only file with kernel version checks.
+ *
+ * The driver is written for Linux 6.12 and for 7.3; each helper here is named
+ * after what the driver wants, and hides how one of the two spells it.
+ */
+#ifndef DMASHARE_COMPAT_H
+#define DMASHARE_COMPAT_H
+
+#include <linux/dma-fence.h>
+#include <linux/module.h>
+#include <linux/version.h>
+
+#include <drm/gpu_scheduler.h>
+
+/* Symbol namespaces became strings in 6.13. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define DMASHARE_IMPORT_NS(ns)	MODULE_IMPORT_NS(#ns)
+#else
+#define DMASHARE_IMPORT_NS(ns)	MODULE_IMPORT_NS(ns)
+#endif
+
+/* drm_driver.date went away in 6.14; before, the version ioctl wants one. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define DMASHARE_DRIVER_DATE
+#else
+#define DMASHARE_DRIVER_DATE	.date = "20261121",
+#endif
+
+/* What timedout_job returns when the job was dealt with. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define DMASHARE_SCHED_STAT_RECOVERED	DRM_GPU_SCHED_STAT_RESET
+#else
+#define DMASHARE_SCHED_STAT_RECOVERED	DRM_GPU_SCHED_STAT_NOMINAL
+#endif
+
+/* dma_fence_ops.use_64bit_seqno became an initialiser of its own in 6.17. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+#define DMASHARE_FENCE_OPS_64BIT
+#else
+#define DMASHARE_FENCE_OPS_64BIT	.use_64bit_seqno = true,
+#endif
+
+static inline void dmashare_dma_fence_init(struct dma_fence *fence,
+					   const struct dma_fence_ops *ops,
+					   spinlock_t *lock, u64 context,
+					   u64 seqno)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	dma_fence_init64(fence, ops, lock, context, seqno);
+#else
+	dma_fence_init(fence, ops, lock, context, seqno);
+#endif
+}
+
+/* One run queue: every client of a job queue has the same priority. */
+static inline int dmashare_sched_init(struct drm_gpu_scheduler *sched,
+				      const struct drm_sched_backend_ops *ops,
+				      u32 credits, long timeout,
+				      struct workqueue_struct *timeout_wq,
+				      const char *name, struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	const struct drm_sched_init_args args = {
+		.ops = ops,
+		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
+		.credit_limit = credits,
+		.timeout = timeout,
+		.timeout_wq = timeout_wq,
+		.name = name,
+		.dev = dev,
+	};
+
+	return drm_sched_init(sched, &args);
+#else
+	return drm_sched_init(sched, ops, NULL, DRM_SCHED_PRIORITY_COUNT,
+			      credits, 0, timeout, timeout_wq, NULL, name, dev);
+#endif
+}
+
+/* Jobs left without a hardware fence end with -ECANCELED on every kernel. */
+static inline void dmashare_sched_start(struct drm_gpu_scheduler *sched)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+	drm_sched_start(sched, -ECANCELED);
+#else
+	drm_sched_start(sched);
+#endif
+}
+
+static inline int dmashare_sched_job_init(struct drm_sched_job *job,
+					  struct drm_sched_entity *entity,
+					  u64 client_id)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	return drm_sched_job_init(job, entity, 1, NULL, client_id);
+#else
+	return drm_sched_job_init(job, entity, 1, NULL);
+#endif
+}
+
+#endif /* DMASHARE_COMPAT_H */

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmashare: buffers (GEM objects), their pages, and their mapping for the device
+ */
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_prime.h>
+#include <drm/drm_print.h>
+#include <drm/drm_vma_manager.h>
+
+#include "dmashare_drv.h"
+
+static void dmashare_bo_unmap_locked(struct dmashare_bo *bo);
+
+static unsigned long dmashare_bo_num_pages(const struct dmashare_bo *bo)
+{
+	return bo->base.size >> PAGE_SHIFT;
+}
+
+static void dmashare_bo_free_pages(struct dmashare_bo *bo)
+{
+	unsigned long i, n = dmashare_bo_num_pages(bo);
+
+	if (!bo->pages)
+		return;
+
+	for (i = 0; i < n && bo->pages[i]; i++)
+		__free_page(bo->pages[i]);
+	kvfree(bo->pages);
+	bo->pages = NULL;
+}
+
+/*
+ * Zeroed pages in runs as long as can be had without effort, the whole buffer
+ * in one if possible: an importer without an IOMMU in front of it and without
+ * scatter-gather can use nothing else. Runs are split into single pages, for
+ * that is what a page fault maps; the tail of the last one is given back.
+ */
+static int dmashare_bo_alloc_pages(struct dmashare_bo *bo)
+{
+	unsigned long n = dmashare_bo_num_pages(bo), done = 0;
+	unsigned int order = MAX_PAGE_ORDER;
+
+	if (n > totalram_pages())
+		return -ENOMEM;
+
+	bo->pages = kvcalloc(n, sizeof(*bo->pages), GFP_KERNEL);
+	if (!bo->pages)
+		return -ENOMEM;
+
+	while (done < n) {
+		gfp_t gfp = GFP_USER | __GFP_ZERO | __GFP_NOWARN | __GFP_ACCOUNT;
+		unsigned long i, use;
+		struct page *page;
+
+		order = min_t(unsigned int, order, get_order((n - done) << PAGE_SHIFT));
+		gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
+		page = alloc_pages(gfp, order);
+		if (!page) {
+			if (!order--) {
+				dmashare_bo_free_pages(bo);
+				return -ENOMEM;
+			}
+			continue;
+		}
+
+		split_page(page, order);
+		use = min(1UL << order, n - done);
+		for (i = 0; i < use; i++)
+			bo->pages[done + i] = page + i;
+		for (; i < 1UL << order; i++)
+			__free_page(page + i);
+		done += use;
+		cond_resched();
+	}
+
+	return 0;
+}
+
+/**
+ * dmashare_bo_vmap_locked - map the pages of a buffer of our own for the kernel
+ * @bo: the buffer; its reservation lock is held
+ * @map: filled in
+ *
+ * Returns: 0 or -ENOMEM
+ */
+int dmashare_bo_vmap_locked(struct dmashare_bo *bo, struct iosys_map *map)
+{
+	dma_resv_assert_held(bo->base.resv);
+
+	if (!bo->vmap_count) {
+		bo->vaddr = vmap(bo->pages, dmashare_bo_num_pages(bo), VM_MAP, PAGE_KERNEL);
+		if (!bo->vaddr)
+			return -ENOMEM;
+	}
+	bo->vmap_count++;
+	iosys_map_set_vaddr(map, bo->vaddr);
+
+	return 0;
+}
+
+/**
+ * dmashare_bo_vunmap_locked - undo dmashare_bo_vmap_locked()
+ * @bo: the buffer; its reservation lock is held
+ */
+void dmashare_bo_vunmap_locked(struct dmashare_bo *bo)
+{
+	dma_resv_assert_held(bo->base.resv);
+
+	if (drm_WARN_ON(bo->base.dev, !bo->vmap_count))
+		return;
+
+	if (!--bo->vmap_count) {
+		vunmap(bo->vaddr);
+		bo->vaddr = NULL;
+	}
+}
+
+/**
+ * dmashare_bo_get_sgt - the pages of a buffer of our own, mapped for a device
+ * @bo: the buffer
+ * @dev: who will do the DMA
+ * @dir: direction
+ *
+ * Segments are no longer than @dev can have them; dma_map_sgtable() may make
+ * fewer of them behind an IOMMU.
+ *
+ * Returns: the table, or an error from the DMA API
+ */
+struct sg_table *dmashare_bo_get_sgt(struct dmashare_bo *bo, struct device *dev,
+				     enum dma_data_direction dir)
+{
+	size_t max = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
+	struct sg_table *sgt;
+	int ret;
+
+	sgt = kzalloc(sizeof(*sgt), GFP_KERNEL);
+	if (!sgt)
+		return ERR_PTR(-ENOMEM);
+
+	max = clamp_t(size_t, max, PAGE_SIZE, UINT_MAX);
+	ret = sg_alloc_table_from_pages_segment(sgt, bo->pages,
+						dmashare_bo_num_pages(bo), 0,
+						bo->base.size, max, GFP_KERNEL);
+	if (ret)
+		goto err_free;
+
+	ret = dma_map_sgtable(dev, sgt, dir, 0);
+	if (ret)
+		goto err_table;
+
+	return sgt;
+
+err_table:
+	sg_free_table(sgt);
+err_free:
+	kfree(sgt);
+	return ERR_PTR(ret);
+}
+
+/**
+ * dmashare_bo_put_sgt - undo dmashare_bo_get_sgt()
+ * @dev: who did the DMA
+ * @sgt: the table; freed
+ * @dir: the direction it was mapped with
+ */
+void dmashare_bo_put_sgt(struct device *dev, struct sg_table *sgt,
+			 enum dma_data_direction dir)
+{
+	dma_unmap_sgtable(dev, sgt, dir, 0);
+	sg_free_table(sgt);
+	kfree(sgt);
+}
+
+static struct iommu_domain *dmashare_iommu_domain(struct dmashare_device *ddev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(ddev->drm.dev);
+
+	return domain && (domain->type & __IOMMU_DOMAIN_PAGING) ? domain : NULL;
+}
+
+/**
+ * dmashare_iommu_translates - are the device's DMA addresses not physical ones?
+ * @ddev: the device
+ *
+ * Returns: true behind an IOMMU that translates
+ */
+bool dmashare_iommu_translates(struct dmashare_device *ddev)
+{
+	return dmashare_iommu_domain(ddev);
+}
+
+/*
+ * BO_STALE_DMA: take the IOMMU's translation away under a mapping that the
+ * device has. The DMA address itself stays allocated, for otherwise the next
+ * mapping of something innocent could get it.
+ */
+static void dmashare_bo_make_stale(struct dmashare_device *ddev, struct sg_table *sgt)
+{
+	struct iommu_domain *domain = dmashare_iommu_domain(ddev);
+	struct scatterlist *sg;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i)
+		if (sg_dma_len(sg))
+			iommu_unmap(domain, sg_dma_address(sg), sg_dma_len(sg));
+}
+
+/* Puts the translation back, so that the DMA API finds what it made. */
+static int dmashare_bo_unmake_stale(struct dmashare_device *ddev, struct sg_table *sgt)
+{
+	struct iommu_domain *domain = dmashare_iommu_domain(ddev);
+	struct sg_dma_page_iter dma_iter;
+	struct sg_page_iter page_iter;
+	int ret;
+
+	__sg_page_iter_start(&dma_iter.base, sgt->sgl, sgt->nents, 0);
+	__sg_page_iter_start(&page_iter, sgt->sgl, sgt->orig_nents, 0);
+	while (__sg_page_iter_dma_next(&dma_iter) && __sg_page_iter_next(&page_iter)) {
+		ret = iommu_map(domain, sg_page_iter_dma_address(&dma_iter),
+				page_to_phys(sg_page_iter_page(&page_iter)), PAGE_SIZE,
+				IOMMU_READ | IOMMU_WRITE, GFP_KERNEL);
+		if (ret)
+			return ret;
+	}
+
+	return 0;
+}
+
+/**
+ * dmashare_bo_map - make sure that the device has a mapping of the buffer
+ * @bo: the buffer
+ *
+ * A buffer of our own is mapped by the first job that uses it, and stays so
+ * until it is freed; an imported one was mapped by the import.
+ *
+ * Returns: 0, -EINTR, -EFBIG and -ENOSPC as dmashare_map(), -ENODEV if the
+ * device is gone, or another error
+ */
+int dmashare_bo_map(struct dmashare_bo *bo)
+{
+	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+	struct dmashare_mapping *map;
+	struct sg_table *sgt;
+	int ret, idx;
+
+	/* Removal waits for us, and then undoes what we do. */
+	if (!drm_dev_enter(&ddev->drm, &idx))
+		return -ENODEV;
+
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
+	if (ret)
+		goto out_exit;
+
+	if (bo->map)
+		goto out_unlock;
+
+	if (drm_WARN_ON(&ddev->drm, !bo->pages)) {
+		ret = -ENODEV;
+		goto out_unlock;
+	}
+
+	sgt = dmashare_bo_get_sgt(bo, ddev->drm.dev, DMA_BIDIRECTIONAL);
+	if (IS_ERR(sgt)) {
+		ret = PTR_ERR(sgt);
+		goto out_unlock;
+	}
+
+	map = dmashare_map(ddev, sgt, bo->base.size, bo->id, 0, DMA_BIDIRECTIONAL);
+	if (IS_ERR(map)) {
+		ret = PTR_ERR(map);
+		dmashare_bo_put_sgt(ddev->drm.dev, sgt, DMA_BIDIRECTIONAL);
+		goto out_unlock;
+	}
+
+	bo->sgt = sgt;
+	bo->map = map;
+	if (bo->flags & DRM_DMASHARE_BO_STALE_DMA) {
+		dmashare_bo_make_stale(ddev, sgt);
+		bo->stale = true;
+	}
+
+out_unlock:
+	dma_resv_unlock(bo->base.resv);
+out_exit:
+	drm_dev_exit(idx);
+
+	return ret;
+}
+
+/* Takes the buffer from the device. */
+static void dmashare_bo_unmap_locked(struct dmashare_bo *bo)
+{
+	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+
+	dma_resv_assert_held(bo->base.resv);
+
+	if (!bo->map)
+		return;
+
+	if (!bo->pages) {
+		dmashare_import_unmap_locked(bo);
+		return;
+	}
+
+	dmashare_unmap(ddev, bo->map);
+	bo->map = NULL;
+	if (bo->stale && dmashare_bo_unmake_stale(ddev, bo->sgt)) {
+		/* The DMA address is lost, which harms nobody. */
+		drm_warn(&ddev->drm, "a stale DMA address could not be made good\n");
+		sg_free_table(bo->sgt);
+		kfree(bo->sgt);
+	} else {
+		dmashare_bo_put_sgt(ddev->drm.dev, bo->sgt, DMA_BIDIRECTIONAL);
+	}
+	bo->sgt = NULL;
+	bo->stale = false;
+}
+
+/**
+ * dmashare_bo_revoke_all - undo all mappings for a device that goes away
+ * @ddev: the device, unplugged, so that no mapping is made any more
+ */
+void dmashare_bo_revoke_all(struct dmashare_device *ddev)
+{
+	struct dmashare_bo *bo;
+	unsigned long index;
+
+	xa_lock(&ddev->buffers);
+	xa_for_each(&ddev->buffers, index, bo) {
+		/* One whose last reference is gone unmaps itself. */
+		if (!kref_get_unless_zero(&bo->base.refcount))
+			continue;
+		xa_unlock(&ddev->buffers);
+
+		dma_resv_lock(bo->base.resv, NULL);
+		dmashare_bo_unmap_locked(bo);
+		dma_resv_unlock(bo->base.resv);
+		drm_gem_object_put(&bo->base);
+
+		xa_lock(&ddev->buffers);
+	}
+	xa_unlock(&ddev->buffers);
+
+	wait_event(ddev->unmapped, !atomic_read(&ddev->live_mappings));
+}
+
+static void dmashare_gem_free(struct drm_gem_object *obj)
+{
+	struct dmashare_device *ddev = to_dmashare(obj->dev);
+	struct dmashare_bo *bo = to_dmashare_bo(obj);
+
+	dma_resv_lock(obj->resv, NULL);
+	dmashare_bo_unmap_locked(bo);
+	dma_resv_unlock(obj->resv);
+
+	dmashare_detach(ddev, &bo->self);
+	dmashare_buffer_destroy(ddev, bo);
+
+	/* Detaches and drops the foreign dma-buf; it was unmapped above. */
+	if (obj->import_attach)
+		drm_prime_gem_destroy(obj, NULL);
+
+	drm_WARN_ON(obj->dev, bo->vmap_count);
+	dmashare_bo_free_pages(bo);
+	drm_gem_object_release(obj);
+	kfree(bo);
+}
+
+static vm_fault_t dmashare_gem_fault(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct drm_gem_object *obj = vma->vm_private_data;
+	struct dmashare_bo *bo = to_dmashare_bo(obj);
+	pgoff_t pgoff = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
+
+	if (pgoff >= dmashare_bo_num_pages(bo))
+		return VM_FAULT_SIGBUS;
+
+	return vmf_insert_pfn(vma, vmf->address, page_to_pfn(bo->pages[pgoff]));
+}
+
+static const struct vm_operations_struct dmashare_gem_vm_ops = {
+	.fault = dmashare_gem_fault,
+	.open = drm_gem_vm_open,
+	.close = drm_gem_vm_close,
+};
+
+/* Both for mmap of the DRM file and, by drm_gem_prime_mmap(), of a dma-buf. */
+static int dmashare_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
+{
+	struct dmashare_bo *bo = to_dmashare_bo(obj);
+
+	if (!bo->pages)
+		return -EOPNOTSUPP;
+
+	/* A private mapping would be a copy that no device ever sees. */
+	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
+		return -EINVAL;
+
+	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
+
+	return 0;
+}
+
+static const struct drm_gem_object_funcs dmashare_gem_funcs = {
+	.free = dmashare_gem_free,
+	.export = dmashare_gem_export,
+	.mmap = dmashare_gem_mmap,
+	.vm_ops = &dmashare_gem_vm_ops,
+};
+
+/**
+ * dmashare_bo_alloc - a buffer without memory, not known to the device
+ * @ddev: the device
+ * @size: bytes, whole pages
+ *
+ * Returns: the buffer, or -ENOMEM
+ */
+struct dmashare_bo *dmashare_bo_alloc(struct dmashare_device *ddev, size_t size)
+{
+	struct dmashare_bo *bo;
+
+	bo = kzalloc(sizeof(*bo), GFP_KERNEL);
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+
+	bo->base.funcs = &dmashare_gem_funcs;
+	drm_gem_private_object_init(&ddev->drm, &bo->base, size);
+
+	return bo;
+}
+
+/**
+ * dmashare_bo_create - a buffer with memory of our own
+ * @ddev: the device
+ * @args: of the ioctl, checked; size in whole pages
+ *
+ * Returns: the buffer, -ENOMEM, or an error of dmashare_buffer_create()
+ */
+struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
+				       const struct drm_dmashare_bo_create *args)
+{
+	struct dmashare_bo *bo;
+	int ret;
+
+	bo = dmashare_bo_alloc(ddev, args->size);
+	if (IS_ERR(bo))
+		return bo;
+
+	bo->flags = args->flags;
+	bo->placement = args->placement;
+	memcpy(bo->name, args->name, sizeof(bo->name));
+
+	ret = drm_gem_create_mmap_offset(&bo->base);
+	if (!ret)
+		ret = dmashare_bo_alloc_pages(bo);
+	if (!ret)
+		ret = dmashare_buffer_create(ddev, bo);
+	if (ret) {
+		drm_gem_object_put(&bo->base);
+		return ERR_PTR(ret);
+	}
+
+	return bo;
+}

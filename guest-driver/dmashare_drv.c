@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmashare: PCI driver and DRM registration
+ *
+ * A DRM render node for a device whose purpose is the sharing of buffers.
+ * Start reading at dmashare_export.c for what an exporter of dma-bufs does,
+ * at dmashare_import.c for an importer, at dmashare_job.c for fences and jobs.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_managed.h>
+
+#include "dmashare_drv.h"
+
+#define CREATE_TRACE_POINTS
+#include "dmashare_trace.h"
+
+unsigned int dmashare_job_timeout_ms = 10000;
+module_param_named(job_timeout_ms, dmashare_job_timeout_ms, uint, 0444);
+MODULE_PARM_DESC(job_timeout_ms,
+		 "Time a job may take before the device is reset, in ms (default 10000, 0: for ever)");
+
+bool dmashare_unsafe_tests;
+module_param_named(unsafe_tests, dmashare_unsafe_tests, bool, 0644);
+MODULE_PARM_DESC(unsafe_tests,
+		 "Let CAP_SYS_ADMIN make the device do what a broken driver would (default off)");
+
+/*
+ * Everything that must sleep but is asked for where it cannot: dropping a
+ * job's buffers, freeing a hardware fence. Of the module and not of a device,
+ * because what is freed here may be the last that keeps a device alive.
+ */
+struct workqueue_struct *dmashare_wq;
+
+DEFINE_DRM_GEM_FOPS(dmashare_fops);
+
+static const struct drm_driver dmashare_driver = {
+	.driver_features	= DRIVER_GEM | DRIVER_RENDER |
+				  DRIVER_SYNCOBJ | DRIVER_SYNCOBJ_TIMELINE,
+	.open			= dmashare_open,
+	.postclose		= dmashare_postclose,
+	.gem_prime_import	= dmashare_gem_import,
+	.ioctls			= dmashare_ioctls,
+	.num_ioctls		= DMASHARE_NUM_IOCTLS,
+	.fops			= &dmashare_fops,
+	.name			= DMASHARE_NAME,
+	.desc			= "dma-buf sharing device model",
+	DMASHARE_DRIVER_DATE
+	.major			= 1,
+	.minor			= 0,
+};
+
+static void dmashare_state_fini(struct drm_device *drm, void *unused)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+
+	destroy_workqueue(ddev->reset_wq);
+	drm_WARN_ON(drm, !xa_empty(&ddev->mappings));
+	drm_WARN_ON(drm, !xa_empty(&ddev->attachments));
+	drm_WARN_ON(drm, !xa_empty(&ddev->buffers));
+	xa_destroy(&ddev->mappings);
+	xa_destroy(&ddev->attachments);
+	xa_destroy(&ddev->buffers);
+}
+
+static int dmashare_state_init(struct dmashare_device *ddev)
+{
+	init_rwsem(&ddev->state_sem);
+	xa_init_flags(&ddev->buffers, XA_FLAGS_ALLOC1);
+	xa_init_flags(&ddev->attachments, XA_FLAGS_ALLOC1);
+	xa_init_flags(&ddev->mappings, XA_FLAGS_ALLOC1);
+	init_waitqueue_head(&ddev->unmapped);
+	mutex_init(&ddev->ledger_lock);
+	INIT_WORK(&ddev->reset_work, dmashare_reset_work);
+
+	ddev->reset_wq = alloc_ordered_workqueue("dmashare-reset", WQ_MEM_RECLAIM);
+	if (!ddev->reset_wq)
+		return -ENOMEM;
+
+	return drmm_add_action_or_reset(&ddev->drm, dmashare_state_fini, NULL);
+}
+
+static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct dmashare_device *ddev;
+	int ret;
+
+	ddev = devm_drm_dev_alloc(&pdev->dev, &dmashare_driver,
+				  struct dmashare_device, drm);
+	if (IS_ERR(ddev))
+		return PTR_ERR(ddev);
+	pci_set_drvdata(pdev, ddev);
+
+	ret = dmashare_state_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+
+	ddev->regs = pcim_iomap_region(pdev, DMASHARE_BAR_REGS, DMASHARE_NAME);
+	if (IS_ERR(ddev->regs))
+		return PTR_ERR(ddev->regs);
+
+	ret = dmashare_hw_probe(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_map_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_job_queues_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_queues_init(ddev);
+	if (ret)
+		return ret;
+
+	pci_set_master(pdev);
+
+	ret = dmashare_irqs_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_hw_start(ddev);
+	if (ret)
+		goto err_stop;
+
+	dmashare_debugfs_init(ddev);
+
+	ret = drm_dev_register(&ddev->drm, 0);
+	if (ret)
+		goto err_stop;
+
+	return 0;
+
+err_stop:
+	dmashare_hw_stop(ddev);
+	return ret;
+}
+
+static void dmashare_remove(struct pci_dev *pdev)
+{
+	struct dmashare_device *ddev = pci_get_drvdata(pdev);
+	u32 i;
+
+	/* From here on commands and jobs fail with -ENODEV, not -ECANCELED. */
+	WRITE_ONCE(ddev->gone, true);
+
+	/* Waits for a reset that is running; none begins afterwards. */
+	drm_dev_unplug(&ddev->drm);
+
+	dmashare_hw_stop(ddev);
+	cancel_work_sync(&ddev->reset_work);
+	dmashare_control_abort(ddev, -ENODEV);
+	for (i = 0; i < ddev->limits.num_queues; i++)
+		dmashare_queue_fail(&ddev->queue[i], NULL, -ENODEV);
+
+	/*
+	 * Buffers live as long as their handles, but what was mapped for this
+	 * device must be unmapped while it still is this driver's.
+	 */
+	dmashare_bo_revoke_all(ddev);
+}
+
+static void dmashare_shutdown(struct pci_dev *pdev)
+{
+	struct dmashare_device *ddev = pci_get_drvdata(pdev);
+
+	/* No DMA into the memory of the next kernel. */
+	dmashare_hw_stop(ddev);
+}
+
+static const struct pci_device_id dmashare_pci_ids[] = {
+	{ PCI_DEVICE(DMASHARE_PCI_VENDOR_ID, DMASHARE_PCI_DEVICE_ID) },
+	{ }
+};
+MODULE_DEVICE_TABLE(pci, dmashare_pci_ids);
+
+static struct pci_driver dmashare_pci_driver = {
+	.name		= DMASHARE_NAME,
+	.id_table	= dmashare_pci_ids,
+	.probe		= dmashare_probe,
+	.remove		= dmashare_remove,
+	.shutdown	= dmashare_shutdown,
+};
+
+static int __init dmashare_init(void)
+{
+	int ret;
+
+	dmashare_wq = alloc_workqueue("dmashare", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!dmashare_wq)
+		return -ENOMEM;
+
+	ret = pci_register_driver(&dmashare_pci_driver);
+	if (ret)
+		destroy_workqueue(dmashare_wq);
+
+	return ret;
+}
+module_init(dmashare_init);
+
+static void __exit dmashare_exit(void)
+{
+	pci_unregister_driver(&dmashare_pci_driver);
+	/* The rcu_work of fences is queued by RCU callbacks. */
+	rcu_barrier();
+	destroy_workqueue(dmashare_wq);
+}
+module_exit(dmashare_exit);
+
+MODULE_DESCRIPTION("DRM driver for the dmashare device model");
+MODULE_LICENSE("GPL");
+DMASHARE_IMPORT_NS(DMA_BUF);

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * dmashare: what the files of the driver share
+ *
+ * Lock order, outermost first:
+ *
+ *	dma_resv of a buffer
+ *	  dmashare_device.state_sem
+ *	    dma_fence.lock (dmashare_queue.fence_lock)
+ *	      dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock
+ *
+ * The last three are leaves and never nest. Fences are signalled with none of
+ * them held, because a fence's callbacks may ask about other fences.
+ */
+#ifndef DMASHARE_DRV_H
+#define DMASHARE_DRV_H
+
+#include <linux/completion.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-fence.h>
+#include <linux/dmapool.h>
+#include <linux/io.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <drm/drm_device.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/dmashare_drm.h>
+#include <drm/gpu_scheduler.h>
+
+#include <dmashare/abi.h>
+
+#include "compat.h"
+
+#define DMASHARE_NAME "dmashare"
+
+/* Entries of our rings, if the device allows as many. */
+#define DMASHARE_RING_ENTRIES		256
+
+/* How long the device may take to execute a command of the control queue. */
+#define DMASHARE_COMMAND_TIMEOUT	(10 * HZ)
+
+struct dmashare_device;
+struct dmashare_queue;
+
+/**
+ * struct dmashare_limits - the device's constant registers
+ * @version: major << 16 | minor
+ * @features: DMASHARE_FEATURE_*
+ * @dma_bits: width of a DMA address
+ * @max_segments: of a mapping
+ * @max_seg_size: bytes of a segment; U64_MAX without a limit
+ * @boundary: power of two that no segment crosses; 0 for none
+ * @num_queues: job queues
+ * @max_entries: of a ring
+ * @num_timelines: timelines
+ * @max_job_bytes: a job may touch per operand
+ * @local_size: bytes of local memory
+ */
+struct dmashare_limits {
+	u32 version;
+	u64 features;
+	u32 dma_bits;
+	u32 max_segments;
+	u64 max_seg_size;
+	u64 boundary;
+	u32 num_queues;
+	u32 max_entries;
+	u32 num_timelines;
+	u64 max_job_bytes;
+	u64 local_size;
+};
+
+/**
+ * struct dmashare_ring - a submission ring and its completion ring
+ * @ddev: the device
+ * @index: queue number: 0 control, 1.. job queues
+ * @vector: MSI-X vector
+ * @entries: of either ring, a power of two
+ * @tail: next submission index
+ * @head: next completion index
+ * @enabled: registers and memory may be used; cleared before a reset and for
+ *	ever at removal. Like the indices it is protected by the owner's lock.
+ * @sq: submission ring
+ * @cq: completion ring
+ * @sq_dma: its DMA address
+ * @cq_dma: its DMA address
+ */
+struct dmashare_ring {
+	struct dmashare_device *ddev;
+	u32 index;
+	u32 vector;
+	u32 entries;
+	u32 tail;
+	u32 head;
+	bool enabled;
+	struct dmashare_desc *sq;
+	struct dmashare_completion *cq;
+	dma_addr_t sq_dma;
+	dma_addr_t cq_dma;
+};
+
+/**
+ * struct dmashare_command - a command that somebody waits for
+ * @done: completed by the interrupt or by a reset
+ * @result: of the completion
+ * @error: 0 or a negative errno
+ */
+struct dmashare_command {
+	struct completion done;
+	u64 result;
+	int error;
+};
+
+/**
+ * struct dmashare_control - the control queue
+ * @lock: protects the ring and @waiting
+ * @ring: the rings
+ * @waiting: who waits for the command in a slot; NULL for a posted one
+ * @room: woken when slots become free or the queue stops
+ * @posted: commands posted, not waited for
+ * @posted_failed: of those, completed with a status other than OK
+ * @posted_lost: not handed to the device, because it was being reset
+ */
+struct dmashare_control {
+	spinlock_t lock;
+	struct dmashare_ring ring;
+	struct dmashare_command **waiting;
+	wait_queue_head_t room;
+	atomic64_t posted;
+	atomic64_t posted_failed;
+	atomic64_t posted_lost;
+};
+
+/**
+ * struct dmashare_events - the event ring
+ * @lock: protects all of it
+ * @entry: the ring
+ * @dma: its DMA address
+ * @entries: a power of two
+ * @head: next index to be read
+ * @vector: MSI-X vector
+ * @enabled: as in struct dmashare_ring
+ * @seen: events by enum dmashare_event_type, [0] unknown ones
+ * @lost: events that the device dropped
+ */
+struct dmashare_events {
+	spinlock_t lock;
+	struct dmashare_event *entry;
+	dma_addr_t dma;
+	u32 entries;
+	u32 head;
+	u32 vector;
+	bool enabled;
+	u64 seen[DMASHARE_EVENT_WATCHDOG + 1];
+	u64 lost;
+};
+
+/**
+ * struct dmashare_queue - a job queue: rings, scheduler, timeline
+ * @ring: the rings
+ * @lock: protects @ring, @seqno, @inflight, @done and the counters
+ * @fence_lock: the lock of the queue's hardware fences
+ * @context: fence context; the device's timeline is the queue's index less 1
+ * @seqno: of the job handed to the device last
+ * @inflight: jobs that the device has, in order
+ * @done: jobs that the device completed, their fences not signalled yet
+ * @sched: the scheduler
+ * @name: of the scheduler and the timeline
+ * @jobs_run: jobs handed to the device
+ * @jobs_failed: of those, ended with an error
+ */
+struct dmashare_queue {
+	struct dmashare_ring ring;
+	spinlock_t lock;
+	spinlock_t fence_lock;
+	u64 context;
+	u64 seqno;
+	struct list_head inflight;
+	struct list_head done;
+	struct drm_gpu_scheduler sched;
+	char name[32];
+	u64 jobs_run;
+	u64 jobs_failed;
+};
+
+/**
+ * struct dmashare_irq - what an interrupt handler is given
+ * @ddev: the device
+ * @vector: its MSI-X vector
+ */
+struct dmashare_irq {
+	struct dmashare_device *ddev;
+	u32 vector;
+};
+
+/**
+ * struct dmashare_counters - the driver's own ledger, since the last reset
+ * @buffers: created
+ * @attaches: attachments made
+ * @maps: the device's own mappings made
+ * @notes: posted with error 0
+ * @notes_failed: posted with another error
+ *
+ * What debugfs compares with the device's ledger.
+ */
+struct dmashare_counters {
+	atomic64_t buffers;
+	atomic64_t attaches;
+	atomic64_t maps;
+	atomic64_t notes[DMASHARE_NOTE_COUNT];
+	atomic64_t notes_failed;
+};
+
+/**
+ * struct dmashare_device - one device
+ * @drm: the DRM device; its memory lives until the last file, dma_buf and
+ *	fence is gone
+ * @regs: BAR0
+ * @limits: constant registers
+ * @num_vectors: MSI-X vectors in use
+ * @irq: one for each vector
+ * @gone: the device was removed; set once
+ * @events: event ring
+ * @control: control queue
+ * @queue: job queues, @limits.num_queues of them
+ * @fence_mem: fence memory, one value a timeline; valid while a ring is enabled
+ * @fence_dma: its DMA address
+ * @seg_small: blocks of DMASHARE_SEG_SMALL segments
+ * @seg_large: blocks of DMASHARE_SEG_LARGE segments
+ * @state_sem: held for reading while a command changes the device's buffers,
+ *	attachments or mappings and the change is recorded in the xarrays below;
+ *	for writing while a reset makes the device anew from the record. No
+ *	memory is allocated and no fence waited for with it held: a reset is
+ *	what lets fences signal.
+ * @buffers: struct dmashare_bo by id
+ * @attachments: struct dmashare_attachment by id
+ * @mappings: struct dmashare_mapping by id
+ * @next_buffer: where the search for a free id starts
+ * @next_attachment: where the search for a free id starts
+ * @next_mapping: where the search for a free id starts
+ * @live_mappings: present number of mappings
+ * @unmapped: woken when @live_mappings becomes 0
+ * @reset_wq: ordered; runs everything that may reset the device
+ * @reset_work: reset asked for by a control command that timed out
+ * @resets: number of resets
+ * @counters: the driver's own ledger
+ * @ledger_lock: one LEDGER ioctl at a time
+ * @ledger: where the device writes it
+ * @ledger_dma: its DMA address
+ */
+struct dmashare_device {
+	struct drm_device drm;
+	void __iomem *regs;
+	struct dmashare_limits limits;
+	u32 num_vectors;
+	struct dmashare_irq *irq;
+	bool gone;
+
+	struct dmashare_events events;
+	struct dmashare_control control;
+	struct dmashare_queue *queue;
+	__le64 *fence_mem;
+	dma_addr_t fence_dma;
+	struct dma_pool *seg_small;
+	struct dma_pool *seg_large;
+
+	struct rw_semaphore state_sem;
+	struct xarray buffers;
+	struct xarray attachments;
+	struct xarray mappings;
+	u32 next_buffer;
+	u32 next_attachment;
+	u32 next_mapping;
+	atomic_t live_mappings;
+	wait_queue_head_t unmapped;
+
+	struct workqueue_struct *reset_wq;
+	struct work_struct reset_work;
+	unsigned long resets;
+
+	struct dmashare_counters counters;
+	struct mutex ledger_lock;
+	void *ledger;
+	dma_addr_t ledger_dma;
+};
+
+/**
+ * struct dmashare_attachment - an attachment as the device knows it
+ * @id: attachment id
+ * @buffer: buffer id
+ * @flags: DMASHARE_ATTACH_F_*
+ * @name: the importer
+ */
+struct dmashare_attachment {
+	u32 id;
+	u32 buffer;
+	u32 flags;
+	char name[DMASHARE_NAME_LEN];
+};
+
+/**
+ * struct dmashare_seg_list - the segment list of a mapping in device memory form
+ * @block: CPU addresses of the blocks
+ * @dma: their DMA addresses
+ * @n_blocks: number of blocks
+ * @pool: where they come from
+ */
+struct dmashare_seg_list {
+	struct dmashare_seg_block **block;
+	dma_addr_t *dma;
+	u32 n_blocks;
+	struct dma_pool *pool;
+};
+
+/**
+ * struct dmashare_mapping - a mapping as the device knows it
+ * @id: mapping id
+ * @buffer: buffer id
+ * @attachment: attachment id, 0 for a buffer of our own
+ * @direction: direction
+ * @length: bytes
+ * @n_segments: segments after merging
+ * @first: DMA address of byte 0
+ * @list: kept as long as the mapping, so that a reset can send it again
+ *	without allocating
+ */
+struct dmashare_mapping {
+	u32 id;
+	u32 buffer;
+	u32 attachment;
+	enum dma_data_direction direction;
+	u64 length;
+	u32 n_segments;
+	dma_addr_t first;
+	struct dmashare_seg_list list;
+};
+
+/**
+ * struct dmashare_bo - a buffer
+ * @base: GEM object
+ * @id: buffer id, 0 until the device knows it
+ * @flags: DRM_DMASHARE_BO_*
+ * @placement: enum dmashare_placement
+ * @name: for people
+ * @pages: the pages of a buffer of our own, NULL for an imported one; constant
+ *	from creation to free
+ * @vaddr: where the pages are mapped for the kernel
+ * @vmap_count: users of @vaddr; both protected by the reservation lock
+ * @self: imported: our own attachment to the foreign dma-buf
+ * @map: the device's mapping; protected by the reservation lock
+ * @sgt: what @map was made from; of the exporter when imported
+ * @stale: the IOMMU mapping under @map was taken away (BO_STALE_DMA)
+ *
+ * Pages are not shmem's but our own, because what kind of memory a buffer is
+ * made of (runs as long as possible now, other kinds by flag later) decides
+ * which importers can use it.
+ */
+struct dmashare_bo {
+	struct drm_gem_object base;
+	u32 id;
+	u32 flags;
+	u32 placement;
+	char name[DMASHARE_NAME_LEN];
+	struct page **pages;
+	void *vaddr;
+	unsigned int vmap_count;
+	struct dmashare_attachment self;
+	struct dmashare_mapping *map;
+	struct sg_table *sgt;
+	bool stale;
+};
+
+/**
+ * struct dmashare_file - an open file
+ * @ddev: the device
+ * @entity: one scheduler entity a job queue
+ * @submit_lock: keeps arming and pushing of jobs in one order
+ * @next_job: id of the next job
+ * @results: struct dmashare_result by job id
+ * @n_results: entries of @results
+ */
+struct dmashare_file {
+	struct dmashare_device *ddev;
+	struct drm_sched_entity entity[DMASHARE_MAX_JOB_QUEUES];
+	struct mutex submit_lock;
+	atomic64_t next_job;
+	struct xarray results;
+	atomic_t n_results;
+};
+
+/**
+ * struct dmashare_result - a job's outcome, kept for JOB_RESULT
+ * @ref: the job's and the file's
+ * @finished: the job's fence as user space knows it
+ * @result: CRC of a checksum
+ * @detail: of the completion
+ * @status: enum dmashare_status, or DRM_DMASHARE_STATUS_NOT_RUN
+ */
+struct dmashare_result {
+	struct kref ref;
+	struct dma_fence *finished;
+	u64 result;
+	u64 detail;
+	u32 status;
+};
+
+/**
+ * struct dmashare_fence - a hardware fence
+ * @base: the fence; must be first, it is freed after an RCU grace period
+ * @queue: whose timeline it is on; the fence holds a reference to the device
+ * @initialised: @base was initialised, which run_job does
+ * @completed: the completion was read and any error set; protected by the
+ *	queue's lock
+ * @free: frees it where sleeping is allowed
+ */
+struct dmashare_fence {
+	struct dma_fence base;
+	struct dmashare_queue *queue;
+	bool initialised;
+	bool completed;
+	struct rcu_work free;
+};
+
+/**
+ * struct dmashare_job - a job
+ * @base: the scheduler's part
+ * @ref: the scheduler's, the in-flight list's and the release work's
+ * @queue: where it runs
+ * @fence: the hardware fence, allocated with the job because run_job must not
+ * @result: where its outcome goes, or NULL
+ * @src: buffer read, or NULL
+ * @dst: buffer written, or NULL
+ * @id: for user space
+ * @desc: the descriptor but for the fence's seqno
+ * @link: in the queue's inflight or done list
+ * @flags: DMASHARE_JOB_*
+ * @release: drops the buffers; see dmashare_job_release()
+ */
+struct dmashare_job {
+	struct drm_sched_job base;
+	struct kref ref;
+	struct dmashare_queue *queue;
+	struct dmashare_fence *fence;
+	struct dmashare_result *result;
+	struct dmashare_bo *src;
+	struct dmashare_bo *dst;
+	u64 id;
+	struct dmashare_desc desc;
+	struct list_head link;
+	unsigned long flags;
+	struct work_struct release;
+};
+
+#define DMASHARE_JOB_RELEASED	0	/* the release work was queued */
+
+static inline struct dmashare_device *to_dmashare(struct drm_device *drm)
+{
+	return container_of(drm, struct dmashare_device, drm);
+}
+
+static inline struct dmashare_bo *to_dmashare_bo(struct drm_gem_object *obj)
+{
+	return container_of(obj, struct dmashare_bo, base);
+}
+
+static inline struct dmashare_job *to_dmashare_job(struct drm_sched_job *job)
+{
+	return container_of(job, struct dmashare_job, base);
+}
+
+static inline u32 dmashare_read(struct dmashare_device *ddev, u32 reg)
+{
+	return readl(ddev->regs + reg);
+}
+
+static inline void dmashare_write(struct dmashare_device *ddev, u32 reg, u32 value)
+{
+	writel(value, ddev->regs + reg);
+}
+
+/* dmashare_drv.c */
+extern unsigned int dmashare_job_timeout_ms;
+extern bool dmashare_unsafe_tests;
+extern struct workqueue_struct *dmashare_wq;
+
+/* dmashare_hw.c */
+int dmashare_status_to_errno(u32 status);
+int dmashare_hw_probe(struct dmashare_device *ddev);
+int dmashare_hw_start(struct dmashare_device *ddev);
+void dmashare_hw_stop(struct dmashare_device *ddev);
+u64 dmashare_hw_time(struct dmashare_device *ddev);
+void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty);
+void dmashare_reset_work(struct work_struct *work);
+
+/* dmashare_queue.c */
+int dmashare_queues_init(struct dmashare_device *ddev);
+int dmashare_irqs_init(struct dmashare_device *ddev);
+int dmashare_ring_init(struct dmashare_device *ddev, struct dmashare_ring *ring,
+		       u32 index);
+int dmashare_ring_start(struct dmashare_ring *ring);
+int dmashare_events_start(struct dmashare_device *ddev);
+bool dmashare_ring_full(const struct dmashare_ring *ring);
+void dmashare_ring_push(struct dmashare_ring *ring,
+			const struct dmashare_desc *desc);
+bool dmashare_ring_pop(struct dmashare_ring *ring,
+		       struct dmashare_completion *completion);
+void dmashare_ring_ack(struct dmashare_ring *ring);
+void dmashare_control_abort(struct dmashare_device *ddev, int error);
+int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
+		     u64 *result);
+void dmashare_command_post(struct dmashare_device *ddev,
+			   struct dmashare_desc *desc);
+void dmashare_note(struct dmashare_device *ddev, enum dmashare_note kind,
+		   u32 buffer, u32 attachment, enum dma_data_direction dir,
+		   u64 length, int error);
+
+/* dmashare_map.c */
+int dmashare_map_init(struct dmashare_device *ddev);
+int dmashare_buffer_create(struct dmashare_device *ddev, struct dmashare_bo *bo);
+void dmashare_buffer_destroy(struct dmashare_device *ddev, struct dmashare_bo *bo);
+int dmashare_attach(struct dmashare_device *ddev, struct dmashare_attachment *att,
+		    u32 buffer, u32 flags, const char *name);
+void dmashare_detach(struct dmashare_device *ddev, struct dmashare_attachment *att);
+struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
+				      struct sg_table *sgt, u64 length,
+				      u32 buffer, u32 attachment,
+				      enum dma_data_direction dir);
+void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map);
+int dmashare_replay(struct dmashare_device *ddev);
+
+/* dmashare_bo.c */
+struct dmashare_bo *dmashare_bo_alloc(struct dmashare_device *ddev, size_t size);
+struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
+				       const struct drm_dmashare_bo_create *args);
+int dmashare_bo_vmap_locked(struct dmashare_bo *bo, struct iosys_map *map);
+void dmashare_bo_vunmap_locked(struct dmashare_bo *bo);
+struct sg_table *dmashare_bo_get_sgt(struct dmashare_bo *bo, struct device *dev,
+				     enum dma_data_direction dir);
+void dmashare_bo_put_sgt(struct device *dev, struct sg_table *sgt,
+			 enum dma_data_direction dir);
+int dmashare_bo_map(struct dmashare_bo *bo);
+void dmashare_bo_revoke_all(struct dmashare_device *ddev);
+bool dmashare_iommu_translates(struct dmashare_device *ddev);
+
+/* dmashare_export.c */
+struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags);
+struct drm_gem_object *dmashare_own_export(struct drm_device *drm,
+					   struct dma_buf *dmabuf);
+
+/* dmashare_import.c */
+struct drm_gem_object *dmashare_gem_import(struct drm_device *drm,
+					   struct dma_buf *dmabuf);
+void dmashare_import_unmap_locked(struct dmashare_bo *bo);
+
+/* dmashare_fence.c */
+struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue);
+void dmashare_fence_init(struct dmashare_fence *fence, u64 seqno);
+void dmashare_fence_free(struct dmashare_fence *fence);
+
+/* dmashare_job.c */
+int dmashare_job_queues_init(struct dmashare_device *ddev);
+struct dmashare_job *dmashare_job_alloc(struct dmashare_queue *queue);
+void dmashare_job_put(struct dmashare_job *job);
+void dmashare_job_drop_buffers(struct dmashare_job *job);
+void dmashare_result_put(struct dmashare_result *result);
+void dmashare_queue_collect_locked(struct dmashare_queue *queue);
+void dmashare_queue_irq(struct dmashare_queue *queue);
+void dmashare_queue_fail(struct dmashare_queue *queue,
+			 struct dmashare_job *guilty, int error);
+
+/* dmashare_submit.c */
+int dmashare_submit_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *file);
+
+/* dmashare_ioctl.c */
+#define DMASHARE_NUM_IOCTLS 7
+extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
+int dmashare_open(struct drm_device *drm, struct drm_file *file);
+void dmashare_postclose(struct drm_device *drm, struct drm_file *file);
+
+/* dmashare_debugfs.c */
+#ifdef CONFIG_DEBUG_FS
+void dmashare_debugfs_init(struct dmashare_device *ddev);
+#else
+static inline void dmashare_debugfs_init(struct dmashare_device *ddev)
+{
+}
+#endif
+
+#endif /* DMASHARE_DRV_H */

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmashare: hardware fences
+ *
+ * One for each job that the device has, on the timeline of its queue. User
+ * space and other drivers never hold these: they hold the scheduler's fences,
+ * which exist before a job's turn comes and signal when its hardware fence does.
+ *
+ * A scheduler fence keeps its hardware fence, and may be kept itself (in a
+ * sync_file, in somebody's reservation object) long after the device is gone,
+ * while it still points to the scheduler's name. So the hardware fence keeps
+ * the memory of the device and this module.
+ */
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <drm/drm_drv.h>
+
+#include "dmashare_drv.h"
+#include "dmashare_trace.h"
+
+static struct dmashare_fence *to_dmashare_fence(struct dma_fence *fence)
+{
+	return container_of(fence, struct dmashare_fence, base);
+}
+
+static const char *dmashare_fence_driver_name(struct dma_fence *fence)
+{
+	return DMASHARE_NAME;
+}
+
+static const char *dmashare_fence_timeline_name(struct dma_fence *fence)
+{
+	return to_dmashare_fence(fence)->queue->name;
+}
+
+static bool dmashare_fence_enable_signaling(struct dma_fence *fence)
+{
+	/* Completions always interrupt. */
+	return true;
+}
+
+/*
+ * Polling. The fence memory says early that the fence signalled, but not
+ * whether the job succeeded; that is in the completion, and the error must be
+ * set before the fence signals. So the memory only tells whether it is worth
+ * looking at the completion ring, and what counts is what the ring says. When
+ * the completion is not there yet neither is the answer.
+ *
+ * Called with and without the fence's lock held, in any context.
+ */
+static bool dmashare_fence_signaled(struct dma_fence *base)
+{
+	struct dmashare_fence *fence = to_dmashare_fence(base);
+	struct dmashare_queue *queue = fence->queue;
+	struct dmashare_device *ddev = queue->ring.ddev;
+	u32 timeline = queue->ring.index - 1;
+	unsigned long flags;
+	bool completed;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	/* The memory is there as long as the ring is enabled. */
+	if (!fence->completed && queue->ring.enabled &&
+	    le64_to_cpu(READ_ONCE(ddev->fence_mem[timeline])) >= base->seqno)
+		dmashare_queue_collect_locked(queue);
+	completed = fence->completed;
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	return completed;
+}
+
+/* Dropping the device may sleep, a fence may be released anywhere. */
+static void dmashare_fence_free_work(struct work_struct *work)
+{
+	struct dmashare_fence *fence =
+		container_of(to_rcu_work(work), struct dmashare_fence, free);
+
+	drm_dev_put(&fence->queue->ring.ddev->drm);
+	kfree(fence);
+	/* Unloading waits for the workqueue, and so for our return. */
+	module_put(THIS_MODULE);
+}
+
+static void dmashare_fence_release(struct dma_fence *base)
+{
+	struct dmashare_fence *fence = to_dmashare_fence(base);
+
+	INIT_RCU_WORK(&fence->free, dmashare_fence_free_work);
+	queue_rcu_work(dmashare_wq, &fence->free);
+}
+
+static const struct dma_fence_ops dmashare_fence_ops = {
+	DMASHARE_FENCE_OPS_64BIT
+	.get_driver_name = dmashare_fence_driver_name,
+	.get_timeline_name = dmashare_fence_timeline_name,
+	.enable_signaling = dmashare_fence_enable_signaling,
+	.signaled = dmashare_fence_signaled,
+	.release = dmashare_fence_release,
+};
+
+/**
+ * dmashare_fence_alloc - allocate the fence of a job
+ * @queue: where the job will run
+ *
+ * Returns: the fence, to be initialised when the job runs; or NULL
+ */
+struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue)
+{
+	struct dmashare_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
+
+	if (fence)
+		fence->queue = queue;
+
+	return fence;
+}
+
+/**
+ * dmashare_fence_init - give a fence its place on the timeline
+ * @fence: of dmashare_fence_alloc()
+ * @seqno: on the queue's timeline
+ *
+ * Allocates nothing: run_job is on the way to a fence that others wait for.
+ */
+void dmashare_fence_init(struct dmashare_fence *fence, u64 seqno)
+{
+	struct dmashare_queue *queue = fence->queue;
+
+	drm_dev_get(&queue->ring.ddev->drm);
+	__module_get(THIS_MODULE);
+	dmashare_dma_fence_init(&fence->base, &dmashare_fence_ops, &queue->fence_lock,
+				queue->context, seqno);
+	fence->initialised = true;
+}
+
+/**
+ * dmashare_fence_free - drop the reference of dmashare_fence_alloc()
+ * @fence: the fence
+ */
+void dmashare_fence_free(struct dmashare_fence *fence)
+{
+	if (fence->initialised)
+		dma_fence_put(&fence->base);
+	else
+		kfree(fence);
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmashare: open, close and the ioctls but for SUBMIT
+ *
+ * Errnos are documented in the uapi header; what only the DRM core can say
+ * (ENODEV after removal, EFAULT for the argument) it says before we are called.
+ */
+#include <linux/capability.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_drv.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_ioctl.h>
+#include <drm/drm_utils.h>
+#include <drm/drm_vma_manager.h>
+
+#include "dmashare_drv.h"
+
+/**
+ * dmashare_open - a client opens the device
+ * @drm: the device
+ * @drm_file: the client
+ *
+ * Returns: 0 or a negative errno
+ */
+int dmashare_open(struct drm_device *drm, struct drm_file *drm_file)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+	struct dmashare_file *file;
+	u32 i;
+	int ret;
+
+	file = kzalloc(sizeof(*file), GFP_KERNEL);
+	if (!file)
+		return -ENOMEM;
+
+	file->ddev = ddev;
+	mutex_init(&file->submit_lock);
+	xa_init(&file->results);
+
+	for (i = 0; i < ddev->limits.num_queues; i++) {
+		struct drm_gpu_scheduler *sched = &ddev->queue[i].sched;
+
+		ret = drm_sched_entity_init(&file->entity[i], DRM_SCHED_PRIORITY_NORMAL,
+					    &sched, 1, NULL);
+		if (ret)
+			goto err_entities;
+	}
+
+	drm_file->driver_priv = file;
+
+	return 0;
+
+err_entities:
+	while (i--)
+		drm_sched_entity_destroy(&file->entity[i]);
+	kfree(file);
+	return ret;
+}
+
+/**
+ * dmashare_postclose - the last reference to a client's file is gone
+ * @drm: the device
+ * @drm_file: the client
+ *
+ * Jobs that have not been handed to the device yet are given a second, then
+ * they end with -ESRCH. Results that nobody read are forgotten.
+ */
+void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+	struct dmashare_file *file = drm_file->driver_priv;
+	struct dmashare_result *result;
+	unsigned long id;
+	u32 i;
+
+	for (i = 0; i < ddev->limits.num_queues; i++)
+		drm_sched_entity_destroy(&file->entity[i]);
+
+	xa_for_each(&file->results, id, result)
+		dmashare_result_put(result);
+	xa_destroy(&file->results);
+	kfree(file);
+}
+
+static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
+				    struct drm_file *drm_file)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+	struct drm_dmashare_get_param *args = data;
+	int idx;
+
+	if (args->pad)
+		return -EINVAL;
+
+	switch (args->param) {
+	case DRM_DMASHARE_PARAM_VERSION:
+		args->value = ddev->limits.version;
+		return 0;
+	case DRM_DMASHARE_PARAM_FEATURES:
+		args->value = ddev->limits.features;
+		return 0;
+	case DRM_DMASHARE_PARAM_NUM_QUEUES:
+		args->value = ddev->limits.num_queues;
+		return 0;
+	case DRM_DMASHARE_PARAM_MAX_SEGMENTS:
+		args->value = ddev->limits.max_segments;
+		return 0;
+	case DRM_DMASHARE_PARAM_DMA_BITS:
+		args->value = ddev->limits.dma_bits;
+		return 0;
+	case DRM_DMASHARE_PARAM_MAX_JOB_BYTES:
+		args->value = ddev->limits.max_job_bytes;
+		return 0;
+	case DRM_DMASHARE_PARAM_IOMMU:
+		args->value = dmashare_iommu_translates(ddev);
+		return 0;
+	case DRM_DMASHARE_PARAM_DEVICE_TIME:
+		if (!drm_dev_enter(drm, &idx))
+			return -ENODEV;
+		args->value = dmashare_hw_time(ddev);
+		drm_dev_exit(idx);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
+				    struct drm_file *drm_file)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+	struct drm_dmashare_bo_create *args = data;
+	struct dmashare_bo *bo;
+	int ret;
+
+	if (args->flags & ~DRM_DMASHARE_BO_STALE_DMA ||
+	    !args->size || args->size > SIZE_MAX - PAGE_SIZE)
+		return -EINVAL;
+
+	switch (args->placement) {
+	case DMASHARE_PLACEMENT_SYSTEM:
+		break;
+	case DMASHARE_PLACEMENT_LOCAL:
+		return -EOPNOTSUPP;
+	default:
+		return -EINVAL;
+	}
+
+	if (args->flags & DRM_DMASHARE_BO_STALE_DMA) {
+		if (!READ_ONCE(dmashare_unsafe_tests) || !capable(CAP_SYS_ADMIN))
+			return -EPERM;
+		if (!dmashare_iommu_translates(ddev))
+			return -EOPNOTSUPP;
+	}
+
+	args->size = PAGE_ALIGN(args->size);
+	bo = dmashare_bo_create(ddev, args);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+
+	args->buffer = bo->id;
+	ret = drm_gem_handle_create(drm_file, &bo->base, &args->handle);
+	/* The handle keeps the buffer now. */
+	drm_gem_object_put(&bo->base);
+
+	return ret;
+}
+
+static int dmashare_bo_mmap_ioctl(struct drm_device *drm, void *data,
+				  struct drm_file *drm_file)
+{
+	struct drm_dmashare_bo_mmap *args = data;
+	struct drm_gem_object *obj;
+	int ret = 0;
+
+	if (args->pad)
+		return -EINVAL;
+
+	obj = drm_gem_object_lookup(drm_file, args->handle);
+	if (!obj)
+		return -ENOENT;
+
+	if (to_dmashare_bo(obj)->pages)
+		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
+	else
+		ret = -EOPNOTSUPP;
+	drm_gem_object_put(obj);
+
+	return ret;
+}
+
+static int dmashare_bo_info_ioctl(struct drm_device *drm, void *data,
+				  struct drm_file *drm_file)
+{
+	struct drm_dmashare_bo_info *args = data;
+	struct drm_gem_object *obj;
+	struct dmashare_bo *bo;
+	u32 handle = args->handle;
+	int ret;
+
+	obj = drm_gem_object_lookup(drm_file, handle);
+	if (!obj)
+		return -ENOENT;
+	bo = to_dmashare_bo(obj);
+
+	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	if (ret)
+		goto out_put;
+
+	*args = (struct drm_dmashare_bo_info){
+		.handle = handle,
+		.flags = bo->pages ? 0 : DRM_DMASHARE_BO_INFO_IMPORTED,
+		.size = obj->size,
+		.placement = bo->placement,
+		.buffer = bo->id,
+	};
+	if (bo->map) {
+		args->flags |= DRM_DMASHARE_BO_INFO_MAPPED;
+		args->n_segments = bo->map->n_segments;
+		args->mapping = bo->map->id;
+		if (capable(CAP_SYS_ADMIN))
+			args->dma_addr = bo->map->first;
+	}
+	dma_resv_unlock(obj->resv);
+
+out_put:
+	drm_gem_object_put(obj);
+
+	return ret;
+}
+
+/* Waits as long as the ioctl says; -ETIME when that was not enough. */
+static int dmashare_wait_result(struct dmashare_result *result, s64 timeout_ns)
+{
+	signed long timeout, ret;
+
+	if (timeout_ns < 0) {
+		ret = dma_fence_wait(result->finished, true);
+		return ret;
+	}
+
+	if (!timeout_ns)
+		return dma_fence_is_signaled(result->finished) ? 0 : -ETIME;
+
+	/* At least one tick, or a short wait would only poll. */
+	timeout = clamp_t(u64, nsecs_to_jiffies64(timeout_ns), 1,
+			  MAX_SCHEDULE_TIMEOUT - 1);
+	ret = dma_fence_wait_timeout(result->finished, true, timeout);
+	if (!ret)
+		return -ETIME;
+	if (ret > 0)
+		return 0;
+
+	/* A restart would begin to wait anew. */
+	return ret == -ERESTARTSYS ? -EINTR : ret;
+}
+
+static int dmashare_job_result_ioctl(struct drm_device *drm, void *data,
+				     struct drm_file *drm_file)
+{
+	struct dmashare_file *file = drm_file->driver_priv;
+	struct drm_dmashare_job_result *args = data;
+	struct dmashare_result *result;
+	int ret;
+
+	if (args->id > ULONG_MAX)
+		return -ENOENT;
+
+	xa_lock(&file->results);
+	result = xa_load(&file->results, args->id);
+	if (result)
+		kref_get(&result->ref);
+	xa_unlock(&file->results);
+	if (!result)
+		return -ENOENT;
+
+	ret = dmashare_wait_result(result, args->timeout_ns);
+	if (ret)
+		goto out_put;
+
+	/* Of several that waited, one gets it. */
+	if (!xa_erase(&file->results, args->id)) {
+		ret = -ENOENT;
+		goto out_put;
+	}
+	atomic_dec(&file->n_results);
+
+	/* The outcome was stored before the fence signalled. */
+	smp_rmb();
+	args->result = result->result;
+	args->detail = capable(CAP_SYS_ADMIN) ? result->detail : 0;
+	args->status = result->status;
+	args->error = -result->finished->error;
+	/* What the file had. */
+	dmashare_result_put(result);
+
+out_put:
+	dmashare_result_put(result);
+
+	return ret;
+}
+
+/* Asks the device, which writes into coherent memory that is kept for this. */
+static int dmashare_query_ledger(struct dmashare_device *ddev, u32 buffer, u32 length,
+				 void __user *data)
+{
+	struct dmashare_desc desc = {
+		.opcode = DMASHARE_OP_QUERY_LEDGER,
+		.query.id = cpu_to_le32(buffer),
+		.query.length = cpu_to_le32(length),
+		.query.addr = cpu_to_le64(ddev->ledger_dma),
+	};
+	void *copy;
+	int ret;
+
+	copy = kzalloc(length, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+
+	ret = mutex_lock_interruptible(&ddev->ledger_lock);
+	if (ret)
+		goto out_free;
+	memset(ddev->ledger, 0, length);
+	down_read(&ddev->state_sem);
+	ret = dmashare_command(ddev, &desc, NULL);
+	up_read(&ddev->state_sem);
+	if (!ret)
+		memcpy(copy, ddev->ledger, length);
+	mutex_unlock(&ddev->ledger_lock);
+
+	if (!ret && copy_to_user(data, copy, length))
+		ret = -EFAULT;
+
+out_free:
+	kfree(copy);
+
+	return ret;
+}
+
+static int dmashare_ledger_ioctl(struct drm_device *drm, void *data,
+				 struct drm_file *drm_file)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+	struct drm_dmashare_ledger_query *args = data;
+	struct drm_gem_object *obj = NULL;
+	int ret, idx;
+
+	if (args->length < 8 || args->length > DMASHARE_LEDGER_MAX_LENGTH ||
+	    args->length % 8)
+		return -EINVAL;
+
+	if (args->handle) {
+		obj = drm_gem_object_lookup(drm_file, args->handle);
+		if (!obj)
+			return -ENOENT;
+	}
+
+	/* Jobs that are done drop their buffers from here. */
+	flush_workqueue(dmashare_wq);
+
+	if (drm_dev_enter(drm, &idx)) {
+		ret = dmashare_query_ledger(ddev, obj ? to_dmashare_bo(obj)->id : 0,
+					    args->length, u64_to_user_ptr(args->data));
+		drm_dev_exit(idx);
+	} else {
+		ret = -ENODEV;
+	}
+
+	if (obj)
+		drm_gem_object_put(obj);
+
+	return ret;
+}
+
+const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
+	DRM_IOCTL_DEF_DRV(DMASHARE_GET_PARAM, dmashare_get_param_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_CREATE, dmashare_bo_create_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_MMAP, dmashare_bo_mmap_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_INFO, dmashare_bo_info_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_SUBMIT, dmashare_submit_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_JOB_RESULT, dmashare_job_result_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_LEDGER, dmashare_ledger_ioctl, DRM_RENDER_ALLOW),
+};

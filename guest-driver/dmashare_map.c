@@ -1,0 +1,466 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmashare: buffers, attachments and mappings as the device knows them
+ *
+ * Each has an id of ours, is made and ended by a command, and is recorded so
+ * that it can be made again after a reset. Ids are taken round-robin: one that
+ * was just given back is not used again soon, so a stale use is noticed.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/scatterlist.h>
+#include <linux/slab.h>
+
+#include <drm/drm_print.h>
+
+#include "dmashare_drv.h"
+#include "dmashare_trace.h"
+
+/* Segments of a small and of a large block: 256 bytes and 4 KiB. */
+#define DMASHARE_SEG_SMALL	15
+#define DMASHARE_SEG_LARGE	255
+
+#define DMASHARE_IDS		XA_LIMIT(1, INT_MAX)
+
+/**
+ * dmashare_map_init - pools for segment lists
+ * @ddev: the device
+ *
+ * Returns: 0 or -ENOMEM
+ */
+int dmashare_map_init(struct dmashare_device *ddev)
+{
+	struct dmashare_seg_block *block;
+
+	ddev->seg_small = dmam_pool_create("dmashare-small", ddev->drm.dev,
+					   struct_size(block, segment, DMASHARE_SEG_SMALL),
+					   8, 0);
+	ddev->seg_large = dmam_pool_create("dmashare-large", ddev->drm.dev,
+					   struct_size(block, segment, DMASHARE_SEG_LARGE),
+					   8, 0);
+
+	return ddev->seg_small && ddev->seg_large ? 0 : -ENOMEM;
+}
+
+/* Reserves an id: a later store of the object under it needs no memory. */
+static int dmashare_id_reserve(struct xarray *xa, u32 *id, u32 *next)
+{
+	int ret = xa_alloc_cyclic(xa, id, NULL, DMASHARE_IDS, next, GFP_KERNEL);
+
+	return min(ret, 0);
+}
+
+/*
+ * Executes a command that makes an object, and records the object. Either both
+ * or none is true when the device is reset afterwards.
+ */
+static int dmashare_make(struct dmashare_device *ddev, struct dmashare_desc *desc,
+			 struct xarray *xa, u32 id, void *object,
+			 atomic64_t *counter)
+{
+	int ret;
+
+	down_read(&ddev->state_sem);
+	ret = dmashare_command(ddev, desc, NULL);
+	if (!ret) {
+		xa_store(xa, id, object, GFP_NOWAIT);
+		atomic64_inc(counter);
+	}
+	up_read(&ddev->state_sem);
+
+	if (ret)
+		xa_erase(xa, id);
+
+	return ret;
+}
+
+static void dmashare_buffer_desc(struct dmashare_desc *desc, struct dmashare_bo *bo)
+{
+	*desc = (struct dmashare_desc){
+		.opcode = DMASHARE_OP_BUFFER_CREATE,
+		.buffer.id = cpu_to_le32(bo->id),
+		.buffer.flags = cpu_to_le32(bo->pages ? 0 : DMASHARE_BUFFER_F_IMPORTED),
+		.buffer.size = cpu_to_le64(bo->base.size),
+		.buffer.placement = cpu_to_le32(bo->placement),
+	};
+	memcpy(desc->buffer.name, bo->name, sizeof(desc->buffer.name));
+}
+
+/**
+ * dmashare_buffer_create - make a buffer known to the device
+ * @ddev: the device
+ * @bo: the buffer; its id is set
+ *
+ * Returns: 0, -ENOSPC at the device's limit of buffers, or another negative
+ * errno
+ */
+int dmashare_buffer_create(struct dmashare_device *ddev, struct dmashare_bo *bo)
+{
+	struct dmashare_desc desc;
+	int ret;
+
+	ret = dmashare_id_reserve(&ddev->buffers, &bo->id, &ddev->next_buffer);
+	if (ret) {
+		bo->id = 0;
+		return ret;
+	}
+
+	dmashare_buffer_desc(&desc, bo);
+	ret = dmashare_make(ddev, &desc, &ddev->buffers, bo->id, bo,
+			    &ddev->counters.buffers);
+	if (ret)
+		bo->id = 0;
+
+	return ret;
+}
+
+/**
+ * dmashare_buffer_destroy - end a buffer; posted
+ * @ddev: the device
+ * @bo: the buffer, without attachments and mappings
+ */
+void dmashare_buffer_destroy(struct dmashare_device *ddev, struct dmashare_bo *bo)
+{
+	struct dmashare_desc desc = {
+		.opcode = DMASHARE_OP_BUFFER_DESTROY,
+		.id.id = cpu_to_le32(bo->id),
+	};
+
+	if (!bo->id)
+		return;
+
+	down_read(&ddev->state_sem);
+	xa_erase(&ddev->buffers, bo->id);
+	dmashare_command_post(ddev, &desc);
+	up_read(&ddev->state_sem);
+}
+
+static void dmashare_attach_desc(struct dmashare_desc *desc,
+				 const struct dmashare_attachment *att)
+{
+	*desc = (struct dmashare_desc){
+		.opcode = DMASHARE_OP_ATTACH,
+		.attach.id = cpu_to_le32(att->id),
+		.attach.buffer = cpu_to_le32(att->buffer),
+		.attach.flags = cpu_to_le32(att->flags),
+	};
+	memcpy(desc->attach.name, att->name, sizeof(desc->attach.name));
+}
+
+/**
+ * dmashare_attach - make an attachment known to the device
+ * @ddev: the device
+ * @att: the attachment, filled in
+ * @buffer: buffer id
+ * @flags: DMASHARE_ATTACH_F_*
+ * @name: the importer
+ *
+ * Returns: 0, -ENOSPC at the device's limit of attachments, or another
+ * negative errno
+ */
+int dmashare_attach(struct dmashare_device *ddev, struct dmashare_attachment *att,
+		    u32 buffer, u32 flags, const char *name)
+{
+	struct dmashare_desc desc;
+	int ret;
+
+	ret = dmashare_id_reserve(&ddev->attachments, &att->id,
+				  &ddev->next_attachment);
+	if (ret) {
+		att->id = 0;
+		return ret;
+	}
+
+	att->buffer = buffer;
+	att->flags = flags;
+	strscpy_pad(att->name, name, sizeof(att->name));
+
+	dmashare_attach_desc(&desc, att);
+	ret = dmashare_make(ddev, &desc, &ddev->attachments, att->id, att,
+			    &ddev->counters.attaches);
+	if (ret)
+		att->id = 0;
+
+	return ret;
+}
+
+/**
+ * dmashare_detach - end an attachment; posted
+ * @ddev: the device
+ * @att: the attachment
+ */
+void dmashare_detach(struct dmashare_device *ddev, struct dmashare_attachment *att)
+{
+	struct dmashare_desc desc = {
+		.opcode = DMASHARE_OP_DETACH,
+		.id.id = cpu_to_le32(att->id),
+	};
+
+	if (!att->id)
+		return;
+
+	down_read(&ddev->state_sem);
+	xa_erase(&ddev->attachments, att->id);
+	dmashare_command_post(ddev, &desc);
+	up_read(&ddev->state_sem);
+	att->id = 0;
+}
+
+/*
+ * May the run of @len bytes at @addr grow by the @more bytes behind it? The
+ * device's limits decide; no segment crosses a multiple of @boundary.
+ */
+static bool dmashare_seg_can_grow(const struct dmashare_limits *limits, u64 addr,
+				  u64 len, u64 more)
+{
+	if (len + more > limits->max_seg_size)
+		return false;
+	if (!limits->boundary)
+		return true;
+
+	return (addr & (limits->boundary - 1)) + len + more <= limits->boundary;
+}
+
+/*
+ * Walks the DMA addresses of the first @length bytes of @sgt as the fewest
+ * segments that the limits allow, and writes them to @segs unless that is NULL.
+ *
+ * Returns the number of segments, or -EINVAL if @sgt is shorter than @length.
+ */
+static long dmashare_seg_walk(const struct dmashare_limits *limits,
+			      struct sg_table *sgt, u64 length,
+			      struct dmashare_seg_list *list, u32 per_block)
+{
+	u64 run_addr = 0, run_len = 0, left = length;
+	struct scatterlist *sg;
+	long n = 0;
+	int i;
+
+	for_each_sgtable_dma_sg(sgt, sg, i) {
+		u64 addr = sg_dma_address(sg);
+		u64 len = min_t(u64, sg_dma_len(sg), left);
+
+		if (!len)
+			continue;
+		left -= len;
+
+		if (run_len && run_addr + run_len == addr &&
+		    dmashare_seg_can_grow(limits, run_addr, run_len, len)) {
+			run_len += len;
+		} else {
+			run_addr = addr;
+			run_len = len;
+			n++;
+		}
+
+		if (list) {
+			struct dmashare_seg_block *block = list->block[(n - 1) / per_block];
+			u32 k = (n - 1) % per_block;
+
+			block->segment[k].addr = cpu_to_le64(run_addr);
+			block->segment[k].len = cpu_to_le64(run_len);
+			block->count = cpu_to_le32(k + 1);
+		}
+	}
+
+	return left ? -EINVAL : n;
+}
+
+static void dmashare_seg_free(struct dmashare_seg_list *list)
+{
+	u32 i;
+
+	for (i = 0; i < list->n_blocks; i++)
+		if (list->block[i])
+			dma_pool_free(list->pool, list->block[i], list->dma[i]);
+	kvfree(list->block);
+	kvfree(list->dma);
+	memset(list, 0, sizeof(*list));
+}
+
+/* Builds the list of the first @length bytes of @sgt for the device. */
+static int dmashare_seg_build(struct dmashare_device *ddev,
+			      struct dmashare_seg_list *list,
+			      struct sg_table *sgt, u64 length, u32 *n_segments)
+{
+	const struct dmashare_limits *limits = &ddev->limits;
+	u32 per_block, i;
+	long n;
+
+	n = dmashare_seg_walk(limits, sgt, length, NULL, 0);
+	if (n < 0)
+		return n;
+	if (n > limits->max_segments)
+		return -EFBIG;
+
+	per_block = n <= DMASHARE_SEG_SMALL ? DMASHARE_SEG_SMALL : DMASHARE_SEG_LARGE;
+	list->pool = n <= DMASHARE_SEG_SMALL ? ddev->seg_small : ddev->seg_large;
+	list->n_blocks = DIV_ROUND_UP(n, per_block);
+	list->block = kvcalloc(list->n_blocks, sizeof(*list->block), GFP_KERNEL);
+	list->dma = kvcalloc(list->n_blocks, sizeof(*list->dma), GFP_KERNEL);
+	if (!list->block || !list->dma) {
+		list->n_blocks = 0;
+		goto err_free;
+	}
+
+	for (i = 0; i < list->n_blocks; i++) {
+		list->block[i] = dma_pool_zalloc(list->pool, GFP_KERNEL, &list->dma[i]);
+		if (!list->block[i])
+			goto err_free;
+		if (i)
+			list->block[i - 1]->next = cpu_to_le64(list->dma[i]);
+	}
+
+	dmashare_seg_walk(limits, sgt, length, list, per_block);
+	*n_segments = n;
+
+	return 0;
+
+err_free:
+	dmashare_seg_free(list);
+	return -ENOMEM;
+}
+
+static void dmashare_map_desc(struct dmashare_desc *desc,
+			      const struct dmashare_mapping *map)
+{
+	*desc = (struct dmashare_desc){
+		.opcode = DMASHARE_OP_MAP,
+		.map.id = cpu_to_le32(map->id),
+		.map.buffer = cpu_to_le32(map->buffer),
+		.map.attachment = cpu_to_le32(map->attachment),
+		.map.direction = cpu_to_le32(map->direction),
+		.map.length = cpu_to_le64(map->length),
+		.map.n_segments = cpu_to_le32(map->n_segments),
+		.map.placement = cpu_to_le32(DMASHARE_PLACEMENT_SYSTEM),
+		.map.list = cpu_to_le64(map->list.dma[0]),
+	};
+}
+
+/**
+ * dmashare_map - let the device's engines use memory
+ * @ddev: the device
+ * @sgt: mapped for the device; at least @length bytes
+ * @length: bytes, the size of the buffer
+ * @buffer: buffer id
+ * @attachment: attachment id for an imported buffer, else 0
+ * @dir: direction
+ *
+ * Returns: the mapping; -EINVAL if @sgt is too short, -EFBIG if it takes more
+ * segments than the device can have in a mapping or breaks another of its
+ * limits, -ENOSPC at the limit of mappings or segments, or another error
+ */
+struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
+				      struct sg_table *sgt, u64 length,
+				      u32 buffer, u32 attachment,
+				      enum dma_data_direction dir)
+{
+	struct dmashare_mapping *map;
+	struct dmashare_desc desc;
+	int ret;
+
+	map = kzalloc(sizeof(*map), GFP_KERNEL);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+
+	map->buffer = buffer;
+	map->attachment = attachment;
+	map->direction = dir;
+	map->length = length;
+	map->first = sg_dma_address(sgt->sgl);
+
+	ret = dmashare_seg_build(ddev, &map->list, sgt, length, &map->n_segments);
+	if (ret)
+		goto err_free;
+
+	ret = dmashare_id_reserve(&ddev->mappings, &map->id, &ddev->next_mapping);
+	if (ret)
+		goto err_list;
+
+	atomic_inc(&ddev->live_mappings);
+	dmashare_map_desc(&desc, map);
+	ret = dmashare_make(ddev, &desc, &ddev->mappings, map->id, map,
+			    &ddev->counters.maps);
+	if (ret)
+		goto err_dead;
+
+	return map;
+
+err_dead:
+	if (atomic_dec_and_test(&ddev->live_mappings))
+		wake_up_all(&ddev->unmapped);
+err_list:
+	dmashare_seg_free(&map->list);
+err_free:
+	kfree(map);
+	return ERR_PTR(ret);
+}
+
+/**
+ * dmashare_unmap - take memory from the device's engines
+ * @ddev: the device
+ * @map: the mapping; freed
+ *
+ * When this returns the device does not touch the memory any more: it said so,
+ * or it was reset, or it is gone.
+ */
+void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map)
+{
+	struct dmashare_desc desc = {
+		.opcode = DMASHARE_OP_UNMAP,
+		.id.id = cpu_to_le32(map->id),
+	};
+
+	down_read(&ddev->state_sem);
+	xa_erase(&ddev->mappings, map->id);
+	dmashare_command(ddev, &desc, NULL);
+	up_read(&ddev->state_sem);
+
+	dmashare_seg_free(&map->list);
+	kfree(map);
+	if (atomic_dec_and_test(&ddev->live_mappings))
+		wake_up_all(&ddev->unmapped);
+}
+
+/**
+ * dmashare_replay - make everything again that the device knew before a reset
+ * @ddev: the device; state_sem is held for writing
+ *
+ * Returns: 0 or a negative errno
+ */
+int dmashare_replay(struct dmashare_device *ddev)
+{
+	struct dmashare_attachment *att;
+	struct dmashare_mapping *map;
+	struct dmashare_desc desc;
+	struct dmashare_bo *bo;
+	unsigned long index;
+	int ret;
+
+	lockdep_assert_held_write(&ddev->state_sem);
+
+	xa_for_each(&ddev->buffers, index, bo) {
+		dmashare_buffer_desc(&desc, bo);
+		ret = dmashare_command(ddev, &desc, NULL);
+		if (ret)
+			return ret;
+		atomic64_inc(&ddev->counters.buffers);
+	}
+
+	xa_for_each(&ddev->attachments, index, att) {
+		dmashare_attach_desc(&desc, att);
+		ret = dmashare_command(ddev, &desc, NULL);
+		if (ret)
+			return ret;
+		atomic64_inc(&ddev->counters.attaches);
+	}
+
+	xa_for_each(&ddev->mappings, index, map) {
+		dmashare_map_desc(&desc, map);
+		ret = dmashare_command(ddev, &desc, NULL);
+		if (ret)
+			return ret;
+		atomic64_inc(&ddev->counters.maps);
+	}
+
+	return 0;
+}

@@ -1,0 +1,588 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * dmashare: the SUBMIT ioctl
+ *
+ * Up to the point where the first job is armed everything can fail and is
+ * undone; from there on nothing can. So all memory, file descriptors and fence
+ * slots are had first.
+ */
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-resv.h>
+#include <linux/file.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/sync_file.h>
+#include <linux/uaccess.h>
+
+#include <drm/drm_exec.h>
+#include <drm/drm_file.h>
+#include <drm/drm_gem.h>
+#include <drm/drm_syncobj.h>
+
+#include "dmashare_drv.h"
+
+/**
+ * struct dmashare_out_sync - a syncobj to be given the out-fence
+ * @syncobj: reference
+ * @chain: for a timeline point, else NULL
+ * @point: timeline point
+ */
+struct dmashare_out_sync {
+	struct drm_syncobj *syncobj;
+	struct dma_fence_chain *chain;
+	u64 point;
+};
+
+/**
+ * struct dmashare_submit - a SUBMIT on its way
+ * @ddev: the device
+ * @file: the client
+ * @drm_file: the client, as DRM knows it
+ * @queue: job queue
+ * @entity: the client's entity on it
+ * @jobs: @n_jobs jobs; NULL where not made yet
+ * @args: what user space asked for
+ * @out: out-syncs
+ * @n_jobs: number of jobs
+ * @n_ready: of those, how many the scheduler knows
+ * @n_out: number of out-syncs
+ * @out_fd: descriptor for the out-fence, or -1
+ * @sync_file: file for the out-fence, or NULL
+ * @implicit: implicit fencing
+ */
+struct dmashare_submit {
+	struct dmashare_device *ddev;
+	struct dmashare_file *file;
+	struct drm_file *drm_file;
+	struct dmashare_queue *queue;
+	struct drm_sched_entity *entity;
+	struct dmashare_job **jobs;
+	struct drm_dmashare_job *args;
+	struct dmashare_out_sync *out;
+	u32 n_jobs;
+	u32 n_ready;
+	u32 n_out;
+	int out_fd;
+	struct sync_file *sync_file;
+	bool implicit;
+};
+
+/* What an op needs. */
+static const struct {
+	u8 opcode;
+	bool src;
+	bool dst;
+	bool value;
+} dmashare_ops[] = {
+	[DRM_DMASHARE_OP_NOOP]		= { DMASHARE_OP_JOB_NOOP, .value = true },
+	[DRM_DMASHARE_OP_COPY]		= { DMASHARE_OP_JOB_COPY, .src = true, .dst = true },
+	[DRM_DMASHARE_OP_FILL]		= { DMASHARE_OP_JOB_FILL, .dst = true, .value = true },
+	[DRM_DMASHARE_OP_CHECKSUM]	= { DMASHARE_OP_JOB_CHECKSUM, .src = true },
+};
+
+/* Is the operand there if and only if it is wanted, and well-formed? */
+static bool dmashare_operand_ok(const struct drm_dmashare_operand *operand,
+				const struct drm_dmashare_job *job, bool wanted)
+{
+	if (operand->pad)
+		return false;
+	if (!wanted)
+		return !operand->handle && !operand->offset && !operand->pitch;
+	if (!operand->handle)
+		return false;
+	if (job->rows < 2)
+		return !operand->pitch;
+
+	return operand->pitch >= job->length;
+}
+
+static int dmashare_check_job(const struct dmashare_device *ddev,
+			      const struct drm_dmashare_job *job)
+{
+	u64 bytes;
+
+	if (job->op >= ARRAY_SIZE(dmashare_ops) || job->pad ||
+	    job->flags & ~DRM_DMASHARE_JOB_WANT_RESULT)
+		return -EINVAL;
+	if (!dmashare_operand_ok(&job->src, job, dmashare_ops[job->op].src) ||
+	    !dmashare_operand_ok(&job->dst, job, dmashare_ops[job->op].dst))
+		return -EINVAL;
+	if (job->value && !dmashare_ops[job->op].value)
+		return -EINVAL;
+
+	if (job->op == DRM_DMASHARE_OP_NOOP)
+		return job->length || job->rows > 1 ||
+		       job->value > DMASHARE_NOOP_MAX_NS ? -EINVAL : 0;
+
+	if (!job->length ||
+	    check_mul_overflow(job->length, (u64)max(job->rows, 1), &bytes) ||
+	    bytes > ddev->limits.max_job_bytes)
+		return -EINVAL;
+
+	return 0;
+}
+
+/* Does the operand end within the buffer? */
+static bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
+			      const struct drm_dmashare_job *job, u64 size)
+{
+	u64 end = 0;
+
+	if (job->rows >= 2 &&
+	    check_mul_overflow(operand->pitch, (u64)job->rows - 1, &end))
+		return false;
+	if (check_add_overflow(end, operand->offset, &end) ||
+	    check_add_overflow(end, job->length, &end))
+		return false;
+
+	return end <= size;
+}
+
+/* Looks up, checks and maps an operand's buffer; fills in the descriptor. */
+static int dmashare_get_operand(struct dmashare_submit *submit,
+				const struct drm_dmashare_job *args,
+				const struct drm_dmashare_operand *operand,
+				struct dmashare_operand *out, struct dmashare_bo **bo)
+{
+	struct drm_gem_object *obj;
+	int ret;
+
+	if (!operand->handle)
+		return 0;
+
+	obj = drm_gem_object_lookup(submit->drm_file, operand->handle);
+	if (!obj)
+		return -ENOENT;
+	*bo = to_dmashare_bo(obj);
+
+	if (!dmashare_range_ok(operand, args, obj->size))
+		return -EINVAL;
+
+	ret = dmashare_bo_map(*bo);
+	if (ret)
+		return ret;
+
+	out->mapping = cpu_to_le32((*bo)->map->id);
+	out->offset = cpu_to_le64(operand->offset);
+	out->pitch = cpu_to_le64(operand->pitch);
+
+	return 0;
+}
+
+/* A place for the outcome in the file, until JOB_RESULT takes it. */
+static int dmashare_add_result(struct dmashare_submit *submit, struct dmashare_job *job)
+{
+	struct dmashare_file *file = submit->file;
+	struct dmashare_result *result;
+	int ret;
+
+	if (atomic_inc_return(&file->n_results) > DRM_DMASHARE_MAX_RESULTS) {
+		atomic_dec(&file->n_results);
+		return -ENOSPC;
+	}
+
+	result = kzalloc(sizeof(*result), GFP_KERNEL);
+	if (!result) {
+		atomic_dec(&file->n_results);
+		return -ENOMEM;
+	}
+	kref_init(&result->ref);
+	result->status = DRM_DMASHARE_STATUS_NOT_RUN;
+
+	/* Reserved: not to be found before the fence is there to be waited for. */
+	ret = xa_insert(&file->results, job->id, NULL, GFP_KERNEL);
+	if (ret) {
+		atomic_dec(&file->n_results);
+		kfree(result);
+		return ret;
+	}
+	job->result = result;
+
+	return 0;
+}
+
+static int dmashare_make_job(struct dmashare_submit *submit, u32 i)
+{
+	const struct drm_dmashare_job *args = &submit->args[i];
+	struct dmashare_job *job;
+	int ret;
+
+	ret = dmashare_check_job(submit->ddev, args);
+	if (ret)
+		return ret;
+
+	job = dmashare_job_alloc(submit->queue);
+	if (!job)
+		return -ENOMEM;
+	submit->jobs[i] = job;
+	job->id = atomic64_inc_return(&submit->file->next_job);
+	job->desc.opcode = dmashare_ops[args->op].opcode;
+	job->desc.job.rows = cpu_to_le32(args->rows);
+	job->desc.job.length = cpu_to_le64(args->length);
+	job->desc.job.value = cpu_to_le64(args->value);
+
+	ret = dmashare_get_operand(submit, args, &args->src, &job->desc.job.src,
+				   &job->src);
+	if (!ret)
+		ret = dmashare_get_operand(submit, args, &args->dst, &job->desc.job.dst,
+					   &job->dst);
+	if (!ret && args->flags & DRM_DMASHARE_JOB_WANT_RESULT)
+		ret = dmashare_add_result(submit, job);
+	if (!ret)
+		ret = dmashare_sched_job_init(&job->base, submit->entity,
+					      submit->drm_file->client_id);
+	if (!ret)
+		submit->n_ready++;
+
+	return ret;
+}
+
+/* Undoes a submit of which no job was armed. */
+static void dmashare_undo(struct dmashare_submit *submit)
+{
+	u32 i;
+
+	for (i = 0; i < submit->n_jobs && submit->jobs[i]; i++) {
+		struct dmashare_job *job = submit->jobs[i];
+
+		if (job->result) {
+			xa_release(&submit->file->results, job->id);
+			atomic_dec(&submit->file->n_results);
+		}
+		if (i < submit->n_ready)
+			drm_sched_job_cleanup(&job->base);
+		dmashare_job_drop_buffers(job);
+		dmashare_job_put(job);
+	}
+
+	for (i = 0; i < submit->n_out; i++) {
+		dma_fence_chain_free(submit->out[i].chain);
+		drm_syncobj_put(submit->out[i].syncobj);
+	}
+
+	if (submit->sync_file)
+		fput(submit->sync_file->file);
+	if (submit->out_fd >= 0)
+		put_unused_fd(submit->out_fd);
+}
+
+/* In-fences: dependencies of the first job; the others run after it anyway. */
+static int dmashare_add_in_fences(struct dmashare_submit *submit,
+				  const struct drm_dmashare_submit *args)
+{
+	struct drm_dmashare_sync __user *user = u64_to_user_ptr(args->in_syncs);
+	struct drm_sched_job *job = &submit->jobs[0]->base;
+	struct dma_fence *fence;
+	u32 i;
+	int ret;
+
+	for (i = 0; i < args->n_in_syncs; i++) {
+		struct drm_dmashare_sync sync;
+
+		if (copy_from_user(&sync, user + i, sizeof(sync)))
+			return -EFAULT;
+		if (sync.pad)
+			return -EINVAL;
+		ret = drm_syncobj_find_fence(submit->drm_file, sync.handle, sync.point, 0,
+					     &fence);
+		if (ret)
+			return ret;
+		/* Takes the reference in any case. */
+		ret = drm_sched_job_add_dependency(job, fence);
+		if (ret)
+			return ret;
+	}
+
+	if (args->flags & DRM_DMASHARE_SUBMIT_IN_FENCE) {
+		struct file *file = fget(args->in_fence_fd);
+
+		/* sync_file_get_fence() does not tell the two apart. */
+		if (!file)
+			return -EBADF;
+		fput(file);
+		fence = sync_file_get_fence(args->in_fence_fd);
+		if (!fence)
+			return -EINVAL;
+		ret = drm_sched_job_add_dependency(job, fence);
+		if (ret)
+			return ret;
+	}
+
+	return 0;
+}
+
+static int dmashare_get_out_syncs(struct dmashare_submit *submit,
+				  const struct drm_dmashare_submit *args)
+{
+	struct drm_dmashare_sync __user *user = u64_to_user_ptr(args->out_syncs);
+	u32 i;
+
+	for (i = 0; i < args->n_out_syncs; i++) {
+		struct dmashare_out_sync *out = &submit->out[i];
+		struct drm_dmashare_sync sync;
+
+		if (copy_from_user(&sync, user + i, sizeof(sync)))
+			return -EFAULT;
+		if (sync.pad)
+			return -EINVAL;
+		out->syncobj = drm_syncobj_find(submit->drm_file, sync.handle);
+		if (!out->syncobj)
+			return -ENOENT;
+		submit->n_out++;
+		out->point = sync.point;
+		if (sync.point) {
+			out->chain = dma_fence_chain_alloc();
+			if (!out->chain)
+				return -ENOMEM;
+		}
+	}
+
+	return 0;
+}
+
+/*
+ * The file is made now, with a fence that stands in: the real one exists only
+ * once the last job is armed, when nothing may fail any more.
+ */
+static int dmashare_get_sync_file(struct dmashare_submit *submit)
+{
+	struct dma_fence *stub = dma_fence_get_stub();
+
+	submit->sync_file = sync_file_create(stub);
+	dma_fence_put(stub);
+	if (!submit->sync_file)
+		return -ENOMEM;
+
+	submit->out_fd = get_unused_fd_flags(O_CLOEXEC);
+
+	return min(submit->out_fd, 0);
+}
+
+static int dmashare_copy_ids(struct dmashare_submit *submit,
+			     struct drm_dmashare_job __user *user)
+{
+	u32 i;
+
+	for (i = 0; i < submit->n_jobs; i++)
+		if (put_user(submit->jobs[i]->id, &user[i].id))
+			return -EFAULT;
+
+	return 0;
+}
+
+/*
+ * Locks the reservations of all buffers and makes room for our fences: one as
+ * a reader's and one as a writer's in each, for a later fence of the same
+ * entity takes the place of an earlier one.
+ */
+static int dmashare_lock_buffers(struct dmashare_submit *submit, struct drm_exec *exec)
+{
+	int ret = 0;
+	u32 i;
+
+	drm_exec_until_all_locked(exec) {
+		/* The last round may have ended with a lock to be waited for. */
+		ret = 0;
+		for (i = 0; i < submit->n_jobs; i++) {
+			struct dmashare_job *job = submit->jobs[i];
+
+			if (job->src)
+				ret = drm_exec_prepare_obj(exec, &job->src->base, 2);
+			drm_exec_retry_on_contention(exec);
+			if (ret)
+				return ret;
+			if (job->dst)
+				ret = drm_exec_prepare_obj(exec, &job->dst->base, 2);
+			drm_exec_retry_on_contention(exec);
+			if (ret)
+				return ret;
+		}
+	}
+
+	return ret;
+}
+
+/*
+ * Without implicit fencing a job still waits for the kernel's own fences: they
+ * say when the memory is where it should be, which is nobody's choice.
+ */
+static int dmashare_add_implicit(struct dmashare_submit *submit,
+				 struct dmashare_job *job, struct dmashare_bo *bo,
+				 bool write)
+{
+	if (!bo)
+		return 0;
+	if (submit->implicit)
+		return drm_sched_job_add_implicit_dependencies(&job->base, &bo->base,
+							       write);
+
+	return drm_sched_job_add_resv_dependencies(&job->base, bo->base.resv,
+						   DMA_RESV_USAGE_KERNEL);
+}
+
+/* And its fence is there for whoever moves or frees memory, and nobody else. */
+static void dmashare_publish(struct dmashare_submit *submit, struct dmashare_bo *bo,
+			     struct dma_fence *fence, bool write)
+{
+	if (bo)
+		dma_resv_add_fence(bo->base.resv, fence,
+				   !submit->implicit ? DMA_RESV_USAGE_BOOKKEEP :
+				   dma_resv_usage_rw(!write));
+}
+
+/* Nothing here fails. The reservations are locked. */
+static void dmashare_commit(struct dmashare_submit *submit)
+{
+	struct dma_fence *last = NULL;
+	u32 i;
+
+	/* Jobs of an entity have to be pushed in the order of their arming. */
+	mutex_lock(&submit->file->submit_lock);
+	for (i = 0; i < submit->n_jobs; i++) {
+		struct dmashare_job *job = submit->jobs[i];
+		struct dma_fence *fence;
+
+		drm_sched_job_arm(&job->base);
+		fence = dma_fence_get(&job->base.s_fence->finished);
+
+		dmashare_publish(submit, job->src, fence, false);
+		dmashare_publish(submit, job->dst, fence, true);
+		if (job->result) {
+			job->result->finished = dma_fence_get(fence);
+			kref_get(&job->result->ref);
+			/* Into the reserved entry: needs no memory. */
+			xa_store(&submit->file->results, job->id, job->result, GFP_NOWAIT);
+		}
+
+		dma_fence_put(last);
+		last = fence;
+		/* From here on the job may be run and freed at any time. */
+		drm_sched_entity_push_job(&job->base);
+	}
+	mutex_unlock(&submit->file->submit_lock);
+
+	for (i = 0; i < submit->n_out; i++) {
+		struct dmashare_out_sync *out = &submit->out[i];
+
+		if (out->chain)
+			drm_syncobj_add_point(out->syncobj, out->chain, last, out->point);
+		else
+			drm_syncobj_replace_fence(out->syncobj, last);
+		drm_syncobj_put(out->syncobj);
+	}
+
+	if (submit->sync_file) {
+		dma_fence_put(submit->sync_file->fence);
+		submit->sync_file->fence = dma_fence_get(last);
+		fd_install(submit->out_fd, submit->sync_file->file);
+	}
+
+	dma_fence_put(last);
+}
+
+static int dmashare_prepare(struct dmashare_submit *submit,
+			    const struct drm_dmashare_submit *args)
+{
+	u32 i;
+	int ret;
+
+	for (i = 0; i < submit->n_jobs; i++) {
+		ret = dmashare_make_job(submit, i);
+		if (ret)
+			return ret;
+	}
+
+	ret = dmashare_add_in_fences(submit, args);
+	if (!ret)
+		ret = dmashare_get_out_syncs(submit, args);
+	if (!ret && args->flags & DRM_DMASHARE_SUBMIT_OUT_FENCE)
+		ret = dmashare_get_sync_file(submit);
+	if (!ret)
+		ret = dmashare_copy_ids(submit, u64_to_user_ptr(args->jobs));
+
+	return ret;
+}
+
+static int dmashare_lock_and_commit(struct dmashare_submit *submit)
+{
+	struct drm_exec exec;
+	u32 i;
+	int ret;
+
+	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, 0);
+	ret = dmashare_lock_buffers(submit, &exec);
+	for (i = 0; !ret && i < submit->n_jobs; i++) {
+		struct dmashare_job *job = submit->jobs[i];
+
+		ret = dmashare_add_implicit(submit, job, job->src, false);
+		if (!ret)
+			ret = dmashare_add_implicit(submit, job, job->dst, true);
+	}
+	if (!ret)
+		dmashare_commit(submit);
+	drm_exec_fini(&exec);
+
+	return ret;
+}
+
+/**
+ * dmashare_submit_ioctl - DRM_IOCTL_DMASHARE_SUBMIT
+ * @drm: the device
+ * @data: struct drm_dmashare_submit
+ * @drm_file: the client
+ *
+ * Returns: 0 or an errno; see the uapi header
+ */
+int dmashare_submit_ioctl(struct drm_device *drm, void *data,
+			  struct drm_file *drm_file)
+{
+	struct dmashare_device *ddev = to_dmashare(drm);
+	struct drm_dmashare_submit *args = data;
+	struct dmashare_submit submit = {
+		.ddev = ddev,
+		.file = drm_file->driver_priv,
+		.drm_file = drm_file,
+		.n_jobs = args->n_jobs,
+		.out_fd = -1,
+		.implicit = !(args->flags & DRM_DMASHARE_SUBMIT_NO_IMPLICIT),
+	};
+	int ret;
+
+	if (args->pad || args->queue >= ddev->limits.num_queues ||
+	    args->flags & ~(DRM_DMASHARE_SUBMIT_NO_IMPLICIT |
+			    DRM_DMASHARE_SUBMIT_IN_FENCE |
+			    DRM_DMASHARE_SUBMIT_OUT_FENCE) ||
+	    !args->n_jobs || args->n_jobs > DRM_DMASHARE_SUBMIT_MAX_JOBS ||
+	    args->n_in_syncs > DRM_DMASHARE_SUBMIT_MAX_SYNCS ||
+	    args->n_out_syncs > DRM_DMASHARE_SUBMIT_MAX_SYNCS)
+		return -EINVAL;
+
+	submit.queue = &ddev->queue[args->queue];
+	submit.entity = &submit.file->entity[args->queue];
+
+	submit.args = vmemdup_array_user(u64_to_user_ptr(args->jobs), args->n_jobs,
+					 sizeof(*submit.args));
+	if (IS_ERR(submit.args))
+		return PTR_ERR(submit.args);
+	submit.jobs = kvcalloc(args->n_jobs, sizeof(*submit.jobs), GFP_KERNEL);
+	submit.out = kvcalloc(args->n_out_syncs, sizeof(*submit.out), GFP_KERNEL);
+	if (!submit.jobs || !submit.out) {
+		ret = -ENOMEM;
+		goto out_free;
+	}
+
+	ret = dmashare_prepare(&submit, args);
+	if (!ret)
+		ret = dmashare_lock_and_commit(&submit);
+	if (ret)
+		dmashare_undo(&submit);
+	else
+		args->out_fence_fd = submit.out_fd;
+
+out_free:
+	kvfree(submit.out);
+	kvfree(submit.jobs);
+	kvfree(submit.args);
+
+	return ret;
+}
