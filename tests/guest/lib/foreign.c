@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/dma-heap.h>
+#include <linux/udmabuf.h>
+#include <xf86drm.h>
+
+#include "dms.h"
+#include "foreign.h"
+#include "ktap.h"
+
+#define PAGE	4096u
+
+const struct exporter exporters[] = {
+	{ "vgem", vgem_buffer },
+	{ "udmabuf", udmabuf_buffer },
+	{ "system-heap", heap_buffer },
+};
+
+_Static_assert(ARRAY_SIZE(exporters) == N_EXPORTERS, "count of exporters");
+
+static void map_dmabuf(struct foreign *f)
+{
+	f->map = mmap(NULL, f->size, PROT_READ | PROT_WRITE, MAP_SHARED, f->dmabuf, 0);
+	ASSERT_MSG(f->map != MAP_FAILED, "mmap of a dma-buf of %s: %s", f->exporter,
+		   strerror(errno));
+}
+
+int vgem_open(void)
+{
+	int fd = drm_open_driver("vgem", true);
+
+	ASSERT_MSG(fd >= 0, "no device of the driver vgem: is the module loaded?");
+	return fd;
+}
+
+uint32_t vgem_create(int vgem, size_t size)
+{
+	struct drm_mode_create_dumb c = {
+		.width = PAGE / 4,
+		.height = (size + PAGE - 1) / PAGE,
+		.bpp = 32,
+	};
+
+	ASSERT_OK(drmIoctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &c));
+	ASSERT_EQ(c.size, (size + PAGE - 1) / PAGE * PAGE);
+	return c.handle;
+}
+
+uint8_t *vgem_map(int vgem, uint32_t handle, size_t size)
+{
+	struct drm_mode_map_dumb m = { .handle = handle };
+	void *p;
+
+	ASSERT_OK(drmIoctl(vgem, DRM_IOCTL_MODE_MAP_DUMB, &m));
+	p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vgem, m.offset);
+	ASSERT_MSG(p != MAP_FAILED, "mmap through vgem: %s", strerror(errno));
+	return p;
+}
+
+struct foreign vgem_buffer(size_t size)
+{
+	struct foreign f = { .exporter = "vgem", .size = size };
+
+	f.backing = vgem_open();
+	f.handle = vgem_create(f.backing, size);
+	ASSERT_OK(drmPrimeHandleToFD(f.backing, f.handle, DRM_CLOEXEC | DRM_RDWR, &f.dmabuf));
+	map_dmabuf(&f);
+	return f;
+}
+
+static int sealed_memfd(size_t size)
+{
+	int fd = memfd_create("udmabuf-test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
+
+	ASSERT_OK(fd);
+	ASSERT_OK(ftruncate(fd, size));
+	ASSERT_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK));
+	return fd;
+}
+
+static int open_udmabuf(void)
+{
+	int fd = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+
+	ASSERT_MSG(fd >= 0, "/dev/udmabuf: %s", strerror(errno));
+	return fd;
+}
+
+struct foreign udmabuf_buffer(size_t size)
+{
+	struct foreign f = { .exporter = "udmabuf", .size = size };
+	struct udmabuf_create c = { .flags = UDMABUF_FLAGS_CLOEXEC, .size = size };
+	int dev = open_udmabuf();
+
+	f.backing = sealed_memfd(size);
+	c.memfd = f.backing;
+	f.dmabuf = ioctl(dev, UDMABUF_CREATE, &c);
+	ASSERT_MSG(f.dmabuf >= 0, "UDMABUF_CREATE: %s", strerror(errno));
+	close(dev);
+	map_dmabuf(&f);
+	return f;
+}
+
+struct foreign udmabuf_scattered(size_t size)
+{
+	struct foreign f = { .exporter = "udmabuf", .size = size };
+	size_t i, n = size / PAGE;
+	struct udmabuf_create_list *c;
+	int dev = open_udmabuf();
+
+	ASSERT(size % PAGE == 0 && n);
+	/* Twice the pages, of which every second is used, last one first. */
+	f.backing = sealed_memfd(2 * size);
+	c = calloc(1, sizeof(*c) + n * sizeof(c->list[0]));
+	ASSERT(c);
+	c->flags = UDMABUF_FLAGS_CLOEXEC;
+	c->count = n;
+	for (i = 0; i < n; i++) {
+		c->list[i].memfd = f.backing;
+		c->list[i].offset = (2 * (n - 1 - i) + 1) * PAGE;
+		c->list[i].size = PAGE;
+	}
+	f.dmabuf = ioctl(dev, UDMABUF_CREATE_LIST, c);
+	ASSERT_MSG(f.dmabuf >= 0, "UDMABUF_CREATE_LIST: %s", strerror(errno));
+	free(c);
+	close(dev);
+	map_dmabuf(&f);
+	return f;
+}
+
+struct foreign heap_buffer(size_t size)
+{
+	struct foreign f = { .exporter = "system-heap", .size = size, .backing = -1 };
+	struct dma_heap_allocation_data a = {
+		.len = size,
+		.fd_flags = O_RDWR | O_CLOEXEC,
+	};
+	int dev = open("/dev/dma_heap/system", O_RDONLY | O_CLOEXEC);
+
+	ASSERT_MSG(dev >= 0, "/dev/dma_heap/system: %s", strerror(errno));
+	ASSERT_OK(ioctl(dev, DMA_HEAP_IOCTL_ALLOC, &a));
+	close(dev);
+	f.dmabuf = a.fd;
+	map_dmabuf(&f);
+	return f;
+}
+
+void foreign_destroy(struct foreign *f)
+{
+	munmap(f->map, f->size);
+	close(f->dmabuf);
+	if (f->backing >= 0)
+		close(f->backing);
+	f->map = NULL;
+	f->dmabuf = f->backing = -1;
+}

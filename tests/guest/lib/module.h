@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Kernel modules: load, unload, parameters. */
+#ifndef DMASHARE_TEST_MODULE_H
+#define DMASHARE_TEST_MODULE_H
+
+#include <stdbool.h>
+
+bool module_loaded(const char *name);
+/*
+ * Loads a module and what it needs by modprobe(8); -1 and errno on failure.
+ * Options are separated by blanks.
+ */
+int module_load(const char *name, const char *options);
+/* Unloads that one module; -1 and errno (EBUSY, EWOULDBLOCK) when it is used. */
+int module_unload(const char *name);
+/* A number from /sys/module/NAME/parameters; @missing when there is none. */
+long module_parameter(const char *name, const char *parameter, long missing);
+
+/* Sets one; -1 and errno on failure. */
+int module_set_parameter(const char *name, const char *parameter, const char *value);
+
+#endif /* DMASHARE_TEST_MODULE_H */

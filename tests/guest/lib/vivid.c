@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/videodev2.h>
+
+#include "dms.h"
+#include "fence.h"
+#include "ktap.h"
+#include "module.h"
+#include "vivid.h"
+
+#define MAX_NODES	64
+#define CAPTURE		V4L2_BUF_TYPE_VIDEO_CAPTURE
+
+static int xioctl(int fd, unsigned long request, void *arg)
+{
+	int ret;
+
+	do
+		ret = ioctl(fd, request, arg);
+	while (ret < 0 && errno == EINTR);
+	return ret;
+}
+
+void vivid_load(enum vivid_memory memory)
+{
+	char options[80];
+
+	vivid_unload();
+	/* One webcam input, capture only: nothing but the node that is used. */
+	snprintf(options, sizeof(options),
+		 "n_devs=1 node_types=0x1 num_inputs=1 input_types=0x0 allocators=%d", memory);
+	if (module_load("vivid", options))
+		SKIP("module vivid: %s", strerror(errno));
+}
+
+void vivid_unload(void)
+{
+	if (module_loaded("vivid"))
+		ASSERT_MSG(!module_unload("vivid"), "vivid cannot be unloaded: %s",
+			   strerror(errno));
+}
+
+/* The moving parts that make every frame different. */
+static void set_control(int fd, const char *name, int value)
+{
+	struct v4l2_queryctrl q = { .id = V4L2_CTRL_FLAG_NEXT_CTRL };
+
+	while (!xioctl(fd, VIDIOC_QUERYCTRL, &q)) {
+		if (!strcmp((const char *)q.name, name)) {
+			struct v4l2_control c = { .id = q.id, .value = value };
+
+			ASSERT_OK(xioctl(fd, VIDIOC_S_CTRL, &c));
+			return;
+		}
+		q.id |= V4L2_CTRL_FLAG_NEXT_CTRL;
+	}
+	FAIL("vivid has no control \"%s\"", name);
+}
+
+struct vivid vivid_open(uint32_t width, uint32_t height)
+{
+	struct v4l2_format f = { .type = CAPTURE };
+	struct v4l2_streamparm p = { .type = CAPTURE };
+	struct v4l2_capability cap;
+	struct vivid v = { .fd = -1 };
+	unsigned int i;
+	char path[32];
+
+	for (i = 0; i < MAX_NODES && v.fd < 0; i++) {
+		snprintf(path, sizeof(path), "/dev/video%u", i);
+		v.fd = open(path, O_RDWR | O_CLOEXEC);
+		if (v.fd < 0)
+			continue;
+		memset(&cap, 0, sizeof(cap));
+		if (xioctl(v.fd, VIDIOC_QUERYCAP, &cap) ||
+		    strcmp((const char *)cap.driver, "vivid") ||
+		    !(cap.device_caps & V4L2_CAP_VIDEO_CAPTURE)) {
+			close(v.fd);
+			v.fd = -1;
+		}
+	}
+	ASSERT_MSG(v.fd >= 0, "no capture node of vivid");
+	f.fmt.pix.width = width;
+	f.fmt.pix.height = height;
+	f.fmt.pix.pixelformat = V4L2_PIX_FMT_YUYV;
+	f.fmt.pix.field = V4L2_FIELD_NONE;
+	ASSERT_OK(xioctl(v.fd, VIDIOC_S_FMT, &f));
+	ASSERT_EQ(f.fmt.pix.pixelformat, V4L2_PIX_FMT_YUYV);
+	v.width = f.fmt.pix.width;
+	v.height = f.fmt.pix.height;
+	v.stride = f.fmt.pix.bytesperline;
+	v.size = f.fmt.pix.sizeimage;
+	/* As fast as it goes; what it makes of it does not matter here. */
+	p.parm.capture.timeperframe.numerator = 1;
+	p.parm.capture.timeperframe.denominator = 60;
+	ASSERT_OK(xioctl(v.fd, VIDIOC_S_PARM, &p));
+	set_control(v.fd, "Horizontal Movement", 6);
+	return v;
+}
+
+int vivid_try_queue(struct vivid *v, unsigned int index)
+{
+	struct v4l2_buffer b = {
+		.type = CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+		.index = index,
+		.m.fd = v->dmabuf[index],
+	};
+
+	return xioctl(v->fd, VIDIOC_QBUF, &b);
+}
+
+int vivid_try_start(struct vivid *v, const int *dmabufs, unsigned int n)
+{
+	struct v4l2_requestbuffers r = {
+		.type = CAPTURE,
+		.memory = V4L2_MEMORY_DMABUF,
+		.count = n,
+	};
+	int type = CAPTURE;
+	unsigned int i;
+
+	ASSERT(n <= VIVID_MAX_BUFFERS);
+	ASSERT_OK(xioctl(v->fd, VIDIOC_REQBUFS, &r));
+	ASSERT_MSG(r.count == n, "vivid gives %u buffers, %u were asked for", r.count, n);
+	v->n_buffers = n;
+	for (i = 0; i < n; i++) {
+		v->dmabuf[i] = dmabufs[i];
+		if (vivid_try_queue(v, i))
+			return -1;
+	}
+	if (xioctl(v->fd, VIDIOC_STREAMON, &type))
+		return -1;
+	v->streaming = true;
+	return 0;
+}
+
+void vivid_start(struct vivid *v, const int *dmabufs, unsigned int n)
+{
+	ASSERT_OK(vivid_try_start(v, dmabufs, n));
+}
+
+unsigned int vivid_dequeue(struct vivid *v, uint32_t *sequence)
+{
+	struct v4l2_buffer b = { .type = CAPTURE, .memory = V4L2_MEMORY_DMABUF };
+
+	poll_until(v->fd, POLLIN);
+	ASSERT_OK(xioctl(v->fd, VIDIOC_DQBUF, &b));
+	ASSERT_MSG(!(b.flags & V4L2_BUF_FLAG_ERROR), "vivid reports an error in frame %u",
+		   b.sequence);
+	ASSERT_EQ(b.bytesused, v->size);
+	if (sequence)
+		*sequence = b.sequence;
+	return b.index;
+}
+
+void vivid_stop(struct vivid *v)
+{
+	struct v4l2_requestbuffers r = { .type = CAPTURE, .memory = V4L2_MEMORY_DMABUF };
+	int type = CAPTURE;
+
+	if (v->streaming)
+		ASSERT_OK(xioctl(v->fd, VIDIOC_STREAMOFF, &type));
+	v->streaming = false;
+	ASSERT_OK(xioctl(v->fd, VIDIOC_REQBUFS, &r));
+}
+
+void vivid_close(struct vivid *v)
+{
+	if (v->streaming)
+		vivid_stop(v);
+	close(v->fd);
+	v->fd = -1;
+}
