@@ -99,32 +99,35 @@ def selected_kernel():
         return 'debian'
 
 
-def prepare(settings, with_programs=True):
-    """Everything that a VM boots: (kernel, initramfs)."""
+def prepare(settings, bare=False):
+    """Everything that a VM boots: (kernel, initramfs).  A bare one has nothing
+    of ours in it but the agent."""
     kernel = find_kernel()
     driver = os.path.join(common.BUILD, 'driver', kernel.name,
                           'guest-driver/dmashare.ko')
     words = [os.path.join(common.TOP, 'scripts/initramfs'),
              '--kernel', kernel.name, '--agent', AGENT]
     modules = []
-    if os.path.exists(driver):
+    if bare:
+        pass
+    elif os.path.exists(driver):
         modules.append(driver)
     elif settings.devices:
         common.die(f'the driver is not built for {kernel.release}: run '
                    'scripts/build driver (or make vm, which does)')
-    own = shlex.split(os.environ.get('MODULES') or '')
+    own = [] if bare else shlex.split(os.environ.get('MODULES') or '')
     for path in own:
         if not os.path.isfile(path):
             common.die(f'MODULES: {path} does not exist: build it first, or '
                        'correct the path')
     for path in modules + own:
         words += ['--module', os.path.realpath(path)]
-    if with_programs:
+    if not bare:
         for entry in read_list():
             words += ['--program', entry.path]
     # The user's modules make an archive of their own, so that the ordinary
     # one stays as it is.
-    name = kernel.name + ('-own' if own else '')
+    name = kernel.name + ('-own' if own else '-bare' if bare else '')
     initramfs = os.path.join(common.BUILD, 'initramfs', f'{name}.cpio')
     result = subprocess.run(words + ['--output', initramfs], check=False)
     if result.returncode:

@@ -224,6 +224,7 @@ class Machine:
         self.monitor = None
         self.received = b''
         self.next_id = 0
+        self.grace = HANG_GRACE
         self.hello = {}
         self.events = collections.deque(maxlen=1000)
         self.virtio = (kernel.has('virtio_console')
@@ -293,7 +294,7 @@ class Machine:
                       f'vm_channel={"virtio" if self.virtio else "ttyS1"}']
         else:
             # The console belongs to the person: only what matters.
-            words += ['quiet', 'loglevel=5']
+            words += ['quiet', 'loglevel=4']
         if s.skip:
             words.append(f'vm_skip={s.skip}')
         if s.kernel_args:
@@ -377,7 +378,7 @@ class Machine:
                    .encode() + payload)
         # The guest's clock may be slower than ours; what counts is that the
         # agent answers at all.
-        deadline = time.monotonic() + timeout * 2 + HANG_GRACE
+        deadline = time.monotonic() + timeout * 2 + self.grace
         if not timeout:
             deadline = None
         result = Result()
@@ -489,9 +490,10 @@ class Machine:
 
     def _interrogate(self):
         """Make a guest that hangs say where, in its console."""
+        self.hello = {}         # it will not listen to "poweroff" either
         try:
             self.qmp('inject-nmi')
-            self.process.wait(10)
+            self.process.wait(5)
         except (VmError, subprocess.TimeoutExpired):
             pass
 
