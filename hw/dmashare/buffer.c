@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: buffers, their attachments, and the ledger
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "hw/dmashare/buffer.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(sizeof(DmashareBuffer) > 512);
+QEMU_BUILD_BUG_ON(sizeof(DmashareLedger) % sizeof(uint64_t));
+QEMU_BUILD_BUG_ON(sizeof(DmashareLedger) > DMASHARE_LEDGER_MAX_LENGTH);
+
+static void attachment_free(gpointer data)
+{
+    DmashareAttachment *att = data;
+
+    dmashare_buffer_unref(att->buffer);
+    g_free(att);
+}
+
+static void buffer_drop(gpointer data)
+{
+    dmashare_buffer_unref(data);
+}
+
+void dmashare_buffers_init(DmashareBuffers *bufs, uint32_t max_buffers,
+                           uint32_t max_attachments)
+{
+    memset(bufs, 0, sizeof(*bufs));
+    bufs->max_buffers = max_buffers;
+    bufs->max_attachments = max_attachments;
+    bufs->buffers = g_hash_table_new_full(NULL, NULL, NULL, buffer_drop);
+    bufs->attachments = g_hash_table_new_full(NULL, NULL, NULL,
+                                              attachment_free);
+}
+
+void dmashare_buffers_reset(DmashareBuffers *bufs)
+{
+    g_hash_table_remove_all(bufs->attachments);
+    g_hash_table_remove_all(bufs->buffers);
+    memset(&bufs->ledger, 0, sizeof(bufs->ledger));
+}
+
+void dmashare_buffers_destroy(DmashareBuffers *bufs)
+{
+    g_clear_pointer(&bufs->attachments, g_hash_table_destroy);
+    g_clear_pointer(&bufs->buffers, g_hash_table_destroy);
+}
+
+DmashareBuffer *dmashare_buffer_find(DmashareBuffers *bufs, uint32_t id)
+{
+    return g_hash_table_lookup(bufs->buffers, GUINT_TO_POINTER(id));
+}
+
+DmashareAttachment *dmashare_attachment_find(DmashareBuffers *bufs,
+                                             uint32_t id)
+{
+    return g_hash_table_lookup(bufs->attachments, GUINT_TO_POINTER(id));
+}
+
+DmashareBuffer *dmashare_buffer_ref(DmashareBuffer *buf)
+{
+    buf->refs++;
+    return buf;
+}
+
+void dmashare_buffer_unref(DmashareBuffer *buf)
+{
+    if (--buf->refs == 0) {
+        g_free(buf);
+    }
+}
+
+uint16_t dmashare_buffer_create(DmashareBuffers *bufs, uint32_t id,
+                                uint64_t size, uint32_t flags,
+                                uint32_t placement, const uint8_t *name)
+{
+    DmashareBuffer *buf;
+
+    if (!id) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (dmashare_buffer_find(bufs, id)) {
+        return DMASHARE_STATUS_ID_EXISTS;
+    }
+    if (!size) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+    if (g_hash_table_size(bufs->buffers) >= bufs->max_buffers) {
+        return DMASHARE_STATUS_LIMIT;
+    }
+
+    buf = g_new0(DmashareBuffer, 1);
+    buf->id = id;
+    buf->size = size;
+    buf->flags = flags;
+    buf->placement = placement;
+    buf->refs = 1;
+    memcpy(buf->name, name, sizeof(buf->name));
+    g_hash_table_insert(bufs->buffers, GUINT_TO_POINTER(id), buf);
+
+    DMASHARE_COUNT(bufs, buf, buffers, 1);
+    DMASHARE_COUNT(bufs, buf, live_buffers, 1);
+    trace_dmashare_buffer_create(id, size, flags);
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(bufs, id);
+
+    if (!buf) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (buf->ledger.live_attachments || buf->ledger.live_mappings) {
+        return DMASHARE_STATUS_BUSY;
+    }
+
+    DMASHARE_COUNT(bufs, buf, live_buffers, -1);
+    g_hash_table_remove(bufs->buffers, GUINT_TO_POINTER(id));
+    trace_dmashare_buffer_destroy(id);
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_attach(DmashareBuffers *bufs, uint32_t id, uint32_t buffer,
+                         uint32_t flags, const uint8_t *name)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(bufs, buffer);
+    DmashareAttachment *att;
+
+    if (!id || !buf) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (dmashare_attachment_find(bufs, id)) {
+        return DMASHARE_STATUS_ID_EXISTS;
+    }
+    if (g_hash_table_size(bufs->attachments) >= bufs->max_attachments) {
+        return DMASHARE_STATUS_LIMIT;
+    }
+
+    att = g_new0(DmashareAttachment, 1);
+    att->id = id;
+    att->flags = flags;
+    att->buffer = dmashare_buffer_ref(buf);
+    memcpy(att->name, name, sizeof(att->name));
+    g_hash_table_insert(bufs->attachments, GUINT_TO_POINTER(id), att);
+
+    DMASHARE_COUNT(bufs, buf, attaches, 1);
+    DMASHARE_COUNT(bufs, buf, live_attachments, 1);
+    trace_dmashare_attach(id, buffer, flags);
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_detach(DmashareBuffers *bufs, uint32_t id)
+{
+    DmashareAttachment *att = dmashare_attachment_find(bufs, id);
+
+    if (!att) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (att->mappings) {
+        return DMASHARE_STATUS_BUSY;
+    }
+
+    trace_dmashare_detach(id, att->buffer->id);
+    DMASHARE_COUNT(bufs, att->buffer, live_attachments, -1);
+    g_hash_table_remove(bufs->attachments, GUINT_TO_POINTER(id));
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
+                       uint32_t attachment, uint32_t error)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(bufs, buffer);
+
+    if (!buf) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (attachment) {
+        DmashareAttachment *att = dmashare_attachment_find(bufs, attachment);
+
+        if (!att || att->buffer != buf) {
+            return DMASHARE_STATUS_BAD_ID;
+        }
+    }
+
+    if (error) {
+        DMASHARE_COUNT(bufs, buf, notes_failed, 1);
+    } else {
+        DMASHARE_COUNT(bufs, buf, notes[kind], 1);
+    }
+    trace_dmashare_note(kind, buffer, attachment, error);
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_ledger_write(DmashareBuffers *bufs, uint32_t id,
+                               void *out, size_t len)
+{
+    const DmashareLedger *ledger = &bufs->ledger;
+    uint64_t counters[sizeof(*ledger) / sizeof(uint64_t)];
+    size_t known = MIN(len, sizeof(counters));
+
+    if (id) {
+        DmashareBuffer *buf = dmashare_buffer_find(bufs, id);
+
+        if (!buf) {
+            return DMASHARE_STATUS_BAD_ID;
+        }
+        ledger = &buf->ledger;
+    }
+
+    memcpy(counters, ledger, sizeof(counters));
+    for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
+        counters[i] = cpu_to_le64(counters[i]);
+    }
+    memcpy(out, counters, known);
+    memset((uint8_t *)out + known, 0, len - known);
+    return DMASHARE_STATUS_OK;
+}

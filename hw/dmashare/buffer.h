@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: buffers, their attachments, and the ledger
+ */
+#ifndef HW_DMASHARE_BUFFER_H
+#define HW_DMASHARE_BUFFER_H
+
+#include "dmashare/abi.h"
+
+/*
+ * The ledger is kept in the struct that QUERY_LEDGER writes, but in the
+ * host's byte order; dmashare_ledger_write() swaps it on its way out.
+ */
+typedef struct dmashare_ledger DmashareLedger;
+
+/**
+ * DmashareBuffer: a shareable piece of memory, as the device knows it
+ * @id: chosen by the driver
+ * @flags: DMASHARE_BUFFER_F_*
+ * @size: bytes
+ * @refs: the table's, and one of each mapping and attachment; a mapping that
+ *        a job still holds keeps a destroyed buffer's ledger alive
+ * @placement: enum dmashare_placement
+ * @name: for people, not necessarily ending in zero
+ * @ledger: what happened to it
+ */
+typedef struct DmashareBuffer {
+    uint32_t id;
+    uint32_t flags;
+    uint64_t size;
+    uint32_t refs;
+    uint32_t placement;
+    char name[DMASHARE_NAME_LEN];
+    DmashareLedger ledger;
+} DmashareBuffer;
+
+/**
+ * DmashareAttachment: one importer of one buffer
+ * @id: chosen by the driver
+ * @flags: DMASHARE_ATTACH_F_*
+ * @mappings: live ones made through it
+ * @buffer: what it is attached to
+ * @name: the importer, not necessarily ending in zero
+ */
+typedef struct DmashareAttachment {
+    uint32_t id;
+    uint32_t flags;
+    uint32_t mappings;
+    DmashareBuffer *buffer;
+    char name[DMASHARE_NAME_LEN];
+} DmashareAttachment;
+
+/**
+ * DmashareBuffers: all of one device
+ * @buffers: id to DmashareBuffer
+ * @attachments: id to DmashareAttachment
+ * @max_buffers: live at once
+ * @max_attachments: live at once
+ * @ledger: of the device, since power-on or reset
+ */
+typedef struct DmashareBuffers {
+    GHashTable *buffers;
+    GHashTable *attachments;
+    uint32_t max_buffers;
+    uint32_t max_attachments;
+    DmashareLedger ledger;
+} DmashareBuffers;
+
+/* Count @n in the ledgers of the device and, if known, of the buffer. */
+#define DMASHARE_COUNT(bufs, buf, field, n)             \
+    do {                                                \
+        (bufs)->ledger.field += (n);                    \
+        if (buf) {                                      \
+            (buf)->ledger.field += (n);                 \
+        }                                               \
+    } while (0)
+
+void dmashare_buffers_init(DmashareBuffers *bufs, uint32_t max_buffers,
+                           uint32_t max_attachments);
+/* Forget every buffer and attachment, and the ledger. Mappings go first. */
+void dmashare_buffers_reset(DmashareBuffers *bufs);
+void dmashare_buffers_destroy(DmashareBuffers *bufs);
+
+DmashareBuffer *dmashare_buffer_find(DmashareBuffers *bufs, uint32_t id);
+DmashareAttachment *dmashare_attachment_find(DmashareBuffers *bufs,
+                                             uint32_t id);
+DmashareBuffer *dmashare_buffer_ref(DmashareBuffer *buf);
+void dmashare_buffer_unref(DmashareBuffer *buf);
+
+/*
+ * The commands, with validated constants (flags, placement, kind, direction)
+ * but unvalidated ids and sizes; each returns an enum dmashare_status.
+ */
+uint16_t dmashare_buffer_create(DmashareBuffers *bufs, uint32_t id,
+                                uint64_t size, uint32_t flags,
+                                uint32_t placement, const uint8_t *name);
+uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id);
+uint16_t dmashare_attach(DmashareBuffers *bufs, uint32_t id, uint32_t buffer,
+                         uint32_t flags, const uint8_t *name);
+uint16_t dmashare_detach(DmashareBuffers *bufs, uint32_t id);
+uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
+                       uint32_t attachment, uint32_t error);
+
+/*
+ * The ledger of buffer @id, or of the device for 0, as little-endian bytes:
+ * exactly @len of them, zeros after the end of the struct.
+ */
+uint16_t dmashare_ledger_write(DmashareBuffers *bufs, uint32_t id,
+                               void *out, size_t len);
+
+#endif /* HW_DMASHARE_BUFFER_H */

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: what the core needs of the bus it sits on
+ *
+ * The core (buffers, mappings, fences, engines, queues) knows no PCI. Its
+ * face hands it these operations, a unit test hands it an array of bytes.
+ */
+#ifndef HW_DMASHARE_BUS_H
+#define HW_DMASHARE_BUS_H
+
+#include "dmashare/abi.h"
+
+/**
+ * DmashareWindow: a run of bus memory the engines can touch at once
+ * @host: where the bytes are; valid until the window is closed
+ * @addr: DMA address of the first byte
+ * @len: bytes
+ * @write: opened for writing
+ * @bounced: @host is a private copy, written back on close
+ *
+ * A window never outlives the call that opened it: the memory behind a DMA
+ * address may go away as soon as the engine returns.
+ */
+typedef struct DmashareWindow {
+    void *host;
+    uint64_t addr;
+    uint64_t len;
+    bool write;
+    bool bounced;
+} DmashareWindow;
+
+/**
+ * DmashareBusOps: DMA as the face of the device does it
+ * @read: read @len bytes at @addr
+ * @write: write @len bytes at @addr
+ * @write32: write one aligned 32-bit little-endian value in one piece
+ * @write64: write one aligned 64-bit little-endian value in one piece
+ * @open: open a window of 1..@len bytes at @addr
+ * @close: close it, @used bytes having been touched
+ * @notify: send the interrupt of a vector
+ * @enter: work begins that no access to the device's own registers may enter
+ * @leave: it ended
+ *
+ * The DMA operations return DMASHARE_STATUS_OK,
+ * DMASHARE_STATUS_FAULT_TRANSLATION or DMASHARE_STATUS_FAULT_BUS_MASTER.
+ */
+typedef struct DmashareBusOps {
+    uint16_t (*read)(void *opaque, uint64_t addr, void *buf, uint64_t len);
+    uint16_t (*write)(void *opaque, uint64_t addr, const void *buf,
+                      uint64_t len);
+    uint16_t (*write32)(void *opaque, uint64_t addr, uint32_t value);
+    uint16_t (*write64)(void *opaque, uint64_t addr, uint64_t value);
+    uint16_t (*open)(void *opaque, uint64_t addr, uint64_t len, bool write,
+                     DmashareWindow *win);
+    uint16_t (*close)(void *opaque, DmashareWindow *win, uint64_t used);
+    void (*notify)(void *opaque, unsigned vector);
+    void (*enter)(void *opaque);
+    void (*leave)(void *opaque);
+} DmashareBusOps;
+
+/**
+ * DmashareBus: one device's place on the bus
+ * @ops: operations of the face
+ * @opaque: passed to them
+ * @mask: the DMA addresses that the device can express (property dma-bits)
+ */
+typedef struct DmashareBus {
+    const DmashareBusOps *ops;
+    void *opaque;
+    uint64_t mask;
+} DmashareBus;
+
+/* A range the device cannot express is refused as the bus would refuse it. */
+static inline bool dmashare_bus_reaches(const DmashareBus *bus, uint64_t addr,
+                                        uint64_t len)
+{
+    return len && addr <= bus->mask && len - 1 <= bus->mask - addr;
+}
+
+static inline uint16_t dmashare_bus_read(const DmashareBus *bus, uint64_t addr,
+                                         void *buf, uint64_t len)
+{
+    if (!dmashare_bus_reaches(bus, addr, len)) {
+        return DMASHARE_STATUS_FAULT_TRANSLATION;
+    }
+    return bus->ops->read(bus->opaque, addr, buf, len);
+}
+
+static inline uint16_t dmashare_bus_write(const DmashareBus *bus,
+                                          uint64_t addr, const void *buf,
+                                          uint64_t len)
+{
+    if (!dmashare_bus_reaches(bus, addr, len)) {
+        return DMASHARE_STATUS_FAULT_TRANSLATION;
+    }
+    return bus->ops->write(bus->opaque, addr, buf, len);
+}
+
+static inline uint16_t dmashare_bus_write32(const DmashareBus *bus,
+                                            uint64_t addr, uint32_t value)
+{
+    if (!dmashare_bus_reaches(bus, addr, sizeof(value))) {
+        return DMASHARE_STATUS_FAULT_TRANSLATION;
+    }
+    return bus->ops->write32(bus->opaque, addr, value);
+}
+
+static inline uint16_t dmashare_bus_write64(const DmashareBus *bus,
+                                            uint64_t addr, uint64_t value)
+{
+    if (!dmashare_bus_reaches(bus, addr, sizeof(value))) {
+        return DMASHARE_STATUS_FAULT_TRANSLATION;
+    }
+    return bus->ops->write64(bus->opaque, addr, value);
+}
+
+#endif /* HW_DMASHARE_BUS_H */

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: descriptors
+ *
+ * The only room that reads them: validation of every command, execution of
+ * the control commands, and the start of jobs.
+ */
+#ifndef HW_DMASHARE_COMMAND_H
+#define HW_DMASHARE_COMMAND_H
+
+#include "hw/dmashare/engine.h"
+
+/**
+ * DmashareCommands: what commands work on
+ * @bus: where segment lists and ledgers are
+ * @buffers: buffers and attachments
+ * @mappings: mappings
+ * @fences: timelines
+ * @engines: of the jobs
+ * @block: scratch for the segments of one list block
+ */
+typedef struct DmashareCommands {
+    const DmashareBus *bus;
+    DmashareBuffers *buffers;
+    DmashareMappings *mappings;
+    DmashareFences *fences;
+    DmashareEngines *engines;
+    struct dmashare_segment *block;
+} DmashareCommands;
+
+/*
+ * Take a freshly fetched job (desc, lane and order are set): decide whether
+ * it is refused, and submit its fence if it has a valid one.
+ */
+void dmashare_command_take(DmashareCommands *cmds, DmashareJob *job);
+
+/* Is it a job, by its opcode? */
+static inline bool dmashare_command_is_job(const DmashareJob *job)
+{
+    return job->desc.opcode >= DMASHARE_OP_JOB_NOOP;
+}
+
+/*
+ * The waits of a taken command are over: begin. Returns OK, or the status it
+ * failed with.
+ */
+uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
+                                int64_t now);
+
+/*
+ * Go on with a started command whose time has come. Returns true when it is
+ * over and its status final.
+ */
+bool dmashare_command_step(DmashareCommands *cmds, DmashareJob *job,
+                           int64_t *budget);
+
+/* Free a job in whatever state; its fence is gone or disowned. */
+void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job);
+
+#endif /* HW_DMASHARE_COMMAND_H */

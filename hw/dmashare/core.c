@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the device without its bus
+ */
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "qemu/host-utils.h"
+#include "qemu/log.h"
+#include "qemu/timer.h"
+#include "hw/dmashare/core.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(DMASHARE_NUM_VECTORS(DMASHARE_MAX_JOB_QUEUES) > 32);
+
+/*
+ * Interrupts are sent last of all, with nothing of the core's on the stack:
+ * the guest chooses where a message goes, and it may lead back to us.
+ */
+static void core_send_interrupts(DmashareCore *core)
+{
+    while (core->irq_pending) {
+        unsigned vector = ctz32(core->irq_pending);
+
+        core->irq_pending &= ~(1u << vector);
+        trace_dmashare_irq(vector);
+        core->bus.ops->notify(core->bus.opaque, vector);
+    }
+}
+
+static void core_do_reset(DmashareCore *core)
+{
+    trace_dmashare_reset();
+    core->reset_wanted = false;
+    timer_del(core->irq_timer);
+    core->irq_pending = 0;
+    dmashare_queues_reset(&core->queues);
+    dmashare_events_reset(&core->events);
+    dmashare_fences_reset(&core->fences);
+    dmashare_mappings_reset(&core->mappings);
+    dmashare_buffers_reset(&core->buffers);
+    core->ctrl = 0;
+    core->time_latch = 0;
+    core->fence_addr = 0;
+    core->fence_ctrl = 0;
+}
+
+static void core_enter(DmashareCore *core)
+{
+    core->bus.ops->enter(core->bus.opaque);
+    core->busy++;
+}
+
+static void core_leave(DmashareCore *core)
+{
+    core->busy--;
+    if (core->reset_wanted && !core->busy) {
+        core_do_reset(core);
+    }
+    core_send_interrupts(core);
+    core->bus.ops->leave(core->bus.opaque);
+}
+
+static void core_work(void *opaque, DmashareQueue *q)
+{
+    DmashareCore *core = opaque;
+
+    core_enter(core);
+    dmashare_queue_work(q);
+    core_leave(core);
+}
+
+static void core_irq_timer(void *opaque)
+{
+    DmashareCore *core = opaque;
+
+    core_enter(core);
+    core_leave(core);
+}
+
+static void core_raise(void *opaque, unsigned vector)
+{
+    DmashareCore *core = opaque;
+
+    core->irq_pending |= 1u << vector;
+    if (!core->busy) {
+        /* A register access raised it. */
+        timer_mod(core->irq_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    }
+}
+
+/*
+ * Fence memory
+ */
+
+static bool fence_memory_write(DmashareCore *core, uint32_t timeline)
+{
+    uint64_t addr = core->fence_addr + timeline * sizeof(uint64_t);
+    uint64_t value = core->fences.timelines[timeline].value;
+    uint16_t status = dmashare_bus_write64(&core->bus, addr, value);
+    DmashareEvent event = {
+        .type = DMASHARE_EVENT_FENCE_MEMORY,
+        .status = status,
+        .flags = DMASHARE_EVENT_F_WRITE,
+        .addr = addr,
+    };
+
+    if (status) {
+        core->fence_ctrl = 0;
+        trace_dmashare_fence_memory_fault(addr, status);
+        dmashare_event_raise(&core->events, &event);
+    }
+    return !status;
+}
+
+void dmashare_core_fence_memory(DmashareCore *core, bool enable)
+{
+    if (enable && core->fence_addr % DMASHARE_FENCE_ADDR_ALIGN) {
+        qemu_log_mask(LOG_GUEST_ERROR,
+                      "dmashare: fence memory address 0x%" PRIx64
+                      " is not aligned\n", core->fence_addr);
+        return;
+    }
+    if (enable && !core->fence_ctrl) {
+        core->fence_ctrl = DMASHARE_FENCE_CTRL_ENABLE;
+        for (uint32_t i = 0; i < core->fences.n_timelines; i++) {
+            if (!fence_memory_write(core, i)) {
+                return;
+            }
+        }
+    }
+    if (!enable) {
+        core->fence_ctrl = 0;
+    }
+}
+
+static void core_timeline_advanced(void *opaque, uint32_t timeline,
+                                   uint64_t value)
+{
+    DmashareCore *core = opaque;
+
+    if (core->fence_ctrl) {
+        fence_memory_write(core, timeline);
+    }
+    dmashare_queues_timeline_advanced(&core->queues);
+}
+
+static void core_fence_signalled(void *opaque, DmashareFence *fence)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_queues_fence_signalled(&core->queues, fence);
+}
+
+static const DmashareFenceOps core_fence_ops = {
+    .advanced = core_timeline_advanced,
+    .signalled = core_fence_signalled,
+};
+
+/*
+ * Life
+ */
+
+void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
+                        const DmashareBusOps *ops, void *opaque)
+{
+    DmashareMapLimits map_limits = {
+        .max_mappings = cfg->max_mappings,
+        .max_segments = cfg->max_segments,
+        .max_total_segments = cfg->max_total_segments,
+        .mask = MAKE_64BIT_MASK(0, cfg->dma_bits),
+        .max_segment_size = cfg->max_segment_size,
+        .boundary = cfg->boundary,
+    };
+    DmashareRingLimits ring_limits = {
+        .max_entries = cfg->max_entries,
+        .n_vectors = DMASHARE_NUM_VECTORS(cfg->job_queues),
+    };
+
+    memset(core, 0, sizeof(*core));
+    core->cfg = *cfg;
+    core->bus.ops = ops;
+    core->bus.opaque = opaque;
+    core->bus.mask = map_limits.mask;
+    core->interrupt.raise = core_raise;
+    core->interrupt.opaque = core;
+    core->irq_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_irq_timer, core);
+
+    dmashare_buffers_init(&core->buffers, cfg->max_buffers,
+                          cfg->max_attachments);
+    dmashare_mappings_init(&core->mappings, &map_limits, &core->buffers);
+    dmashare_fences_init(&core->fences, cfg->timelines, &core_fence_ops, core);
+
+    core->engines.bus = &core->bus;
+    core->engines.buffers = &core->buffers;
+    core->engines.mappings = &core->mappings;
+    core->engines.latency = cfg->latency;
+    core->engines.bandwidth = cfg->bandwidth;
+    core->engines.max_job_bytes = cfg->max_job_bytes;
+
+    core->commands.bus = &core->bus;
+    core->commands.buffers = &core->buffers;
+    core->commands.mappings = &core->mappings;
+    core->commands.fences = &core->fences;
+    core->commands.engines = &core->engines;
+    core->commands.block = g_new(struct dmashare_segment,
+                                 DMASHARE_SEG_BLOCK_MAX);
+
+    core->events.bus = &core->bus;
+    core->events.interrupt = &core->interrupt;
+    core->events.limits = ring_limits;
+
+    core->queues.bus = &core->bus;
+    core->queues.interrupt = &core->interrupt;
+    core->queues.events = &core->events;
+    core->queues.fences = &core->fences;
+    core->queues.commands = &core->commands;
+    core->queues.limits = ring_limits;
+    core->queues.n_queues = cfg->job_queues + 1;
+    core->queues.watchdog = cfg->watchdog;
+    core->queues.work = core_work;
+    core->queues.work_opaque = core;
+    dmashare_queues_init(&core->queues);
+}
+
+void dmashare_core_stop(DmashareCore *core)
+{
+    core->gone = true;
+    dmashare_core_reset(core);
+}
+
+void dmashare_core_destroy(DmashareCore *core)
+{
+    if (!core->irq_timer) {
+        return;
+    }
+    core_do_reset(core);
+    dmashare_queues_destroy(&core->queues);
+    dmashare_fences_destroy(&core->fences);
+    dmashare_mappings_destroy(&core->mappings);
+    dmashare_buffers_destroy(&core->buffers);
+    g_clear_pointer(&core->commands.block, g_free);
+    timer_free(core->irq_timer);
+    core->irq_timer = NULL;
+}
+
+void dmashare_core_reset(DmashareCore *core)
+{
+    core->irq_pending = 0;
+    if (core->busy) {
+        /* DMA led back to whoever resets us: first let go of everything. */
+        core->reset_wanted = true;
+    } else {
+        core_do_reset(core);
+    }
+}
+
+void dmashare_core_hold(DmashareCore *core, bool held)
+{
+    core->held = held;
+}
+
+void dmashare_core_enable(DmashareCore *core, bool enable)
+{
+    if (!enable && core->ctrl) {
+        for (unsigned i = 0; i < core->queues.n_queues; i++) {
+            dmashare_queue_disable(&core->queues.queue[i]);
+        }
+        dmashare_events_disable(&core->events);
+    }
+    core->ctrl = enable ? DMASHARE_CTRL_ENABLE : 0;
+}

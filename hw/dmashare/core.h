@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: the device without its bus
+ *
+ * The core puts the rooms together. Whoever gives it a DmashareBus gets the
+ * whole device: registers to read and write, DMA and interrupts to perform.
+ */
+#ifndef HW_DMASHARE_CORE_H
+#define HW_DMASHARE_CORE_H
+
+#include "hw/dmashare/queue.h"
+
+/**
+ * DmashareConfig: what the device was made with, constant from realize on
+ * @job_queues: 1..DMASHARE_MAX_JOB_QUEUES
+ * @max_entries: of a ring; power of two
+ * @timelines: 1..DMASHARE_MAX_TIMELINES
+ * @max_buffers: live at once
+ * @max_attachments: live at once
+ * @max_mappings: live at once
+ * @max_segments: of one mapping
+ * @max_total_segments: of all live mappings
+ * @max_job_bytes: one job may touch per operand
+ * @dma_bits: width of a DMA address
+ * @max_segment_size: bytes, 0 for no limit
+ * @boundary: power of two that no segment crosses, 0 for none
+ * @latency: ns of virtual time per job
+ * @bandwidth: bytes per second of virtual time, 0 for infinite
+ * @watchdog: ns of virtual time a job may wait for fences, 0 for ever
+ */
+typedef struct DmashareConfig {
+    uint32_t job_queues;
+    uint32_t max_entries;
+    uint32_t timelines;
+    uint32_t max_buffers;
+    uint32_t max_attachments;
+    uint32_t max_mappings;
+    uint32_t max_segments;
+    uint32_t max_total_segments;
+    uint64_t max_job_bytes;
+    uint32_t dma_bits;
+    uint64_t max_segment_size;
+    uint64_t boundary;
+    uint64_t latency;
+    uint64_t bandwidth;
+    uint64_t watchdog;
+} DmashareConfig;
+
+/**
+ * DmashareCore: one device
+ * @cfg: constant
+ * @bus: constant
+ * @interrupt: handed to the rings
+ * @buffers: buffers, attachments, ledger
+ * @mappings: mappings
+ * @fences: timelines
+ * @engines: engines
+ * @commands: commands
+ * @events: event ring
+ * @queues: queues
+ * @ctrl: register, DMASHARE_CTRL_ENABLE
+ * @time_latch: high half of the time when the low half was read
+ * @fence_addr: register
+ * @fence_ctrl: register
+ * @irq_pending: vectors to be sent when the present work is done
+ * @irq_timer: sends those that a register access left pending
+ * @busy: work is going on; a reset has to wait for its end
+ * @reset_wanted: it does
+ * @gone: no DMA and no interrupts any more
+ * @held: in reset; doorbells are ignored
+ */
+typedef struct DmashareCore {
+    DmashareConfig cfg;
+    DmashareBus bus;
+    DmashareInterrupt interrupt;
+    DmashareBuffers buffers;
+    DmashareMappings mappings;
+    DmashareFences fences;
+    DmashareEngines engines;
+    DmashareCommands commands;
+    DmashareEvents events;
+    DmashareQueues queues;
+
+    uint32_t ctrl;
+    uint32_t time_latch;
+    uint64_t fence_addr;
+    uint32_t fence_ctrl;
+
+    uint32_t irq_pending;
+    QEMUTimer *irq_timer;
+    unsigned busy;
+    bool reset_wanted;
+    bool gone;
+    bool held;
+} DmashareCore;
+
+/* @cfg has been checked by the face. */
+void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
+                        const DmashareBusOps *ops, void *opaque);
+/*
+ * No DMA, no interrupt, no timer after this. What memory is left is freed by
+ * dmashare_core_destroy(), which may come at any time later but not from
+ * inside the core's own work.
+ */
+void dmashare_core_stop(DmashareCore *core);
+void dmashare_core_destroy(DmashareCore *core);
+
+/* Power-on state; after the present work if there is any. */
+void dmashare_core_reset(DmashareCore *core);
+/* While held the device ignores register writes. */
+void dmashare_core_hold(DmashareCore *core, bool held);
+
+/* CTRL.ENABLE */
+void dmashare_core_enable(DmashareCore *core, bool enable);
+/* FENCE_CTRL.ENABLE */
+void dmashare_core_fence_memory(DmashareCore *core, bool enable);
+
+/* regs.c: accesses to BAR0, of any width and alignment up to 8 bytes. */
+uint64_t dmashare_regs_read(DmashareCore *core, uint64_t addr, unsigned size);
+void dmashare_regs_write(DmashareCore *core, uint64_t addr, uint64_t value,
+                         unsigned size);
+
+#endif /* HW_DMASHARE_CORE_H */

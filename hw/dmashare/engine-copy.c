@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the engines that move bytes: copy, fill, checksum
+ */
+#include "qemu/osdep.h"
+#include "qemu/bitops.h"
+#include "qemu/bswap.h"
+#include "qemu/crc32c.h"
+#include "hw/dmashare/engine.h"
+
+/* Both windows are on guest memory: one memmove is all that is copied. */
+static uint16_t copy_piece(DmashareEngines *eng, DmashareJob *job,
+                           uint64_t len, uint64_t *done)
+{
+    DmashareWindow src, dst;
+    uint16_t status, late;
+    uint64_t n = 0;
+
+    status = dmashare_operand_open(eng, job, &job->src, len, &src);
+    if (status) {
+        return status;
+    }
+    status = dmashare_operand_open(eng, job, &job->dst, src.len, &dst);
+    if (!status) {
+        n = dst.len;
+        /* Two mappings may be of the same memory. */
+        memmove(dst.host, src.host, n);
+        status = dmashare_operand_close(eng, job, &job->dst, &dst, n);
+    }
+    late = dmashare_operand_close(eng, job, &job->src, &src, status ? 0 : n);
+    if (status || late) {
+        return status ? status : late;
+    }
+    *done = n;
+    return DMASHARE_STATUS_OK;
+}
+
+const DmashareEngineOps dmashare_engine_copy = {
+    .uses_src = true,
+    .uses_dst = true,
+    .cost = 1,
+    .piece = copy_piece,
+};
+
+static uint16_t fill_piece(DmashareEngines *eng, DmashareJob *job,
+                           uint64_t len, uint64_t *done)
+{
+    uint8_t pattern[4096];
+    DmashareWindow dst;
+    uint16_t status;
+    uint64_t n;
+
+    status = dmashare_operand_open(eng, job, &job->dst, len, &dst);
+    if (status) {
+        return status;
+    }
+
+    /* The pattern starts with the row, the window may start inside it. */
+    stq_le_p(pattern, ror64(le64_to_cpu(job->desc.job.value),
+                            (job->column & 7) * 8));
+    n = MIN(dst.len, sizeof(pattern));
+    for (size_t have = sizeof(uint64_t); have < n; have *= 2) {
+        memcpy(pattern + have, pattern, have);
+    }
+    for (uint64_t at = 0; at < dst.len; at += n) {
+        memcpy((uint8_t *)dst.host + at, pattern, MIN(n, dst.len - at));
+    }
+
+    n = dst.len;
+    status = dmashare_operand_close(eng, job, &job->dst, &dst, n);
+    if (status) {
+        return status;
+    }
+    *done = n;
+    return DMASHARE_STATUS_OK;
+}
+
+const DmashareEngineOps dmashare_engine_fill = {
+    .uses_dst = true,
+    .uses_value = true,
+    .cost = 1,
+    .piece = fill_piece,
+};
+
+static uint16_t checksum_piece(DmashareEngines *eng, DmashareJob *job,
+                               uint64_t len, uint64_t *done)
+{
+    DmashareWindow src;
+    uint16_t status;
+
+    status = dmashare_operand_open(eng, job, &job->src, len, &src);
+    if (status) {
+        return status;
+    }
+
+    /* crc32c() inverts what it returns; undone, it takes up where it was. */
+    job->crc = crc32c(job->crc ^ 0xffffffff, src.host, src.len);
+    *done = src.len;
+    return dmashare_operand_close(eng, job, &job->src, &src, src.len);
+}
+
+static void checksum_finish(DmashareJob *job)
+{
+    job->result = job->crc;
+}
+
+const DmashareEngineOps dmashare_engine_checksum = {
+    .uses_src = true,
+    .cost = 4,
+    .piece = checksum_piece,
+    .finish = checksum_finish,
+};

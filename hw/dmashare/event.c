@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the event ring
+ */
+#include "qemu/osdep.h"
+#include "qemu/atomic.h"
+#include "qemu/bswap.h"
+#include "qemu/log.h"
+#include "qemu/timer.h"
+#include "hw/dmashare/event.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(sizeof(struct dmashare_event) != DMASHARE_EVENT_SIZE);
+
+static void events_stop(DmashareEvents *ev, uint8_t error)
+{
+    ev->enabled = false;
+    ev->error = error;
+    qemu_log_mask(LOG_GUEST_ERROR, "dmashare: event ring: error %u\n", error);
+    trace_dmashare_event_ring_error(error);
+}
+
+void dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    struct dmashare_event entry = {
+        .type = cpu_to_le16(event->type),
+        .status = cpu_to_le16(event->status),
+        .queue = cpu_to_le16(event->queue),
+        .flags = cpu_to_le16(event->flags),
+        .cookie = cpu_to_le64(event->cookie),
+        .buffer = cpu_to_le32(event->buffer),
+        .mapping = cpu_to_le32(event->mapping),
+        .offset = cpu_to_le64(event->offset),
+        .addr = cpu_to_le64(event->addr),
+        .time = cpu_to_le64(now),
+        .lost = cpu_to_le32(ev->lost_now),
+    };
+    size_t body = offsetof(struct dmashare_event, seq);
+    uint64_t at;
+
+    trace_dmashare_event(event->type, event->status, event->queue,
+                         event->mapping, event->offset, event->addr);
+    if (!ev->enabled) {
+        return;
+    }
+    if (ev->tail - ev->head >= ev->entries) {
+        ev->lost++;
+        ev->lost_now++;
+        return;
+    }
+
+    at = dmashare_ring_slot(ev->addr, ev->entries, ev->tail, sizeof(entry));
+    if (dmashare_bus_write(ev->bus, at, &entry, body)) {
+        events_stop(ev, DMASHARE_QERR_CQ_FAULT);
+        return;
+    }
+    /* Who sees the sequence number sees the entry. */
+    smp_wmb();
+    if (dmashare_bus_write32(ev->bus, at + body, ev->tail + 1)) {
+        events_stop(ev, DMASHARE_QERR_CQ_FAULT);
+        return;
+    }
+    ev->tail++;
+    ev->lost_now = 0;
+    ev->interrupt->raise(ev->interrupt->opaque, ev->vector);
+}
+
+void dmashare_events_enable(DmashareEvents *ev, bool allowed)
+{
+    uint8_t error = DMASHARE_QERR_NONE;
+
+    if (ev->enabled) {
+        return;
+    }
+    if (!allowed) {
+        error = DMASHARE_QERR_DISABLED;
+    } else if (ev->addr % DMASHARE_RING_ALIGN) {
+        error = DMASHARE_QERR_ALIGN;
+    } else if (!dmashare_ring_entries_ok(&ev->limits, ev->entries)) {
+        error = DMASHARE_QERR_ENTRIES;
+    } else if (ev->vector >= ev->limits.n_vectors) {
+        error = DMASHARE_QERR_VECTOR;
+    }
+    if (error) {
+        events_stop(ev, error);
+        return;
+    }
+    ev->head = 0;
+    ev->tail = 0;
+    ev->lost = 0;
+    ev->lost_now = 0;
+    ev->error = DMASHARE_QERR_NONE;
+    ev->enabled = true;
+}
+
+void dmashare_events_disable(DmashareEvents *ev)
+{
+    ev->enabled = false;
+}
+
+void dmashare_events_consumed(DmashareEvents *ev, uint32_t head)
+{
+    if (!ev->enabled) {
+        qemu_log_mask(LOG_GUEST_ERROR,
+                      "dmashare: doorbell of the disabled event ring\n");
+        return;
+    }
+    if (head - ev->head > ev->tail - ev->head) {
+        events_stop(ev, DMASHARE_QERR_DOORBELL);
+        return;
+    }
+    ev->head = head;
+}
+
+void dmashare_events_reset(DmashareEvents *ev)
+{
+    ev->addr = 0;
+    ev->entries = 0;
+    ev->vector = 0;
+    ev->enabled = false;
+    ev->error = DMASHARE_QERR_NONE;
+    ev->head = 0;
+    ev->tail = 0;
+    ev->lost = 0;
+    ev->lost_now = 0;
+}

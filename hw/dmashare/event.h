@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: the event ring
+ */
+#ifndef HW_DMASHARE_EVENT_H
+#define HW_DMASHARE_EVENT_H
+
+#include "hw/dmashare/bus.h"
+
+/**
+ * DmashareInterrupt: how rings ask for an interrupt
+ * @raise: the vector is to be sent once the present work is done
+ * @opaque: passed to it
+ */
+typedef struct DmashareInterrupt {
+    void (*raise)(void *opaque, unsigned vector);
+    void *opaque;
+} DmashareInterrupt;
+
+/**
+ * DmashareRingLimits: what a ring's registers are checked against
+ * @max_entries: power of two
+ * @n_vectors: of the device
+ */
+typedef struct DmashareRingLimits {
+    uint32_t max_entries;
+    uint32_t n_vectors;
+} DmashareRingLimits;
+
+/* DMA address of slot @index; a ring that wraps past 2^64 is out of reach. */
+static inline uint64_t dmashare_ring_slot(uint64_t base, uint32_t entries,
+                                          uint32_t index, uint32_t size)
+{
+    uint64_t addr = base + (uint64_t)(index & (entries - 1)) * size;
+
+    return addr < base ? UINT64_MAX : addr;
+}
+
+/* Is it a number of entries that a ring may have? */
+static inline bool dmashare_ring_entries_ok(const DmashareRingLimits *limits,
+                                            uint32_t entries)
+{
+    return entries >= DMASHARE_MIN_ENTRIES && entries <= limits->max_entries &&
+           !(entries & (entries - 1));
+}
+
+/**
+ * DmashareEvent: an event to raise; fields as struct dmashare_event
+ */
+typedef struct DmashareEvent {
+    uint16_t type;
+    uint16_t status;
+    uint16_t queue;
+    uint16_t flags;
+    uint64_t cookie;
+    uint32_t buffer;
+    uint32_t mapping;
+    uint64_t offset;
+    uint64_t addr;
+} DmashareEvent;
+
+/**
+ * DmashareEvents: the event ring
+ * @bus: where it is
+ * @interrupt: for its vector
+ * @limits: constant
+ * @addr: register
+ * @entries: register
+ * @vector: register
+ * @enabled: it runs
+ * @error: enum dmashare_queue_error
+ * @head: consumer index
+ * @tail: next index to be posted
+ * @lost: dropped since it was enabled
+ * @lost_now: dropped since the last one that was posted
+ */
+typedef struct DmashareEvents {
+    const DmashareBus *bus;
+    const DmashareInterrupt *interrupt;
+    DmashareRingLimits limits;
+    uint64_t addr;
+    uint32_t entries;
+    uint32_t vector;
+    bool enabled;
+    uint8_t error;
+    uint32_t head;
+    uint32_t tail;
+    uint32_t lost;
+    uint32_t lost_now;
+} DmashareEvents;
+
+/* Post an event, or count it as lost; nothing when the ring is disabled. */
+void dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event);
+/* Check the registers and start, @allowed being CTRL.ENABLE. */
+void dmashare_events_enable(DmashareEvents *ev, bool allowed);
+void dmashare_events_disable(DmashareEvents *ev);
+/* The driver has consumed up to @head. */
+void dmashare_events_consumed(DmashareEvents *ev, uint32_t head);
+/* Power-on state. */
+void dmashare_events_reset(DmashareEvents *ev);
+
+#endif /* HW_DMASHARE_EVENT_H */

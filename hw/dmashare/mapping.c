@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the device's address space
+ */
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "hw/dmashare/mapping.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(sizeof(DmashareSegment) > 24);
+QEMU_BUILD_BUG_ON(sizeof(DmashareMapping) > 512);
+
+/*
+ * The segments go as soon as the mapping is dead, even while jobs refer to
+ * it: that bounds the memory by the live mappings, and makes a forgotten
+ * check a NULL pointer instead of a stale address.
+ */
+static void mapping_kill(DmashareMappings *maps, DmashareMapping *map)
+{
+    map->dead = true;
+    g_clear_pointer(&map->segments, g_free);
+    maps->total_segments -= map->n_segments;
+}
+
+static void mapping_retire(DmashareMappings *maps, DmashareMapping *map)
+{
+    DMASHARE_COUNT(maps->buffers, map->buffer, live_mappings, -1);
+    DMASHARE_COUNT(maps->buffers, map->buffer, live_segments,
+                   -(uint64_t)map->n_segments);
+    if (map->attachment) {
+        map->attachment->mappings--;
+        map->attachment = NULL;
+    }
+    mapping_kill(maps, map);
+}
+
+void dmashare_mappings_init(DmashareMappings *maps,
+                            const DmashareMapLimits *limits,
+                            DmashareBuffers *buffers)
+{
+    memset(maps, 0, sizeof(*maps));
+    maps->limits = *limits;
+    maps->buffers = buffers;
+    maps->mappings = g_hash_table_new(NULL, NULL);
+}
+
+void dmashare_mappings_reset(DmashareMappings *maps)
+{
+    GHashTableIter iter;
+    gpointer map;
+
+    g_hash_table_iter_init(&iter, maps->mappings);
+    while (g_hash_table_iter_next(&iter, NULL, &map)) {
+        g_hash_table_iter_remove(&iter);
+        mapping_retire(maps, map);
+        dmashare_mapping_unref(map);
+    }
+}
+
+void dmashare_mappings_destroy(DmashareMappings *maps)
+{
+    if (maps->mappings) {
+        dmashare_mappings_reset(maps);
+        g_clear_pointer(&maps->mappings, g_hash_table_destroy);
+    }
+}
+
+DmashareMapping *dmashare_mapping_find(DmashareMappings *maps, uint32_t id)
+{
+    return g_hash_table_lookup(maps->mappings, GUINT_TO_POINTER(id));
+}
+
+DmashareMapping *dmashare_mapping_ref(DmashareMapping *map)
+{
+    map->refs++;
+    return map;
+}
+
+void dmashare_mapping_unref(DmashareMapping *map)
+{
+    if (--map->refs == 0) {
+        dmashare_buffer_unref(map->buffer);
+        g_free(map->segments);
+        g_free(map);
+    }
+}
+
+uint16_t dmashare_mapping_begin(DmashareMappings *maps, uint32_t id,
+                                uint32_t buffer, uint32_t attachment,
+                                uint32_t direction, uint64_t length,
+                                uint32_t n_segments, DmashareMapping **out)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(maps->buffers, buffer);
+    DmashareAttachment *att = NULL;
+    DmashareSegment *segments;
+    DmashareMapping *map;
+
+    if (!id || !buf) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (attachment) {
+        att = dmashare_attachment_find(maps->buffers, attachment);
+        if (!att || att->buffer != buf) {
+            return DMASHARE_STATUS_BAD_ID;
+        }
+    } else if (buf->flags & DMASHARE_BUFFER_F_IMPORTED) {
+        /* A foreign buffer is reached through an attachment or not at all. */
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (dmashare_mapping_find(maps, id)) {
+        return DMASHARE_STATUS_ID_EXISTS;
+    }
+    if (!n_segments || n_segments > maps->limits.max_segments ||
+        length != buf->size) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+    if (g_hash_table_size(maps->mappings) >= maps->limits.max_mappings ||
+        n_segments > maps->limits.max_total_segments - maps->total_segments) {
+        return DMASHARE_STATUS_LIMIT;
+    }
+    segments = g_try_new(DmashareSegment, n_segments);
+    if (!segments) {
+        return DMASHARE_STATUS_LIMIT;
+    }
+
+    map = g_new0(DmashareMapping, 1);
+    map->id = id;
+    map->direction = direction;
+    map->refs = 1;
+    map->length = length;
+    map->n_segments = n_segments;
+    map->segments = segments;
+    map->buffer = dmashare_buffer_ref(buf);
+    map->attachment = att;
+    maps->total_segments += n_segments;
+    *out = map;
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_mapping_add(DmashareMappings *maps, DmashareMapping *map,
+                              uint64_t addr, uint64_t len)
+{
+    const DmashareMapLimits *lim = &maps->limits;
+    uint64_t before = map->filled ? map->segments[map->filled - 1].end : 0;
+    uint64_t last = addr + len - 1;
+
+    if (map->filled == map->n_segments) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+    if (!len || last < addr) {
+        return DMASHARE_STATUS_BAD_SEGMENT;
+    }
+    if (last > lim->mask ||
+        (lim->max_segment_size && len > lim->max_segment_size) ||
+        (lim->boundary && (addr ^ last) & ~(lim->boundary - 1))) {
+        return DMASHARE_STATUS_CONSTRAINT;
+    }
+    if (len > map->length - before) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+
+    map->segments[map->filled].addr = addr;
+    map->segments[map->filled].end = before + len;
+    map->filled++;
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map)
+{
+    if (map->filled != map->n_segments ||
+        map->segments[map->filled - 1].end != map->length) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+
+    if (map->attachment) {
+        map->attachment->mappings++;
+    }
+    g_hash_table_insert(maps->mappings, GUINT_TO_POINTER(map->id), map);
+    DMASHARE_COUNT(maps->buffers, map->buffer, maps, 1);
+    DMASHARE_COUNT(maps->buffers, map->buffer, live_mappings, 1);
+    DMASHARE_COUNT(maps->buffers, map->buffer, live_segments, map->n_segments);
+    trace_dmashare_map(map->id, map->buffer->id, map->direction, map->length,
+                       map->n_segments);
+    return DMASHARE_STATUS_OK;
+}
+
+void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map)
+{
+    map->attachment = NULL;
+    mapping_kill(maps, map);
+    dmashare_mapping_unref(map);
+}
+
+uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id)
+{
+    DmashareMapping *map = dmashare_mapping_find(maps, id);
+
+    if (!map) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    trace_dmashare_unmap(id, map->buffer->id, map->refs - 1);
+    g_hash_table_remove(maps->mappings, GUINT_TO_POINTER(id));
+    mapping_retire(maps, map);
+    dmashare_mapping_unref(map);
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
+                                uint64_t length, uint64_t pitch, uint32_t rows,
+                                bool write)
+{
+    uint64_t span;
+
+    if (map->dead) {
+        return DMASHARE_STATUS_FAULT_DEAD_MAPPING;
+    }
+    if (map->direction == (write ? DMASHARE_DIR_TO_DEVICE
+                                 : DMASHARE_DIR_FROM_DEVICE)) {
+        return DMASHARE_STATUS_FAULT_DIRECTION;
+    }
+    if (umul64_overflow(pitch, rows - 1, &span) ||
+        uadd64_overflow(span, length, &span) ||
+        offset > map->length || span > map->length - offset) {
+        return DMASHARE_STATUS_FAULT_BOUNDS;
+    }
+    return DMASHARE_STATUS_OK;
+}
+
+uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
+                                 uint32_t *hint, uint64_t *len)
+{
+    const DmashareSegment *seg = map->segments;
+    uint32_t lo = 0, hi = map->n_segments - 1, i = *hint;
+    uint64_t start;
+
+    /* Engines go forward: mostly it is the hint or the segment after it. */
+    if (i < hi && offset >= seg[i].end) {
+        i++;
+    }
+    if (i > hi || offset >= seg[i].end || (i && offset < seg[i - 1].end)) {
+        while (lo < hi) {
+            uint32_t mid = lo + (hi - lo) / 2;
+
+            if (offset < seg[mid].end) {
+                hi = mid;
+            } else {
+                lo = mid + 1;
+            }
+        }
+        i = lo;
+    }
+
+    *hint = i;
+    start = i ? seg[i - 1].end : 0;
+    *len = seg[i].end - offset;
+    return seg[i].addr + (offset - start);
+}
+
+uint16_t dmashare_mapping_open(const DmashareMapping *map,
+                               const DmashareBus *bus, uint64_t offset,
+                               uint64_t len, bool write, uint32_t *hint,
+                               DmashareWindow *win)
+{
+    uint64_t avail;
+    uint16_t status;
+
+    win->addr = ~0ULL;
+    /* The checks of the whole operand again: it may have died meanwhile. */
+    status = dmashare_mapping_check(map, offset, len, 0, 1, write);
+    if (status) {
+        return status;
+    }
+
+    win->addr = dmashare_mapping_locate(map, offset, hint, &avail);
+    win->write = write;
+    if (!dmashare_bus_reaches(bus, win->addr, MIN(len, avail))) {
+        return DMASHARE_STATUS_FAULT_TRANSLATION;
+    }
+    return bus->ops->open(bus->opaque, win->addr, MIN(len, avail), write, win);
+}
+
+uint16_t dmashare_mapping_close(const DmashareBus *bus, DmashareWindow *win,
+                                uint64_t used)
+{
+    return bus->ops->close(bus->opaque, win, used);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: the device's address space
+ *
+ * A mapping is a list of segments with a direction. Every byte that an
+ * engine moves passes dmashare_mapping_open(), which is where the direction,
+ * the bounds and the mapping's life are enforced.
+ */
+#ifndef HW_DMASHARE_MAPPING_H
+#define HW_DMASHARE_MAPPING_H
+
+#include "hw/dmashare/buffer.h"
+#include "hw/dmashare/bus.h"
+
+/**
+ * DmashareSegment: one run of DMA addresses
+ * @addr: DMA address of its first byte
+ * @end: offset in the mapping of the byte after its last
+ *
+ * The ends are prefix sums, so that an offset is found by bisection.
+ */
+typedef struct DmashareSegment {
+    uint64_t addr;
+    uint64_t end;
+} DmashareSegment;
+
+/**
+ * DmashareMapping: what a job's operand names
+ * @id: chosen by the driver
+ * @direction: enum dmashare_direction
+ * @refs: the table's, and one of each job that started with it
+ * @dead: UNMAP ended it; the segments are gone
+ * @n_segments: announced
+ * @filled: taken so far; all of them once the mapping is live
+ * @length: announced, in bytes
+ * @buffer: what it maps
+ * @attachment: through which, or NULL
+ * @segments: @n_segments of them, NULL when @dead
+ */
+typedef struct DmashareMapping {
+    uint32_t id;
+    uint32_t direction;
+    uint32_t refs;
+    bool dead;
+    uint32_t n_segments;
+    uint32_t filled;
+    uint64_t length;
+    DmashareBuffer *buffer;
+    DmashareAttachment *attachment;
+    DmashareSegment *segments;
+} DmashareMapping;
+
+/**
+ * DmashareMapLimits: what the segments of a mapping must keep to
+ * @max_mappings: live at once
+ * @max_segments: of one mapping
+ * @max_total_segments: of all live mappings together
+ * @mask: largest DMA address
+ * @max_segment_size: bytes, 0 for no limit
+ * @boundary: power of two that no segment crosses, 0 for none
+ */
+typedef struct DmashareMapLimits {
+    uint32_t max_mappings;
+    uint32_t max_segments;
+    uint32_t max_total_segments;
+    uint64_t mask;
+    uint64_t max_segment_size;
+    uint64_t boundary;
+} DmashareMapLimits;
+
+/**
+ * DmashareMappings: all of one device
+ * @limits: constant
+ * @mappings: id to DmashareMapping
+ * @total_segments: reserved by live mappings and by the one being made
+ * @buffers: for the ledger
+ */
+typedef struct DmashareMappings {
+    DmashareMapLimits limits;
+    GHashTable *mappings;
+    uint32_t total_segments;
+    DmashareBuffers *buffers;
+} DmashareMappings;
+
+void dmashare_mappings_init(DmashareMappings *maps,
+                            const DmashareMapLimits *limits,
+                            DmashareBuffers *buffers);
+/* End every mapping, as UNMAP would. */
+void dmashare_mappings_reset(DmashareMappings *maps);
+void dmashare_mappings_destroy(DmashareMappings *maps);
+
+DmashareMapping *dmashare_mapping_find(DmashareMappings *maps, uint32_t id);
+DmashareMapping *dmashare_mapping_ref(DmashareMapping *map);
+void dmashare_mapping_unref(DmashareMapping *map);
+
+/*
+ * Making a mapping takes three steps, because its list is read in pieces:
+ * begin reserves the room, add takes one segment, commit makes it findable.
+ * The one being made is given up by dmashare_mapping_abandon(). @direction
+ * is valid; everything else is checked here.
+ */
+uint16_t dmashare_mapping_begin(DmashareMappings *maps, uint32_t id,
+                                uint32_t buffer, uint32_t attachment,
+                                uint32_t direction, uint64_t length,
+                                uint32_t n_segments, DmashareMapping **out);
+uint16_t dmashare_mapping_add(DmashareMappings *maps, DmashareMapping *map,
+                              uint64_t addr, uint64_t len);
+uint16_t dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map);
+void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map);
+
+/* UNMAP: from here on no byte of it is touched, whoever still refers to it. */
+uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id);
+
+/*
+ * May an engine read or write @rows rows of @length bytes, @pitch apart,
+ * from @offset? OK or a FAULT_* status. @rows and @length are not 0.
+ */
+uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
+                                uint64_t length, uint64_t pitch, uint32_t rows,
+                                bool write);
+
+/*
+ * The DMA address of the byte at @offset, which lies inside a live mapping,
+ * and in @len the bytes that follow it in the same segment, itself included.
+ * @hint remembers the segment between calls; it may hold anything.
+ */
+uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
+                                 uint32_t *hint, uint64_t *len);
+
+/*
+ * Open a window of 1..@len bytes at @offset. On a fault @win->addr is the
+ * DMA address that was refused, ~0 if it never came to one.
+ */
+uint16_t dmashare_mapping_open(const DmashareMapping *map,
+                               const DmashareBus *bus, uint64_t offset,
+                               uint64_t len, bool write, uint32_t *hint,
+                               DmashareWindow *win);
+/* Close it, @used bytes having been touched; a late fault is returned. */
+uint16_t dmashare_mapping_close(const DmashareBus *bus, DmashareWindow *win,
+                                uint64_t used);
+
+#endif /* HW_DMASHARE_MAPPING_H */

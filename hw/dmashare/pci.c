@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the PCI face
+ *
+ * BARs, MSI-X, properties, reset phases, and DMA as a PCI function does it:
+ * through the address space that the bus gives it, IOMMU included, at the
+ * time of each access.
+ */
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "qemu/log.h"
+#include "qemu/module.h"
+#include "qemu/rcu.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "exec/memory.h"
+#include "hw/pci/msix.h"
+#include "hw/pci/pci_device.h"
+#include "hw/pci/pcie.h"
+#include "hw/qdev-properties.h"
+#include "hw/resettable.h"
+#include "migration/blocker.h"
+#include "system/dma.h"
+#include "hw/dmashare/core.h"
+#include "trace.h"
+
+#define TYPE_DMASHARE "dmashare"
+OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
+
+/* What an engine touches at once of memory that cannot be reached directly. */
+#define BOUNCE_SIZE     (64 * KiB)
+
+/**
+ * DmashareState: a dmashare PCI function
+ * @parent_obj: PCI
+ * @regs: BAR0
+ * @config: properties
+ * @core: everything else
+ * @blocker: why it cannot migrate
+ * @bounce: for a read and a write window, allocated when first needed
+ * @guard: what the re-entrancy guard was before the core's work
+ */
+struct DmashareState {
+    PCIDevice parent_obj;
+    MemoryRegion regs;
+    DmashareConfig config;
+    DmashareCore core;
+    Error *blocker;
+    uint8_t *bounce[2];
+    bool guard;
+};
+
+/*
+ * DMA
+ *
+ * The device addresses memory and nothing else. A DMA access to registers,
+ * its own or another device's, is refused like an address nobody answers to:
+ * no transfer can then set off anything while the core is in the middle of
+ * it.
+ */
+static const MemTxAttrs dma_attrs = { .memory = 1 };
+
+static bool bus_master(DmashareState *s)
+{
+    return !s->core.gone &&
+           (pci_get_word(PCI_DEVICE(s)->config + PCI_COMMAND) &
+            PCI_COMMAND_MASTER);
+}
+
+static uint16_t dma_result(DmashareState *s, MemTxResult result, bool write,
+                           uint64_t addr)
+{
+    uint16_t status = bus_master(s) ? DMASHARE_STATUS_FAULT_TRANSLATION
+                                    : DMASHARE_STATUS_FAULT_BUS_MASTER;
+
+    if (result == MEMTX_OK) {
+        return DMASHARE_STATUS_OK;
+    }
+    trace_dmashare_dma_fault(write, addr, status);
+    return status;
+}
+
+static uint16_t dma_read(void *opaque, uint64_t addr, void *buf, uint64_t len)
+{
+    DmashareState *s = opaque;
+    MemTxResult result = MEMTX_ERROR;
+
+    if (bus_master(s)) {
+        result = dma_memory_read(pci_get_address_space(PCI_DEVICE(s)), addr,
+                                 buf, len, dma_attrs);
+    }
+    return dma_result(s, result, false, addr);
+}
+
+static uint16_t dma_write(void *opaque, uint64_t addr, const void *buf,
+                          uint64_t len)
+{
+    DmashareState *s = opaque;
+    MemTxResult result = MEMTX_ERROR;
+
+    if (bus_master(s)) {
+        result = dma_memory_write(pci_get_address_space(PCI_DEVICE(s)), addr,
+                                  buf, len, dma_attrs);
+    }
+    return dma_result(s, result, true, addr);
+}
+
+static uint16_t dma_write32(void *opaque, uint64_t addr, uint32_t value)
+{
+    DmashareState *s = opaque;
+    MemTxResult result = MEMTX_ERROR;
+
+    if (bus_master(s)) {
+        result = stl_le_dma(pci_get_address_space(PCI_DEVICE(s)), addr, value,
+                            dma_attrs);
+    }
+    return dma_result(s, result, true, addr);
+}
+
+static uint16_t dma_write64(void *opaque, uint64_t addr, uint64_t value)
+{
+    DmashareState *s = opaque;
+    MemTxResult result = MEMTX_ERROR;
+
+    if (bus_master(s)) {
+        result = stq_le_dma(pci_get_address_space(PCI_DEVICE(s)), addr, value,
+                            dma_attrs);
+    }
+    return dma_result(s, result, true, addr);
+}
+
+/*
+ * A window on directly accessible memory is what dma_memory_map() would give,
+ * with one difference: a refused translation is an error here and now, where
+ * dma_memory_map() hands out a bounce buffer and forgets the error.
+ */
+static uint16_t dma_open(void *opaque, uint64_t addr, uint64_t len, bool write,
+                         DmashareWindow *win)
+{
+    DmashareState *s = opaque;
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    MemoryRegion *mr;
+    hwaddr xlat, l = len;
+
+    if (!bus_master(s)) {
+        return dma_result(s, MEMTX_ERROR, write, addr);
+    }
+
+    RCU_READ_LOCK_GUARD();
+    mr = address_space_translate(as, addr, &xlat, &l, write, dma_attrs);
+    if (!l || !memory_region_is_ram(mr) ||
+        (write && (mr->readonly || mr->rom_device))) {
+        return dma_result(s, MEMTX_DECODE_ERROR, write, addr);
+    }
+    if (memory_access_is_direct(mr, write, dma_attrs)) {
+        memory_region_ref(mr);
+        if (!write) {
+            fuzz_dma_read_cb(addr, l, mr);
+        }
+        win->host = (uint8_t *)memory_region_get_ram_ptr(mr) + xlat;
+        win->len = l;
+        win->bounced = false;
+        return DMASHARE_STATUS_OK;
+    }
+
+    /* RAM of a device: goes word by word, the way that device wants it. */
+    if (!s->bounce[write]) {
+        s->bounce[write] = g_malloc(BOUNCE_SIZE);
+    }
+    win->host = s->bounce[write];
+    win->len = MIN(l, BOUNCE_SIZE);
+    win->bounced = true;
+    return write ? DMASHARE_STATUS_OK : dma_read(s, addr, win->host, win->len);
+}
+
+static uint16_t dma_close(void *opaque, DmashareWindow *win, uint64_t used)
+{
+    DmashareState *s = opaque;
+
+    if (!win->bounced) {
+        dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), win->host,
+                         win->len, win->write ? DMA_DIRECTION_FROM_DEVICE
+                                              : DMA_DIRECTION_TO_DEVICE, used);
+        return DMASHARE_STATUS_OK;
+    }
+    return win->write && used ? dma_write(s, win->addr, win->host, used)
+                              : DMASHARE_STATUS_OK;
+}
+
+static void face_notify(void *opaque, unsigned vector)
+{
+    DmashareState *s = opaque;
+
+    if (!s->core.gone) {
+        msix_notify(PCI_DEVICE(s), vector);
+    }
+}
+
+/*
+ * The core's timers run outside of any access to our registers; the guard
+ * makes them look like one, so that nothing they set off comes back in.
+ */
+static void face_enter(void *opaque)
+{
+    DmashareState *s = opaque;
+    MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
+
+    object_ref(OBJECT(s));
+    s->guard = guard->engaged_in_io;
+    guard->engaged_in_io = true;
+}
+
+static void face_leave(void *opaque)
+{
+    DmashareState *s = opaque;
+
+    DEVICE(s)->mem_reentrancy_guard.engaged_in_io = s->guard;
+    object_unref(OBJECT(s));
+}
+
+static const DmashareBusOps face_ops = {
+    .read = dma_read,
+    .write = dma_write,
+    .write32 = dma_write32,
+    .write64 = dma_write64,
+    .open = dma_open,
+    .close = dma_close,
+    .notify = face_notify,
+    .enter = face_enter,
+    .leave = face_leave,
+};
+
+/*
+ * Registers
+ */
+
+static uint64_t regs_read(void *opaque, hwaddr addr, unsigned size)
+{
+    DmashareState *s = opaque;
+
+    return dmashare_regs_read(&s->core, addr, size);
+}
+
+static void regs_write(void *opaque, hwaddr addr, uint64_t value,
+                       unsigned size)
+{
+    DmashareState *s = opaque;
+
+    dmashare_regs_write(&s->core, addr, value, size);
+}
+
+/* Wrong widths and alignments are ours to answer, not the bus's to refuse. */
+static const MemoryRegionOps regs_ops = {
+    .read = regs_read,
+    .write = regs_write,
+    .endianness = DEVICE_LITTLE_ENDIAN,
+    .valid = {
+        .min_access_size = 1,
+        .max_access_size = 8,
+        .unaligned = true,
+    },
+    .impl = {
+        .min_access_size = 1,
+        .max_access_size = 8,
+        .unaligned = true,
+    },
+};
+
+/*
+ * Life
+ */
+
+static bool in_range(const char *name, uint64_t value, uint64_t min,
+                     uint64_t max, Error **errp)
+{
+    if (value < min || value > max) {
+        error_setg(errp, "dmashare: property '%s' is %" PRIu64
+                   "; permitted are %" PRIu64 " to %" PRIu64,
+                   name, value, min, max);
+        return false;
+    }
+    return true;
+}
+
+static bool power_of_two(const char *name, uint64_t value, const char *or,
+                         Error **errp)
+{
+    if (!is_power_of_2(value)) {
+        error_setg(errp, "dmashare: property '%s' is %" PRIu64
+                   "; permitted are powers of two%s", name, value, or);
+        return false;
+    }
+    return true;
+}
+
+static bool config_check(const DmashareConfig *c, Error **errp)
+{
+    return in_range("job-queues", c->job_queues, 1, DMASHARE_MAX_JOB_QUEUES,
+                    errp) &&
+           in_range("timelines", c->timelines, 1, DMASHARE_MAX_TIMELINES,
+                    errp) &&
+           in_range("max-entries", c->max_entries, DMASHARE_MIN_ENTRIES,
+                    64 * KiB, errp) &&
+           power_of_two("max-entries", c->max_entries, "", errp) &&
+           in_range("max-buffers", c->max_buffers, 1, 16 * MiB, errp) &&
+           in_range("max-attachments", c->max_attachments, 1, 16 * MiB,
+                    errp) &&
+           in_range("max-mappings", c->max_mappings, 1, 16 * MiB, errp) &&
+           in_range("max-segments", c->max_segments, 1, 16 * MiB, errp) &&
+           in_range("max-total-segments", c->max_total_segments,
+                    c->max_segments, 256 * MiB, errp) &&
+           in_range("max-job-bytes", c->max_job_bytes, 4 * KiB, 1 * TiB,
+                    errp) &&
+           in_range("dma-bits", c->dma_bits, 24, 64, errp) &&
+           (!c->boundary ||
+            (power_of_two("boundary", c->boundary, ", or 0 for none", errp) &&
+             in_range("boundary", c->boundary, 4 * KiB, 1ULL << 63, errp))) &&
+           (!c->max_segment_size ||
+            in_range("max-segment-size", c->max_segment_size, 1 * KiB,
+                     UINT64_MAX, errp)) &&
+           in_range("latency", c->latency, 0, DMASHARE_NOOP_MAX_NS, errp) &&
+           in_range("watchdog", c->watchdog, 0, INT64_MAX, errp);
+}
+
+static void dmashare_realize(PCIDevice *pdev, Error **errp)
+{
+    DmashareState *s = DMASHARE(pdev);
+    unsigned n_vectors = DMASHARE_NUM_VECTORS(s->config.job_queues);
+    int pos;
+
+    if (!config_check(&s->config, errp)) {
+        return;
+    }
+
+    error_setg(&s->blocker, "dmashare: the device's state cannot be migrated");
+    if (migrate_add_blocker(&s->blocker, errp) < 0) {
+        return;
+    }
+
+    memory_region_init_io(&s->regs, OBJECT(s), &regs_ops, s, "dmashare-regs",
+                          DMASHARE_REGS_SIZE);
+    pci_register_bar(pdev, DMASHARE_BAR_REGS, PCI_BASE_ADDRESS_SPACE_MEMORY,
+                     &s->regs);
+    if (msix_init_exclusive_bar(pdev, n_vectors, DMASHARE_BAR_MSIX,
+                                errp) < 0) {
+        goto unblock;
+    }
+    for (unsigned i = 0; i < n_vectors; i++) {
+        msix_vector_use(pdev, i);
+    }
+
+    if (pci_bus_is_express(pci_get_bus(pdev))) {
+        pos = pcie_endpoint_cap_init(pdev, 0);
+        assert(pos > 0);
+        pcie_cap_flr_init(pdev);
+    }
+    if (pci_pm_init(pdev, 0, errp) < 0) {
+        goto unmsix;
+    }
+
+    dmashare_core_init(&s->core, &s->config, &face_ops, s);
+    return;
+
+unmsix:
+    if (pci_bus_is_express(pci_get_bus(pdev))) {
+        pcie_cap_exit(pdev);
+    }
+    msix_uninit_exclusive_bar(pdev);
+unblock:
+    migrate_del_blocker(&s->blocker);
+}
+
+static void dmashare_exit(PCIDevice *pdev)
+{
+    DmashareState *s = DMASHARE(pdev);
+
+    dmashare_core_stop(&s->core);
+    if (pci_bus_is_express(pci_get_bus(pdev))) {
+        pcie_cap_exit(pdev);
+    }
+    msix_uninit_exclusive_bar(pdev);
+    migrate_del_blocker(&s->blocker);
+    if (!s->core.busy) {
+        dmashare_core_destroy(&s->core);
+    }
+}
+
+static void dmashare_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
+                                  int len)
+{
+    pci_default_write_config(pdev, addr, val, len);
+    if (pci_is_express(pdev) && pdev->exp.exp_cap) {
+        pcie_cap_flr_write_config(pdev, addr, val, len);
+    }
+}
+
+static void dmashare_init(Object *obj)
+{
+    /*
+     * Configuration space is as large as PCI Express wants it; on a
+     * conventional bus nobody can see the rest.
+     */
+    PCI_DEVICE(obj)->cap_present |= QEMU_PCI_CAP_EXPRESS;
+}
+
+static void dmashare_finalize(Object *obj)
+{
+    DmashareState *s = DMASHARE(obj);
+
+    /* Unless the device was unplugged in the middle of its own work. */
+    dmashare_core_destroy(&s->core);
+    g_free(s->bounce[0]);
+    g_free(s->bounce[1]);
+}
+
+static void dmashare_reset_enter(Object *obj, ResetType type)
+{
+    DmashareState *s = DMASHARE(obj);
+
+    dmashare_core_hold(&s->core, true);
+    dmashare_core_reset(&s->core);
+}
+
+static void dmashare_reset_exit(Object *obj, ResetType type)
+{
+    DmashareState *s = DMASHARE(obj);
+
+    dmashare_core_hold(&s->core, false);
+}
+
+static const Property dmashare_properties[] = {
+    DEFINE_PROP_UINT32("job-queues", DmashareState, config.job_queues, 4),
+    DEFINE_PROP_UINT32("max-entries", DmashareState, config.max_entries, 4096),
+    DEFINE_PROP_UINT32("timelines", DmashareState, config.timelines, 64),
+    DEFINE_PROP_UINT32("max-buffers", DmashareState, config.max_buffers,
+                       131072),
+    DEFINE_PROP_UINT32("max-attachments", DmashareState,
+                       config.max_attachments, 131072),
+    DEFINE_PROP_UINT32("max-mappings", DmashareState, config.max_mappings,
+                       131072),
+    DEFINE_PROP_UINT32("max-segments", DmashareState, config.max_segments,
+                       1 * MiB),
+    DEFINE_PROP_UINT32("max-total-segments", DmashareState,
+                       config.max_total_segments, 4 * MiB),
+    DEFINE_PROP_SIZE("max-job-bytes", DmashareState, config.max_job_bytes,
+                     64 * GiB),
+    DEFINE_PROP_UINT32("dma-bits", DmashareState, config.dma_bits, 64),
+    DEFINE_PROP_SIZE("max-segment-size", DmashareState,
+                     config.max_segment_size, 0),
+    DEFINE_PROP_SIZE("boundary", DmashareState, config.boundary, 0),
+    DEFINE_PROP_UINT64("latency", DmashareState, config.latency, 0),
+    DEFINE_PROP_SIZE("bandwidth", DmashareState, config.bandwidth, 0),
+    DEFINE_PROP_UINT64("watchdog", DmashareState, config.watchdog,
+                       10 * NANOSECONDS_PER_SECOND),
+};
+
+/* What `-device dmashare,help` says of each property. */
+static const struct {
+    const char *name;
+    const char *text;
+} dmashare_property_help[] = {
+    { "job-queues", "number of job queues, 1 to 16" },
+    { "max-entries", "largest ring, a power of two" },
+    { "timelines", "number of fence timelines, 1 to 512" },
+    { "max-buffers", "buffers live at once" },
+    { "max-attachments", "attachments live at once" },
+    { "max-mappings", "mappings live at once" },
+    { "max-segments", "segments of one mapping" },
+    { "max-total-segments", "segments of all live mappings together" },
+    { "max-job-bytes", "bytes one job may touch per operand" },
+    { "dma-bits", "width of a DMA address, 24 to 64" },
+    { "max-segment-size", "bytes of one segment, 0 for no limit" },
+    { "boundary", "power of two that no segment crosses, 0 for none" },
+    { "latency", "ns of virtual time that every job takes" },
+    { "bandwidth", "bytes per second of virtual time, 0 for infinite" },
+    { "watchdog", "ns of virtual time a job may wait for fences, "
+                  "0 for ever" },
+};
+
+static void dmashare_class_init(ObjectClass *klass, void *data)
+{
+    DeviceClass *dc = DEVICE_CLASS(klass);
+    PCIDeviceClass *pc = PCI_DEVICE_CLASS(klass);
+    ResettableClass *rc = RESETTABLE_CLASS(klass);
+
+    pc->realize = dmashare_realize;
+    pc->exit = dmashare_exit;
+    pc->config_write = dmashare_config_write;
+    pc->vendor_id = DMASHARE_PCI_VENDOR_ID;
+    pc->device_id = DMASHARE_PCI_DEVICE_ID;
+    pc->revision = DMASHARE_PCI_REVISION;
+    pc->class_id = DMASHARE_PCI_CLASS >> 8;
+
+    rc->phases.enter = dmashare_reset_enter;
+    rc->phases.exit = dmashare_reset_exit;
+
+    dc->desc = "Shares DMA buffers with guest drivers, for testing dma-buf";
+    set_bit(DEVICE_CATEGORY_MISC, dc->categories);
+    device_class_set_props(dc, dmashare_properties);
+    for (size_t i = 0; i < ARRAY_SIZE(dmashare_property_help); i++) {
+        object_class_property_set_description(klass,
+                                              dmashare_property_help[i].name,
+                                              dmashare_property_help[i].text);
+    }
+}
+
+static const TypeInfo dmashare_info = {
+    .name = TYPE_DMASHARE,
+    .parent = TYPE_PCI_DEVICE,
+    .instance_size = sizeof(DmashareState),
+    .instance_init = dmashare_init,
+    .instance_finalize = dmashare_finalize,
+    .class_init = dmashare_class_init,
+    .interfaces = (InterfaceInfo[]) {
+        { INTERFACE_PCIE_DEVICE },
+        { INTERFACE_CONVENTIONAL_PCI_DEVICE },
+        { }
+    },
+};
+
+static void dmashare_register(void)
+{
+    type_register_static(&dmashare_info);
+}
+
+type_init(dmashare_register)

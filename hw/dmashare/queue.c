@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: submission and completion rings
+ */
+#include "qemu/osdep.h"
+#include "qemu/atomic.h"
+#include "qemu/bswap.h"
+#include "qemu/log.h"
+#include "qemu/timer.h"
+#include "qemu/units.h"
+#include "hw/dmashare/queue.h"
+#include "trace.h"
+
+QEMU_BUILD_BUG_ON(sizeof(struct dmashare_completion) !=
+                  DMASHARE_COMPLETION_SIZE);
+
+/* Costs in copied bytes: of a fetch, of a completion, of one timer callback. */
+#define FETCH_COST      512
+#define COMPLETE_COST   1024
+#define STEP_BUDGET     (1 * MiB)
+
+/*
+ * Where virtual time stands still while timers run (qtest, icount), a timer
+ * set to now runs in the same pass of the main loop. So that an enormous job
+ * cannot keep the main loop for good, time goes on after this much work.
+ */
+#define INSTANT_BUDGET  (256 * MiB)
+
+static int64_t queue_now(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+static void queue_kick(DmashareQueue *q)
+{
+    if (q->enabled && !q->working) {
+        timer_mod(q->timer, queue_now());
+    }
+}
+
+static void queue_timer(void *opaque)
+{
+    DmashareQueue *q = opaque;
+
+    q->queues->work(q->queues->work_opaque, q);
+}
+
+void dmashare_queues_init(DmashareQueues *qs)
+{
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        DmashareQueue *q = &qs->queue[i];
+
+        q->queues = qs;
+        q->index = i;
+        QSIMPLEQ_INIT(&q->jobs);
+        q->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, queue_timer, q);
+    }
+}
+
+void dmashare_queues_destroy(DmashareQueues *qs)
+{
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        timer_free(qs->queue[i].timer);
+        qs->queue[i].timer = NULL;
+    }
+}
+
+static void job_free(DmashareQueue *q, DmashareJob *job)
+{
+    if (job->fence) {
+        dmashare_fence_disown(job->fence);
+    }
+    dmashare_command_free(q->queues->commands, job);
+}
+
+void dmashare_queues_reset(DmashareQueues *qs)
+{
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        DmashareQueue *q = &qs->queue[i];
+        DmashareJob *job;
+
+        timer_del(q->timer);
+        while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
+            QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
+            job_free(q, job);
+        }
+        q->sq_addr = 0;
+        q->cq_addr = 0;
+        q->sq_entries = 0;
+        q->cq_entries = 0;
+        q->vector = 0;
+        q->enabled = false;
+        q->error = DMASHARE_QERR_NONE;
+        q->sq_head = 0;
+        q->sq_tail = 0;
+        q->cq_head = 0;
+        q->cq_tail = 0;
+    }
+}
+
+static void queue_abort(DmashareQueue *q)
+{
+    DmashareQueues *qs = q->queues;
+    DmashareJob *job;
+
+    q->enabled = false;
+    timer_del(q->timer);
+    dmashare_lane_go(qs->fences, q->index);
+    while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
+        QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
+        if (job->fence && !job->fence->done) {
+            dmashare_fence_done(qs->fences, job->fence,
+                                DMASHARE_STATUS_ABORTED);
+        }
+        job_free(q, job);
+    }
+    /* Let somebody look whether those who wait still wait for something. */
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        if (qs->fences->lane[i].blocked) {
+            queue_kick(&qs->queue[i]);
+        }
+    }
+}
+
+static void queue_fail(DmashareQueue *q, uint8_t error, uint64_t addr)
+{
+    DmashareEvent event = {
+        .type = DMASHARE_EVENT_QUEUE_ERROR,
+        .status = error,
+        .queue = q->index,
+        .flags = error == DMASHARE_QERR_CQ_FAULT ? DMASHARE_EVENT_F_WRITE : 0,
+        .addr = addr,
+    };
+
+    qemu_log_mask(LOG_GUEST_ERROR, "dmashare: queue %u stopped: error %u\n",
+                  q->index, error);
+    trace_dmashare_queue_error(q->index, error, addr);
+    queue_abort(q);
+    q->error = error;
+    dmashare_event_raise(q->queues->events, &event);
+}
+
+void dmashare_queue_enable(DmashareQueue *q, bool allowed)
+{
+    const DmashareRingLimits *limits = &q->queues->limits;
+
+    if (q->enabled) {
+        return;
+    }
+    if (!allowed) {
+        q->error = DMASHARE_QERR_DISABLED;
+    } else if (q->sq_addr % DMASHARE_RING_ALIGN ||
+               q->cq_addr % DMASHARE_RING_ALIGN) {
+        q->error = DMASHARE_QERR_ALIGN;
+    } else if (!dmashare_ring_entries_ok(limits, q->sq_entries) ||
+               !dmashare_ring_entries_ok(limits, q->cq_entries)) {
+        q->error = DMASHARE_QERR_ENTRIES;
+    } else if (q->vector >= limits->n_vectors) {
+        q->error = DMASHARE_QERR_VECTOR;
+    } else {
+        q->error = DMASHARE_QERR_NONE;
+        q->enabled = true;
+        q->sq_head = 0;
+        q->sq_tail = 0;
+        q->cq_head = 0;
+        q->cq_tail = 0;
+    }
+    if (q->error) {
+        qemu_log_mask(LOG_GUEST_ERROR,
+                      "dmashare: queue %u not enabled: error %u\n",
+                      q->index, q->error);
+    }
+    trace_dmashare_queue_enable(q->index, q->sq_entries, q->cq_entries,
+                                q->vector, q->error);
+}
+
+void dmashare_queue_disable(DmashareQueue *q)
+{
+    if (q->enabled) {
+        trace_dmashare_queue_disable(q->index);
+        queue_abort(q);
+    }
+}
+
+void dmashare_queue_doorbell_sq(DmashareQueue *q, uint32_t tail)
+{
+    uint32_t room = q->sq_entries - (q->sq_tail - q->sq_head);
+
+    trace_dmashare_doorbell(q->index, tail);
+    if (!q->enabled) {
+        qemu_log_mask(LOG_GUEST_ERROR,
+                      "dmashare: doorbell of the disabled queue %u\n",
+                      q->index);
+    } else if (tail - q->sq_tail > room) {
+        queue_fail(q, DMASHARE_QERR_DOORBELL, ~0ULL);
+    } else {
+        q->sq_tail = tail;
+        queue_kick(q);
+    }
+}
+
+void dmashare_queue_doorbell_cq(DmashareQueue *q, uint32_t head)
+{
+    if (!q->enabled) {
+        qemu_log_mask(LOG_GUEST_ERROR,
+                      "dmashare: doorbell of the disabled queue %u\n",
+                      q->index);
+    } else if (head - q->cq_head > q->cq_tail - q->cq_head) {
+        queue_fail(q, DMASHARE_QERR_DOORBELL, ~0ULL);
+    } else {
+        q->cq_head = head;
+        if (q->sq_head != q->sq_tail) {
+            queue_kick(q);
+        }
+    }
+}
+
+/*
+ * Fetch while there is something, and a completion ring slot for it. Returns
+ * false when the queue was stopped.
+ */
+static bool queue_fetch(DmashareQueue *q, int64_t *budget)
+{
+    DmashareQueues *qs = q->queues;
+
+    while (q->sq_head != q->sq_tail &&
+           q->sq_head - q->cq_head < q->cq_entries && *budget > 0) {
+        DmashareJob *job = g_new0(DmashareJob, 1);
+        uint64_t at = dmashare_ring_slot(q->sq_addr, q->sq_entries,
+                                         q->sq_head, sizeof(job->desc));
+
+        if (dmashare_bus_read(qs->bus, at, &job->desc, sizeof(job->desc))) {
+            g_free(job);
+            queue_fail(q, DMASHARE_QERR_SQ_FAULT, at);
+            return false;
+        }
+        q->sq_head++;
+        job->lane = q->index;
+        job->order = qs->order++;
+        job->fault.addr = ~0ULL;
+        QSIMPLEQ_INSERT_TAIL(&q->jobs, job, next);
+        dmashare_command_take(qs->commands, job);
+        trace_dmashare_fetch(q->index, q->sq_head - 1, job->desc.opcode,
+                             job->status);
+        *budget -= FETCH_COST;
+    }
+    return true;
+}
+
+static void job_raise(DmashareQueue *q, const DmashareJob *job, uint16_t type)
+{
+    const DmashareFault *fault = &job->fault;
+    DmashareEvent event = {
+        .type = type,
+        .status = job->status,
+        .queue = q->index,
+        .flags = fault->write ? DMASHARE_EVENT_F_WRITE : 0,
+        .cookie = le64_to_cpu(job->desc.cookie),
+        .buffer = fault->buffer,
+        .mapping = fault->mapping,
+        .offset = fault->offset,
+        .addr = fault->addr,
+    };
+
+    dmashare_event_raise(q->queues->events, &event);
+}
+
+/* The work of a job is over; its fence signals if its turn has come. */
+static void job_done(DmashareQueue *q, DmashareJob *job, uint16_t status)
+{
+    DmashareQueues *qs = q->queues;
+
+    job->status = status;
+    job->state = DMASHARE_JOB_DONE;
+
+    if (job->fault.status) {
+        DmashareBuffers *bufs = qs->commands->buffers;
+        DmashareOperand *op = job->fault.write ? &job->dst : &job->src;
+
+        DMASHARE_COUNT(bufs, op->map ? op->map->buffer : NULL, faults, 1);
+        trace_dmashare_job_fault(q->index, job->order, status,
+                                 job->fault.mapping, job->fault.offset,
+                                 job->fault.addr);
+        job_raise(q, job, DMASHARE_EVENT_FAULT);
+    }
+    if (job->fence) {
+        dmashare_fence_done(qs->fences, job->fence, status);
+    }
+}
+
+static void job_start(DmashareQueue *q, DmashareJob *job, int64_t now)
+{
+    uint16_t status = dmashare_command_start(q->queues->commands, job, now);
+
+    if (status) {
+        job_done(q, job, status);
+    } else {
+        job->state = DMASHARE_JOB_RUNNING;
+    }
+}
+
+static void job_wait(DmashareQueue *q, DmashareJob *job, int64_t now)
+{
+    uint64_t watchdog = q->queues->watchdog;
+
+    dmashare_lane_wait(q->queues->fences, q->index, job->order, job->wait,
+                       job->n_waits);
+    job->deadline = !watchdog || watchdog > (uint64_t)(INT64_MAX - now) ?
+                    INT64_MAX : now + (int64_t)watchdog;
+    job->state = DMASHARE_JOB_WAITING;
+    trace_dmashare_job_wait(q->index, job->order, job->n_waits);
+}
+
+/*
+ * Bring the front job forward. Returns true when it can be completed; if not,
+ * *@next is when to look again, unless somebody kicks before.
+ */
+static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
+                        int64_t *budget, int64_t *next)
+{
+    DmashareFences *fences = q->queues->fences;
+
+    if (job->state == DMASHARE_JOB_NEW) {
+        if (job->refused) {
+            job_done(q, job, job->status);
+        } else {
+            job_wait(q, job, now);
+        }
+    }
+    if (job->state == DMASHARE_JOB_WAITING) {
+        if (job->deadlocked) {
+            trace_dmashare_job_deadlock(q->index, job->order);
+            dmashare_lane_go(fences, q->index);
+            job_done(q, job, DMASHARE_STATUS_DEADLOCK);
+        } else if (dmashare_lane_ready(fences, q->index)) {
+            dmashare_lane_go(fences, q->index);
+            job_start(q, job, now);
+        } else if (now >= job->deadline) {
+            trace_dmashare_job_watchdog(q->index, job->order);
+            dmashare_lane_go(fences, q->index);
+            job->status = DMASHARE_STATUS_TIMEOUT;
+            job_raise(q, job, DMASHARE_EVENT_WATCHDOG);
+            job_done(q, job, DMASHARE_STATUS_TIMEOUT);
+        } else {
+            *next = job->deadline;
+            return false;
+        }
+    }
+    if (job->state == DMASHARE_JOB_RUNNING) {
+        if (now < job->ready) {
+            *next = job->ready;
+            return false;
+        }
+        if (!dmashare_command_step(q->queues->commands, job, budget)) {
+            *next = now;
+            return false;
+        }
+        job_done(q, job, job->status);
+    }
+    if (job->fence && !job->fence->signalled) {
+        /* Its timeline will kick. */
+        dmashare_lane_turn(fences, q->index, job->order, job->fence);
+        return false;
+    }
+    dmashare_lane_go(fences, q->index);
+    return true;
+}
+
+/* Post the completion of the front job. Returns false when that failed. */
+static bool job_complete(DmashareQueue *q, DmashareJob *job)
+{
+    DmashareQueues *qs = q->queues;
+    bool faulted = job->status >= DMASHARE_STATUS_FAULT_TRANSLATION &&
+                   job->status <= DMASHARE_STATUS_FAULT_BUS_MASTER;
+    struct dmashare_completion entry = {
+        .cookie = job->desc.cookie,
+        .result = cpu_to_le64(job->status ? 0 : job->result),
+        .detail = cpu_to_le64(faulted ? job->fault.addr : 0),
+        .status = cpu_to_le16(job->status),
+        .flags = cpu_to_le16(job->fence ? DMASHARE_COMPLETION_F_FENCE : 0),
+    };
+    size_t body = offsetof(struct dmashare_completion, seq);
+    uint64_t at = dmashare_ring_slot(q->cq_addr, q->cq_entries, q->cq_tail,
+                                     sizeof(entry));
+
+    if (dmashare_bus_write(qs->bus, at, &entry, body)) {
+        queue_fail(q, DMASHARE_QERR_CQ_FAULT, at);
+        return false;
+    }
+    /* Who sees the sequence number sees the entry. */
+    smp_wmb();
+    if (dmashare_bus_write32(qs->bus, at + body, q->cq_tail + 1)) {
+        queue_fail(q, DMASHARE_QERR_CQ_FAULT, at + body);
+        return false;
+    }
+    trace_dmashare_complete(q->index, q->cq_tail, job->desc.opcode,
+                            job->status);
+    q->cq_tail++;
+
+    if (dmashare_command_is_job(job)) {
+        dmashare_engine_account(qs->commands->engines, job);
+    }
+    QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
+    job_free(q, job);
+    qs->interrupt->raise(qs->interrupt->opaque, q->vector);
+    return true;
+}
+
+/* Jobs that wait for each other: the chosen one learns it from its timer. */
+static void queues_break_deadlocks(DmashareQueues *qs)
+{
+    int lane;
+
+    while ((lane = dmashare_fences_deadlock(qs->fences)) >= 0) {
+        DmashareQueue *q = &qs->queue[lane];
+
+        QSIMPLEQ_FIRST(&q->jobs)->deadlocked = true;
+        dmashare_lane_go(qs->fences, lane);
+        queue_kick(q);
+    }
+}
+
+/* Work goes on now, or a tick later if too much was done in this one. */
+static int64_t queues_again(DmashareQueues *qs, int64_t now, int64_t spent)
+{
+    if (qs->instant != now) {
+        qs->instant = now;
+        qs->spent = 0;
+    }
+    qs->spent += spent;
+    return qs->spent >= INSTANT_BUDGET ? now + 1 : now;
+}
+
+void dmashare_queue_work(DmashareQueue *q)
+{
+    DmashareQueues *qs = q->queues;
+    int64_t now = queue_now();
+    int64_t budget = STEP_BUDGET;
+    int64_t next = INT64_MAX;
+    int64_t again;
+    DmashareJob *job;
+
+    if (!q->enabled) {
+        return;
+    }
+    q->working = true;
+    if (queue_fetch(q, &budget)) {
+        while ((job = QSIMPLEQ_FIRST(&q->jobs)) &&
+               job_advance(q, job, now, &budget, &next) &&
+               job_complete(q, job)) {
+            budget -= COMPLETE_COST;
+            if (budget <= 0) {
+                next = now;
+                break;
+            }
+        }
+        if (budget <= 0 && q->sq_head != q->sq_tail) {
+            /* There may be more to fetch. */
+            next = now;
+        }
+    }
+    q->working = false;
+
+    again = queues_again(qs, now, STEP_BUDGET - budget);
+    if (q->enabled && next != INT64_MAX) {
+        timer_mod(q->timer, MAX(next, again));
+    }
+    queues_break_deadlocks(qs);
+}
+
+void dmashare_queues_timeline_advanced(DmashareQueues *qs)
+{
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        DmashareLane *lane = &qs->fences->lane[i];
+
+        if (lane->blocked && !lane->turn &&
+            dmashare_lane_ready(qs->fences, i)) {
+            queue_kick(&qs->queue[i]);
+        }
+    }
+}
+
+void dmashare_queues_fence_signalled(DmashareQueues *qs, DmashareFence *fence)
+{
+    queue_kick(&qs->queue[fence->lane]);
+}

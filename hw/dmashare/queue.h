@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: submission and completion rings
+ *
+ * A queue fetches as many descriptors as its completion ring has room for,
+ * works on the first and completes in order. Everything happens in a timer
+ * of its own on QEMU_CLOCK_VIRTUAL: a doorbell sets it to now, waiting for
+ * device time sets it to later. So the order of everything is decided by
+ * virtual time and by the order of the doorbells.
+ */
+#ifndef HW_DMASHARE_QUEUE_H
+#define HW_DMASHARE_QUEUE_H
+
+#include "hw/dmashare/command.h"
+#include "hw/dmashare/event.h"
+
+typedef struct DmashareQueues DmashareQueues;
+typedef QSIMPLEQ_HEAD(, DmashareJob) DmashareJobList;
+
+/**
+ * DmashareQueue: one queue
+ * @queues: all of them
+ * @index: 0 is the control queue
+ * @sq_addr: register
+ * @cq_addr: register
+ * @sq_entries: register
+ * @cq_entries: register
+ * @vector: register
+ * @enabled: it runs
+ * @working: its timer's callback is running
+ * @error: enum dmashare_queue_error
+ * @sq_head: next index to be fetched
+ * @sq_tail: producer index
+ * @cq_head: consumer index
+ * @cq_tail: next index to be posted
+ * @jobs: fetched and not yet completed
+ * @timer: that does the work
+ */
+typedef struct DmashareQueue {
+    DmashareQueues *queues;
+    unsigned index;
+    uint64_t sq_addr;
+    uint64_t cq_addr;
+    uint32_t sq_entries;
+    uint32_t cq_entries;
+    uint32_t vector;
+    bool enabled;
+    bool working;
+    uint8_t error;
+    uint32_t sq_head;
+    uint32_t sq_tail;
+    uint32_t cq_head;
+    uint32_t cq_tail;
+    DmashareJobList jobs;
+    QEMUTimer *timer;
+} DmashareQueue;
+
+/**
+ * DmashareQueues: the queues of one device
+ * @bus: where the rings are
+ * @interrupt: for the vectors
+ * @events: for faults and errors
+ * @fences: that jobs wait for and signal
+ * @commands: what descriptors do
+ * @limits: constant
+ * @n_queues: control queue included
+ * @watchdog: ns a job may wait for fences, 0 for ever
+ * @order: number of the next fetch
+ * @instant: virtual time of the last work
+ * @spent: cost of the work done at that instant
+ * @work: bracket around a timer's work: calls dmashare_queue_work()
+ * @work_opaque: passed to it
+ * @queue: the queues
+ */
+struct DmashareQueues {
+    const DmashareBus *bus;
+    const DmashareInterrupt *interrupt;
+    DmashareEvents *events;
+    DmashareFences *fences;
+    DmashareCommands *commands;
+    DmashareRingLimits limits;
+    unsigned n_queues;
+    uint64_t watchdog;
+    uint64_t order;
+    int64_t instant;
+    int64_t spent;
+    void (*work)(void *opaque, DmashareQueue *q);
+    void *work_opaque;
+    DmashareQueue queue[DMASHARE_MAX_LANES];
+};
+
+void dmashare_queues_init(DmashareQueues *qs);
+void dmashare_queues_destroy(DmashareQueues *qs);
+/* Power-on state: rings disabled, registers zero, jobs gone without a word. */
+void dmashare_queues_reset(DmashareQueues *qs);
+
+/* Check the registers and start, @allowed being CTRL.ENABLE. */
+void dmashare_queue_enable(DmashareQueue *q, bool allowed);
+/* Drop what is not completed; the fences of fetched jobs are ABORTED. */
+void dmashare_queue_disable(DmashareQueue *q);
+void dmashare_queue_doorbell_sq(DmashareQueue *q, uint32_t tail);
+void dmashare_queue_doorbell_cq(DmashareQueue *q, uint32_t head);
+
+/* What a queue's timer does, between the brackets of DmashareQueues.work. */
+void dmashare_queue_work(DmashareQueue *q);
+
+/* DmashareFenceOps, for whoever owns the fences. */
+void dmashare_queues_timeline_advanced(DmashareQueues *qs);
+void dmashare_queues_fence_signalled(DmashareQueues *qs, DmashareFence *fence);
+
+#endif /* HW_DMASHARE_QUEUE_H */
