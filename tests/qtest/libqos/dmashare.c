@@ -2,8 +2,8 @@
  * libqos driver for the dmashare device
  *
  * Drives the device as a guest driver would, with guest memory from the
- * machine's allocator, and never advances device time by itself: what a test
- * sees depends on what it did and on nothing else.
+ * machine's allocator. Device time is the test's: a wait that finds nothing
+ * for long moves it by a nanosecond, nothing else here does.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -17,6 +17,11 @@
 
 /* Polls of a wait; each runs QEMU's main loop at least once. */
 #define QDMASHARE_POLLS         20000
+/*
+ * Polls after which a wait lets one nanosecond of device time pass: the device
+ * does a bounded amount of work in one instant and goes on in the next.
+ */
+#define QDMASHARE_TICK          256
 /*
  * Exchanges after which a device has done all it could. Work is handed on by
  * bottom halves, a job in a few of them; this is far more than any test has.
@@ -370,6 +375,9 @@ struct dmashare_completion qdmashare_pop(QDmashare *d, unsigned q)
     for (i = 0; i < QDMASHARE_POLLS; i++) {
         if (qdmashare_try_pop(d, q, &c)) {
             return c;
+        }
+        if (i % QDMASHARE_TICK == QDMASHARE_TICK - 1) {
+            qtest_clock_step(d->qts, 1);
         }
     }
     g_error("queue %u: no completion of index %u", q, d->queue[q].cq_head);

@@ -118,7 +118,8 @@ void qdmashare_doorbell(QDmashare *d, unsigned q);
 /*
  * Completions in host byte order. qdmashare_peek() looks without consuming,
  * qdmashare_try_pop() consumes one if there is one now, qdmashare_pop() waits
- * for one (polling a bounded number of times; device time stands still).
+ * for one, polling a bounded number of times. Device time stands still, but
+ * for a nanosecond now and then when there is nothing for long.
  */
 bool qdmashare_peek(QDmashare *d, unsigned q, struct dmashare_completion *c);
 bool qdmashare_try_pop(QDmashare *d, unsigned q,
