@@ -360,7 +360,7 @@ struct dmashare_body_id {
  * as the bytes 0..length-1 of the mapping. Segments may be of any alignment
  * and may alias each other. The list is read once, while MAP executes.
  * Refused: BAD_ID (id 0, no such buffer, no such attachment or one of another
- * buffer), ID_EXISTS, LIMIT (mappings, or segments in all), BAD_LENGTH
+ * buffer, no attachment for an imported buffer), ID_EXISTS, LIMIT (mappings, or segments in all), BAD_LENGTH
  * (n_segments 0 or over MAX_SEGMENTS; length not the segments' sum, or not
  * the buffer's size; a list block whose count is 0 or over
  * DMASHARE_SEG_BLOCK_MAX, or more or fewer segments in the chain than
@@ -495,11 +495,12 @@ struct dmashare_ledger {
  * other queues fails the job with DEADLOCK.
  *
  * A job that is refused or fails still signals its fence if its timeline and
- * seqno were valid; with BAD_FENCE, and for a BAD_OPCODE below 0x40, there
- * is no fence to signal.
+ * seqno were valid; with BAD_FENCE for these two, and for a BAD_OPCODE below
+ * 0x40, there is no fence to signal. COMPLETION_F_FENCE tells.
  *
  * Refused: BAD_OPCODE, BAD_DESCRIPTOR (reserved bits, flags, n_waits, an
- * unused operand, pitch below length, a NOOP longer than the limit),
+ * unused operand, wait or value that is not zero, a NOOP with length or rows,
+ * pitch below length, or not 0 with rows < 2, a NOOP longer than the limit),
  * BAD_LENGTH (0 where needed, or length * rows over MAX_JOB_BYTES), OVERLAP,
  * BAD_FENCE, DEADLOCK. Failed: the FAULT_* (each also an event), TIMEOUT,
  * DEPENDENCY. Bounds, direction and the mapping's existence are checked for
