@@ -132,7 +132,7 @@ struct dmashare_command {
  * @posted_lost: not handed to the device, because it was being reset
  */
 struct dmashare_control {
-	spinlock_t lock;
+	spinlock_t lock; /* ring and waiting */
 	struct dmashare_ring ring;
 	struct dmashare_command **waiting;
 	wait_queue_head_t room;
@@ -154,7 +154,7 @@ struct dmashare_control {
  * @lost: events that the device dropped
  */
 struct dmashare_events {
-	spinlock_t lock;
+	spinlock_t lock; /* all of it */
 	struct dmashare_event *entry;
 	dma_addr_t dma;
 	u32 entries;
@@ -181,8 +181,8 @@ struct dmashare_events {
  */
 struct dmashare_queue {
 	struct dmashare_ring ring;
-	spinlock_t lock;
-	spinlock_t fence_lock;
+	spinlock_t lock; /* ring, seqno, lists, counters */
+	spinlock_t fence_lock; /* dma_fence.lock of the queue's fences */
 	u64 context;
 	u64 seqno;
 	struct list_head inflight;
@@ -254,7 +254,7 @@ struct dmashare_counters {
  * @reset_work: reset asked for by a control command that timed out
  * @resets: number of resets
  * @counters: the driver's own ledger
- * @ledger_lock: one LEDGER ioctl at a time
+ * @ledger_lock: one LEDGER ioctl, and one reader of the device's time, at once
  * @ledger: where the device writes it
  * @ledger_dma: its DMA address
  */
@@ -289,7 +289,7 @@ struct dmashare_device {
 	unsigned long resets;
 
 	struct dmashare_counters counters;
-	struct mutex ledger_lock;
+	struct mutex ledger_lock; /* ledger, and the latch of the time register */
 	void *ledger;
 	dma_addr_t ledger_dma;
 };
@@ -392,7 +392,7 @@ struct dmashare_bo {
 struct dmashare_file {
 	struct dmashare_device *ddev;
 	struct drm_sched_entity entity[DMASHARE_MAX_JOB_QUEUES];
-	struct mutex submit_lock;
+	struct mutex submit_lock; /* arming and pushing */
 	atomic64_t next_job;
 	struct xarray results;
 	atomic_t n_results;

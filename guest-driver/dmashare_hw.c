@@ -10,23 +10,28 @@
 #include "dmashare_drv.h"
 #include "dmashare_trace.h"
 
+#define DMASHARE_STATUS_ENTRY(name, value)	\
+	[DMASHARE_STATUS_##name] = (value),
+
+static const u8 dmashare_errno[] = {
+	DMASHARE_STATUS_ERRNO_LIST(DMASHARE_STATUS_ENTRY)
+};
+
 /**
  * dmashare_status_to_errno - what user space is told
  * @status: enum dmashare_status
  *
- * Returns: 0 or a negative errno; -EIO for a status of a newer device
+ * Returns: 0 or a negative errno; -EIO for a status that only a newer device
+ * has
  */
 int dmashare_status_to_errno(u32 status)
 {
-	switch (status) {
-#define DMASHARE_STATUS_CASE(name, value)	\
-	case DMASHARE_STATUS_##name:		\
-		return -(value);
-	DMASHARE_STATUS_ERRNO_LIST(DMASHARE_STATUS_CASE)
-#undef DMASHARE_STATUS_CASE
-	default:
+	if (status == DMASHARE_STATUS_OK)
+		return 0;
+	if (status >= ARRAY_SIZE(dmashare_errno) || !dmashare_errno[status])
 		return -EIO;
-	}
+
+	return -dmashare_errno[status];
 }
 
 static u64 dmashare_read64(struct dmashare_device *ddev, u32 lo)

@@ -163,8 +163,7 @@ int dmashare_events_start(struct dmashare_device *ddev)
 	struct dmashare_events *events = &ddev->events;
 	u32 status;
 
-	guard(spinlock_irq)(&events->lock);
-
+	spin_lock_irq(&events->lock);
 	memset(events->entry, 0, events->entries * sizeof(*events->entry));
 	events->head = 0;
 	events->vector = dmashare_vector(ddev, 0);
@@ -176,12 +175,13 @@ int dmashare_events_start(struct dmashare_device *ddev)
 	dmashare_write(ddev, DMASHARE_REG_EVQ_CTRL, DMASHARE_QCTRL_ENABLE);
 
 	status = dmashare_read(ddev, DMASHARE_REG_EVQ_STATUS);
+	events->enabled = status & DMASHARE_QSTATUS_ENABLED;
+	spin_unlock_irq(&events->lock);
+
 	if (!(status & DMASHARE_QSTATUS_ENABLED)) {
 		drm_err(&ddev->drm, "the event ring does not start: status %#x\n", status);
 		return -EIO;
 	}
-
-	events->enabled = true;
 
 	return 0;
 }
