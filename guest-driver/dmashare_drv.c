@@ -8,6 +8,7 @@
  */
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/rcupdate.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -31,9 +32,9 @@ MODULE_PARM_DESC(unsafe_tests,
 		 "Let CAP_SYS_ADMIN make the device do what a broken driver would (default off)");
 
 /*
- * Everything that must sleep but is asked for where it cannot: dropping a
- * job's buffers, freeing a hardware fence. Of the module and not of a device,
- * because what is freed here may be the last that keeps a device alive.
+ * What must sleep but is asked for where it cannot: dropping a job's buffers,
+ * and the last reference to a device. Of the module and not of a device,
+ * because the latter ends everything that a device has.
  */
 struct workqueue_struct *dmashare_wq;
 
@@ -54,6 +55,29 @@ static const struct drm_driver dmashare_driver = {
 	.major			= 1,
 	.minor			= 0,
 };
+
+static void dmashare_put_work(struct work_struct *work)
+{
+	struct dmashare_device *ddev =
+		container_of(work, struct dmashare_device, put_work);
+
+	drm_dev_put(&ddev->drm);
+}
+
+/**
+ * dmashare_put_user - one user of the device's memory less
+ * @ddev: the device; any context
+ */
+void dmashare_put_user(struct dmashare_device *ddev)
+{
+	if (refcount_dec_and_test(&ddev->users))
+		queue_work(dmashare_wq, &ddev->put_work);
+}
+
+static void dmashare_unbound(void *data)
+{
+	dmashare_put_user(data);
+}
 
 static void dmashare_state_fini(struct drm_device *drm, void *unused)
 {
@@ -95,6 +119,13 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (IS_ERR(ddev))
 		return PTR_ERR(ddev);
 	pci_set_drvdata(pdev, ddev);
+
+	drm_dev_get(&ddev->drm);
+	refcount_set(&ddev->users, 1);
+	INIT_WORK(&ddev->put_work, dmashare_put_work);
+	ret = devm_add_action_or_reset(&pdev->dev, dmashare_unbound, ddev);
+	if (ret)
+		return ret;
 
 	ret = dmashare_state_init(ddev);
 	if (ret)
@@ -212,9 +243,12 @@ module_init(dmashare_init);
 static void __exit dmashare_exit(void)
 {
 	pci_unregister_driver(&dmashare_pci_driver);
-	/* The rcu_work of fences is queued by RCU callbacks. */
-	rcu_barrier();
 	destroy_workqueue(dmashare_wq);
+	/*
+	 * The release of a fence drops its reference to the module, and may be
+	 * interrupted before it has returned from our code.
+	 */
+	synchronize_rcu_tasks();
 }
 module_exit(dmashare_exit);
 

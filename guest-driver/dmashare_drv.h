@@ -24,6 +24,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/refcount.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -230,6 +231,9 @@ struct dmashare_counters {
  * @num_vectors: MSI-X vectors in use
  * @irq: one for each vector
  * @gone: the device was removed; set once
+ * @users: the bound driver, and every job that still has its hardware fence;
+ *	together they have one reference to @drm, and each job one to the module
+ * @put_work: drops that reference, which may sleep
  * @events: event ring
  * @control: control queue
  * @queue: job queues, @limits.num_queues of them
@@ -265,6 +269,8 @@ struct dmashare_device {
 	u32 num_vectors;
 	struct dmashare_irq *irq;
 	bool gone;
+	refcount_t users;
+	struct work_struct put_work;
 
 	struct dmashare_events events;
 	struct dmashare_control control;
@@ -382,20 +388,28 @@ struct dmashare_bo {
 
 /**
  * struct dmashare_file - an open file
+ * @ref: the file's, and one for each of its jobs
  * @ddev: the device
  * @entity: one scheduler entity a job queue
  * @submit_lock: keeps arming and pushing of jobs in one order
  * @next_job: id of the next job
  * @results: struct dmashare_result by job id
  * @n_results: entries of @results
+ * @jobs: jobs not freed yet
+ * @on_device: of those, how many the device has
+ * @idle: woken when the two may have become equal
  */
 struct dmashare_file {
+	struct kref ref;
 	struct dmashare_device *ddev;
 	struct drm_sched_entity entity[DMASHARE_MAX_JOB_QUEUES];
 	struct mutex submit_lock; /* arming and pushing */
 	atomic64_t next_job;
 	struct xarray results;
 	atomic_t n_results;
+	atomic_t jobs;
+	atomic_t on_device;
+	wait_queue_head_t idle;
 };
 
 /**
@@ -416,25 +430,24 @@ struct dmashare_result {
 
 /**
  * struct dmashare_fence - a hardware fence
- * @base: the fence; must be first, it is freed after an RCU grace period
- * @queue: whose timeline it is on; the fence holds a reference to the device
+ * @base: the fence; must be first, dma_fence_free() frees it
+ * @queue: whose timeline it is on; the fence is one of the device's users
  * @initialised: @base was initialised, which run_job does
  * @completed: the completion was read and any error set; protected by the
  *	queue's lock
- * @free: frees it where sleeping is allowed
  */
 struct dmashare_fence {
 	struct dma_fence base;
 	struct dmashare_queue *queue;
 	bool initialised;
 	bool completed;
-	struct rcu_work free;
 };
 
 /**
  * struct dmashare_job - a job
  * @base: the scheduler's part
  * @ref: the scheduler's, the in-flight list's and the release work's
+ * @file: whose it is
  * @queue: where it runs
  * @fence: the hardware fence, allocated with the job because run_job must not
  * @result: where its outcome goes, or NULL
@@ -449,6 +462,7 @@ struct dmashare_fence {
 struct dmashare_job {
 	struct drm_sched_job base;
 	struct kref ref;
+	struct dmashare_file *file;
 	struct dmashare_queue *queue;
 	struct dmashare_fence *fence;
 	struct dmashare_result *result;
@@ -489,6 +503,7 @@ static inline void dmashare_write(struct dmashare_device *ddev, u32 reg, u32 val
 }
 
 /* dmashare_drv.c */
+void dmashare_put_user(struct dmashare_device *ddev);
 extern unsigned int dmashare_job_timeout_ms;
 extern bool dmashare_unsafe_tests;
 extern struct workqueue_struct *dmashare_wq;
@@ -569,7 +584,9 @@ void dmashare_fence_free(struct dmashare_fence *fence);
 
 /* dmashare_job.c */
 int dmashare_job_queues_init(struct dmashare_device *ddev);
-struct dmashare_job *dmashare_job_alloc(struct dmashare_queue *queue);
+struct dmashare_job *dmashare_job_alloc(struct dmashare_file *file,
+					struct dmashare_queue *queue);
+void dmashare_file_put(struct dmashare_file *file);
 void dmashare_job_put(struct dmashare_job *job);
 void dmashare_job_drop_buffers(struct dmashare_job *job);
 void dmashare_result_put(struct dmashare_result *result);

@@ -9,12 +9,12 @@
  * A scheduler fence keeps its hardware fence, and may be kept itself (in a
  * sync_file, in somebody's reservation object) long after the device is gone,
  * while it still points to the scheduler's name. So the hardware fence keeps
- * the memory of the device and this module.
+ * the memory of the device and this module. It drops them at once when it is
+ * released and not after a grace period: a module should be free to go as soon
+ * as its last user has closed the last file.
  */
 #include <linux/module.h>
 #include <linux/slab.h>
-
-#include <drm/drm_drv.h>
 
 #include "dmashare_drv.h"
 #include "dmashare_trace.h"
@@ -69,24 +69,12 @@ static bool dmashare_fence_signaled(struct dma_fence *base)
 	return completed;
 }
 
-/* Dropping the device may sleep, a fence may be released anywhere. */
-static void dmashare_fence_free_work(struct work_struct *work)
-{
-	struct dmashare_fence *fence =
-		container_of(to_rcu_work(work), struct dmashare_fence, free);
-
-	drm_dev_put(&fence->queue->ring.ddev->drm);
-	kfree(fence);
-	/* Unloading waits for the workqueue, and so for our return. */
-	module_put(THIS_MODULE);
-}
-
 static void dmashare_fence_release(struct dma_fence *base)
 {
-	struct dmashare_fence *fence = to_dmashare_fence(base);
-
-	INIT_RCU_WORK(&fence->free, dmashare_fence_free_work);
-	queue_rcu_work(dmashare_wq, &fence->free);
+	dmashare_put_user(to_dmashare_fence(base)->queue->ring.ddev);
+	dma_fence_free(base);
+	/* dmashare_exit() waits for our return. */
+	module_put(THIS_MODULE);
 }
 
 static const struct dma_fence_ops dmashare_fence_ops = {
@@ -108,8 +96,13 @@ struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue)
 {
 	struct dmashare_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 
-	if (fence)
-		fence->queue = queue;
+	if (!fence)
+		return NULL;
+
+	/* The client has its file open, so neither is at its end. */
+	refcount_inc(&queue->ring.ddev->users);
+	__module_get(THIS_MODULE);
+	fence->queue = queue;
 
 	return fence;
 }
@@ -125,8 +118,6 @@ void dmashare_fence_init(struct dmashare_fence *fence, u64 seqno)
 {
 	struct dmashare_queue *queue = fence->queue;
 
-	drm_dev_get(&queue->ring.ddev->drm);
-	__module_get(THIS_MODULE);
 	dmashare_dma_fence_init(&fence->base, &dmashare_fence_ops, &queue->fence_lock,
 				queue->context, seqno);
 	fence->initialised = true;
@@ -134,12 +125,18 @@ void dmashare_fence_init(struct dmashare_fence *fence, u64 seqno)
 
 /**
  * dmashare_fence_free - drop the reference of dmashare_fence_alloc()
- * @fence: the fence
+ * @fence: the fence; any context
  */
 void dmashare_fence_free(struct dmashare_fence *fence)
 {
-	if (fence->initialised)
+	struct dmashare_device *ddev = fence->queue->ring.ddev;
+
+	if (fence->initialised) {
 		dma_fence_put(&fence->base);
-	else
-		kfree(fence);
+		return;
+	}
+
+	dmashare_put_user(ddev);
+	kfree(fence);
+	module_put(THIS_MODULE);
 }

@@ -236,8 +236,12 @@ void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty)
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		drm_sched_wqueue_stop(&ddev->queue[i].sched);
 
+	/*
+	 * Waits for commands that are under way, which the device answers or
+	 * dmashare_control_stuck() ends; later ones wait for us.
+	 */
+	down_write(&ddev->state_sem);
 	dmashare_hw_stop(ddev);
-	dmashare_control_abort(ddev, -EIO);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], guilty, -ECANCELED);
 
@@ -245,7 +249,6 @@ void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty)
 		drm_sched_stop(&ddev->queue[i].sched,
 			       guilty ? &guilty->base : NULL);
 
-	down_write(&ddev->state_sem);
 	dmashare_counters_clear(&ddev->counters);
 	ret = dmashare_hw_start(ddev);
 	if (!ret)

@@ -36,6 +36,8 @@ int dmashare_open(struct drm_device *drm, struct drm_file *drm_file)
 	if (!file)
 		return -ENOMEM;
 
+	kref_init(&file->ref);
+	init_waitqueue_head(&file->idle);
 	file->ddev = ddev;
 	mutex_init(&file->submit_lock);
 	xa_init(&file->results);
@@ -82,7 +84,15 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 	xa_for_each(&file->results, id, result)
 		dmashare_result_put(result);
 	xa_destroy(&file->results);
-	kfree(file);
+
+	/*
+	 * Jobs that are done are freed by the scheduler's worker, and keep this
+	 * module until they are. Who has closed the last file expects to be
+	 * able to unload it; what the device still has is not waited for.
+	 */
+	wait_event_timeout(file->idle,
+			   atomic_read(&file->jobs) == atomic_read(&file->on_device), HZ);
+	dmashare_file_put(file);
 }
 
 static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,

@@ -55,13 +55,31 @@ void dmashare_job_drop_buffers(struct dmashare_job *job)
 	job->dst = NULL;
 }
 
+static void dmashare_file_free(struct kref *ref)
+{
+	kfree(container_of(ref, struct dmashare_file, ref));
+}
+
+/**
+ * dmashare_file_put - drop a reference
+ * @file: the file; any context
+ */
+void dmashare_file_put(struct dmashare_file *file)
+{
+	kref_put(&file->ref, dmashare_file_free);
+}
+
 static void dmashare_job_free(struct kref *ref)
 {
 	struct dmashare_job *job = container_of(ref, struct dmashare_job, ref);
+	struct dmashare_file *file = job->file;
 
 	dmashare_result_put(job->result);
 	dmashare_fence_free(job->fence);
 	kfree(job);
+	atomic_dec(&file->jobs);
+	wake_up_all(&file->idle);
+	dmashare_file_put(file);
 }
 
 /**
@@ -99,11 +117,13 @@ static void dmashare_job_release(struct dmashare_job *job)
 
 /**
  * dmashare_job_alloc - a job that does nothing yet
+ * @file: whose it is
  * @queue: where it will run
  *
  * Returns: the job, or NULL
  */
-struct dmashare_job *dmashare_job_alloc(struct dmashare_queue *queue)
+struct dmashare_job *dmashare_job_alloc(struct dmashare_file *file,
+					struct dmashare_queue *queue)
 {
 	struct dmashare_job *job = kzalloc(sizeof(*job), GFP_KERNEL);
 
@@ -119,6 +139,9 @@ struct dmashare_job *dmashare_job_alloc(struct dmashare_queue *queue)
 	kref_init(&job->ref);
 	INIT_LIST_HEAD(&job->link);
 	INIT_WORK(&job->release, dmashare_job_release_work);
+	kref_get(&file->ref);
+	atomic_inc(&file->jobs);
+	job->file = file;
 	job->queue = queue;
 
 	return job;
@@ -146,6 +169,7 @@ static void dmashare_job_done_locked(struct dmashare_job *job, u32 status, int e
 	}
 	job->fence->completed = true;
 	list_move_tail(&job->link, &queue->done);
+	atomic_dec(&job->file->on_device);
 	trace_dmashare_job_done(job, job->fence->base.seqno, status);
 	/*
 	 * Before the fence signals: who has seen it signal and then flushes the
@@ -280,6 +304,7 @@ static struct dma_fence *dmashare_run_job(struct drm_sched_job *sched_job)
 	job->desc.job.seqno = cpu_to_le64(queue->seqno);
 
 	kref_get(&job->ref);
+	atomic_inc(&job->file->on_device);
 	list_add_tail(&job->link, &queue->inflight);
 	queue->jobs_run++;
 	trace_dmashare_job_run(job, queue->seqno, 0);

@@ -292,9 +292,10 @@ static void dmashare_control_stuck(struct dmashare_device *ddev)
 
 	/*
 	 * At once, because our caller is about to free memory that the command
-	 * may have named.
+	 * may have named; and the others that wait will wait in vain.
 	 */
 	dmashare_hw_stop(ddev);
+	dmashare_control_abort(ddev, -EIO);
 	queue_work(ddev->reset_wq, &ddev->reset_work);
 	drm_dev_exit(idx);
 }

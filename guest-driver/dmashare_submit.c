@@ -211,7 +211,7 @@ static int dmashare_make_job(struct dmashare_submit *submit, u32 i)
 	if (ret)
 		return ret;
 
-	job = dmashare_job_alloc(submit->queue);
+	job = dmashare_job_alloc(submit->file, submit->queue);
 	if (!job)
 		return -ENOMEM;
 	submit->jobs[i] = job;
