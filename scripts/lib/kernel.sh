@@ -13,9 +13,8 @@
 #
 # Source lib/common.sh first.
 #
-#   kernel_begin NAME            start a description: prints its folder
 #   kernel_end NAME RELEASE IMAGE MODULES [HEADERS [SOURCE]]
-#                                fill it in and put it in place
+#                                write the description of a kernel
 #   kernel_depmod DIR RELEASE    make sure that DIR has modules.dep
 #   kernel_image_release IMAGE   the release that a bzImage carries
 #
@@ -68,6 +67,13 @@ kernel_end()
     ln -s "$4" "$new/modules"
     [ -z "${5:-}" ] || ln -s "$5" "$new/headers"
     [ -z "${6:-}" ] || ln -s "$6" "$new/source"
-    rm -rf "$dir"
-    mv -T "$new" "$dir"
+    (
+        # Others may be reading it: what is right is left alone.
+        flock 9
+        if ! diff -q --no-dereference "$dir" "$new" >/dev/null 2>&1; then
+            rm -rf "$dir"
+            mv -T "$new" "$dir"
+        fi
+        rm -rf "$new"
+    ) 9>"$dir.lock"
 }

@@ -190,6 +190,22 @@ class ExpectedFaults(unittest.TestCase):
             SPLATS['IOMMU fault'])), ['expected fault', 'IOMMU fault'])
 
 
+    def burst(self, later):
+        """Faults told of at once, and an expectation LATER seconds after."""
+        fault = f'[    1.000000] {SPLATS["IOMMU fault"]}\n'
+        return kinds('[    0.900000] dmashare-test: expect-dmar begin\n'
+                     + fault * 6 +
+                     '[    1.100000] dmashare-test: expect-dmar end\n'
+                     f'[    {later}] dmashare-test: expect-dmar begin\n'
+                     f'[    {later}] dmashare-test: expect-dmar end\n')
+
+    def test_none_could_come(self):
+        self.assertEqual(self.burst('4.000000'), [])
+
+    def test_none_came_though_it_could(self):
+        self.assertEqual(self.burst('8.000000'), ['expected fault'])
+
+
 class Taint(unittest.TestCase):
     """Exactly O and E are allowed."""
 
