@@ -319,6 +319,29 @@ static void scattered_order(void)
 	}
 }
 
+/*
+ * Behind the IOMMU the device's address is not where the bytes are. The page
+ * is one of udmabuf's memfd, for whose mapping the kernel tells where it is.
+ */
+static void address_is_translated(void)
+{
+	struct foreign f = udmabuf_buffer(PAGE);
+	int fd = dms_open();
+	struct bo there = dms_import(fd, f.dmabuf);
+	uint8_t *file = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, f.backing, 0);
+	uint64_t physical;
+
+	if (!dms_param(fd, DRM_DMASHARE_PARAM_IOMMU))
+		SKIP("no IOMMU");
+	ASSERT(file != MAP_FAILED);
+	ASSERT_OK(mlock(file, PAGE));
+	dms_run_ok(fd, dms_job_fill(&there, 0, PAGE, 0x6161616161616161));
+	ASSERT(all_bytes(file, PAGE, 0x61));
+	physical = physical_address(file);
+	ASSERT_MSG(physical, "/proc/self/pagemap does not tell");
+	ASSERT_NE(physical, dms_info(fd, there.handle).dma_addr);
+}
+
 static void not_a_dmabuf(void)
 {
 	int fd = dms_open(), file;
@@ -361,6 +384,7 @@ static const struct ktap_case cases[] = {
 	CASES_OF(heap),
 	KTAP_CASE(between_exporters),
 	KTAP_CASE(scattered_order),
+	KTAP_CASE(address_is_translated),
 	KTAP_CASE(not_a_dmabuf),
 	KTAP_CASE(import_and_close_again),
 };

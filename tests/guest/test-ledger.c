@@ -142,6 +142,7 @@ static void notes_of_an_export(void)
 	int fd = dms_open(), dmabuf, again;
 	struct bo bo = dms_create(fd, 2 * PAGE, "noted");
 	struct dmashare_ledger before = ledger_get(fd, bo.handle), now, d, counted = { 0 };
+	struct dmashare_ledger device;
 	void *p;
 
 	dmabuf = dms_export(fd, bo.handle);
@@ -160,14 +161,16 @@ static void notes_of_an_export(void)
 	counted.notes[DMASHARE_NOTE_END_CPU] = 1;
 	munmap(p, 2 * PAGE);
 	close(dmabuf);
-	now = ledger_get(fd, bo.handle);
-	d = ledger_since(&before, &now);
-	ASSERT(ledger_equal(&d, &counted));
 	close(again);
-	counted.notes[DMASHARE_NOTE_RELEASE] = 1;
+	/* The handle keeps the dma-buf: nothing is released yet. */
 	now = ledger_get(fd, bo.handle);
 	d = ledger_since(&before, &now);
 	ASSERT(ledger_equal(&d, &counted));
+	device = ledger_get(fd, 0);
+	ASSERT_OK(dms_try_close(fd, bo.handle));
+	now = ledger_get(fd, 0);
+	ASSERT_EQ(now.notes[DMASHARE_NOTE_RELEASE], device.notes[DMASHARE_NOTE_RELEASE] + 1);
+	ASSERT_EQ(now.live_buffers, device.live_buffers - 1);
 }
 
 /* A foreign importer's life: attach, map, unmap, detach. */

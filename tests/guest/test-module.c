@@ -27,7 +27,7 @@ static void need_module(void)
 
 static void unload_and_load(void)
 {
-	ASSERT_OK(module_unload("dmashare"));
+	ASSERT_OK(module_unload_soon("dmashare"));
 	ASSERT(!module_loaded("dmashare"));
 	ASSERT_OK(module_load("dmashare", ""));
 }
@@ -99,32 +99,26 @@ static void refused_while_vgem_has_it(void)
 	unload_and_load();
 }
 
-/*
- * A sync_file outlives the device: a signalled fence must keep its answers,
- * whether the module is still there or not.
- */
-static void sync_file_outlives(void)
+/* A sync_file keeps what its fence needs to answer: the module. */
+static void refused_while_a_sync_file_lives(void)
 {
 	struct drm_dmashare_job noop = dms_job_noop(0);
-	int fd, fence, ret;
+	int fd, fence;
 
 	need_module();
 	fd = dms_open();
 	fence = dms_submit_fence(fd, 0, 0, &noop, 1);
 	ASSERT_EQ(fence_wait(fence), 0);
 	close(fd);
-	ret = module_unload("dmashare");
-	ASSERT(!ret || errno == EWOULDBLOCK);
+	ASSERT_ERRNO(module_unload("dmashare"), EWOULDBLOCK);
 	ASSERT_EQ(fence_info(fence).status, 1);
 	ASSERT_EQ(poll_now(fence, POLLIN), POLLIN);
 	close(fence);
-	if (ret)
-		ASSERT_OK(module_unload("dmashare"));
-	need_module();
+	unload_and_load();
 }
 
-/* A foreign dma-buf on whose reservation our fence was left. */
-static void foreign_buffer_outlives(void)
+/* So does a foreign dma-buf on whose reservation our fence was left. */
+static void refused_while_a_foreign_buffer_has_our_fence(void)
 {
 	struct foreign f;
 	struct bo there;
@@ -136,9 +130,28 @@ static void foreign_buffer_outlives(void)
 	there = dms_import(fd, f.dmabuf);
 	dms_run_ok(fd, dms_job_fill(&there, 0, PAGE, ONES));
 	close(fd);
-	unload_and_load();
+	ASSERT_ERRNO(module_unload("dmashare"), EWOULDBLOCK);
 	ASSERT(all_bytes(f.map, PAGE, 1));
 	ASSERT_EQ(poll_now(f.dmabuf, POLLIN | POLLOUT), POLLIN | POLLOUT);
+	foreign_destroy(&f);
+	unload_and_load();
+}
+
+/* One that was imported and not used keeps nothing. */
+static void foreign_buffer_outlives(void)
+{
+	struct foreign f;
+	struct bo there;
+	int fd;
+
+	need_module();
+	f = heap_buffer(PAGE);
+	pattern_fill(f.map, PAGE, 1);
+	fd = dms_open();
+	dms_import(fd, f.dmabuf);
+	close(fd);
+	unload_and_load();
+	ASSERT(pattern_check(f.map, PAGE, 1));
 	fd = dms_open();
 	there = dms_import(fd, f.dmabuf);
 	dms_run_ok(fd, dms_job_fill(&there, 0, PAGE, 2 * ONES));
@@ -171,7 +184,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(refused_while_exported),
 	KTAP_CASE(refused_while_mapped),
 	KTAP_CASE(refused_while_vgem_has_it),
-	KTAP_CASE(sync_file_outlives),
+	KTAP_CASE(refused_while_a_sync_file_lives),
+	KTAP_CASE(refused_while_a_foreign_buffer_has_our_fence),
 	KTAP_CASE(foreign_buffer_outlives),
 	KTAP_CASE(reload_often),
 };

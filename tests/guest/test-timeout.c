@@ -112,30 +112,49 @@ static void buffers_survive(void)
 	ASSERT(all_bytes(never_used.map, PAGE, 1));
 }
 
-/* What waits behind the hung job runs when it is gone. */
+/* What is not on the device yet runs when the hung job is gone. */
 static void queued_jobs_run(void)
 {
-	int fd = dms_open(), hung, fence;
+	int fd = dms_open(), other = dms_open(), hung, fence;
 	struct bo bo = dms_create_mapped(fd, PAGE, "queued");
-	struct drm_dmashare_job job = dms_job_fill(&bo, 0, PAGE, ONES);
-	int other = dms_open();
 	struct bo there = dms_create_mapped(other, PAGE, "other file");
+	struct drm_dmashare_job job = dms_job_fill(&bo, 0, PAGE, ONES);
 	struct drm_dmashare_job second = dms_job_fill(&there, 0, PAGE, 2 * ONES);
 	struct drm_dmashare_submit s = {
 		.flags = DRM_DMASHARE_SUBMIT_IN_FENCE | DRM_DMASHARE_SUBMIT_OUT_FENCE,
 	};
+	struct hold h = hold_sync_file(&s.in_fence_fd);
 
 	hung = hang(fd, 0);
-	s.in_fence_fd = hung;
-	/* Both wait for the hung job by a fence, so neither is on the device. */
 	ASSERT_OK(dms_try_submit(fd, &s, &job, 1));
 	fence = s.out_fence_fd;
 	ASSERT_OK(dms_try_submit(other, &s, &second, 1));
 	ASSERT_EQ(fence_finish(hung), ETIMEDOUT);
+	ASSERT(fence_pending(fence));
+	hold_release(&h);
 	ASSERT_EQ(fence_finish(fence), 0);
 	ASSERT_EQ(fence_finish(s.out_fence_fd), 0);
 	ASSERT(all_bytes(bo.map, PAGE, 1));
 	ASSERT(all_bytes(there.map, PAGE, 2));
+}
+
+/* What is on the device behind the hung job is taken by the reset. */
+static void reset_takes_the_others(void)
+{
+	int fd = dms_open();
+	struct bo bo = dms_create_mapped(fd, PAGE, "behind");
+	struct drm_dmashare_job jobs[2] = {
+		dms_job_noop(FOR_EVER),
+		dms_job_fill(&bo, 0, PAGE, ONES),
+	};
+	struct drm_dmashare_job_result r;
+
+	jobs[1].flags = DRM_DMASHARE_JOB_WANT_RESULT;
+	ASSERT_EQ(dms_run(fd, jobs, 2), ECANCELED);
+	r = dms_result(fd, jobs[1].id);
+	ASSERT_EQ(r.error, ECANCELED);
+	ASSERT_EQ(r.status, DRM_DMASHARE_STATUS_NOT_RUN);
+	ASSERT(all_bytes(bo.map, PAGE, 0));
 }
 
 /* poll() and CPU access of a buffer of the hung job come back. */
@@ -213,6 +232,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(next_job_succeeds),
 	KTAP_CASE(buffers_survive),
 	KTAP_CASE(queued_jobs_run),
+	KTAP_CASE(reset_takes_the_others),
 	KTAP_CASE(buffer_is_released),
 	KTAP_CASE(every_queue),
 	KTAP_CASE(every_queue_at_once),
@@ -221,7 +241,7 @@ static const struct ktap_case cases[] = {
 
 static int reload(const char *options)
 {
-	if (module_loaded("dmashare") && module_unload("dmashare"))
+	if (module_loaded("dmashare") && module_unload_soon("dmashare"))
 		return -1;
 	return module_load("dmashare", options);
 }

@@ -170,17 +170,18 @@ static void contig_is_attached(void)
 static void too_short_of(enum vivid_memory memory)
 {
 	struct capture c;
+	int dmabufs[2];
 	struct bo small;
-	int dmabuf;
 
 	open_capture(&c, memory);
 	small = dms_create(c.fd, 4096, "short");
-	dmabuf = dms_export(c.fd, small.handle);
-	ASSERT_ERRNO(vivid_try_start(&c.v, &dmabuf, 1), EINVAL);
+	dmabufs[0] = dms_export(c.fd, small.handle);
+	dmabufs[1] = c.dmabuf[1];
+	ASSERT_ERRNO(vivid_try_start(&c.v, dmabufs, 2), EINVAL);
 	vivid_stop(&c.v);
 	vivid_start(&c.v, c.dmabuf, N_BUFFERS);
 	vivid_dequeue(&c.v, NULL);
-	close(dmabuf);
+	close(dmabufs[0]);
 	vivid_stop(&c.v);
 	dms_destroy(&small);
 	close_capture(&c);

@@ -15,6 +15,7 @@
 #include "dms.h"
 #include "foreign.h"
 #include "ktap.h"
+#include "module.h"
 
 #define PAGE	4096u
 
@@ -37,7 +38,9 @@ int vgem_open(void)
 {
 	int fd = drm_open_driver("vgem", true);
 
-	ASSERT_MSG(fd >= 0, "no device of the driver vgem: is the module loaded?");
+	if (fd < 0 && !module_load("vgem", ""))
+		fd = drm_open_driver("vgem", true);
+	ASSERT_MSG(fd >= 0, "no device of the driver vgem");
 	return fd;
 }
 

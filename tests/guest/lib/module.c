@@ -2,12 +2,14 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dms.h"
@@ -61,6 +63,18 @@ int module_load(const char *name, const char *options)
 int module_unload(const char *name)
 {
 	return syscall(SYS_delete_module, name, O_NONBLOCK);
+}
+
+int module_unload_soon(const char *name)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+
+	while (module_unload(name)) {
+		if (errno != EWOULDBLOCK || time(NULL) >= end)
+			return -1;
+		sched_yield();
+	}
+	return 0;
 }
 
 long module_parameter(const char *name, const char *parameter, long missing)

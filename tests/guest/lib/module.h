@@ -13,6 +13,11 @@ bool module_loaded(const char *name);
 int module_load(const char *name, const char *options);
 /* Unloads that one module; -1 and errno (EBUSY, EWOULDBLOCK) when it is used. */
 int module_unload(const char *name);
+/*
+ * The same for a module whose last use has just ended: what it frees late (a
+ * fence after an RCU grace period) may keep it for a moment.
+ */
+int module_unload_soon(const char *name);
 /* A number from /sys/module/NAME/parameters; @missing when there is none. */
 long module_parameter(const char *name, const char *parameter, long missing);
 
