@@ -508,25 +508,31 @@ static void test_fetched_once(void *obj, void *data, QGuestAllocator *alloc)
 
 static void register_dmashare_command_test(void)
 {
-    qos_add_test("command/nop", "dmashare", test_nop, NULL);
-    qos_add_test("command/bad-opcode", "dmashare", test_bad_opcode, NULL);
-    qos_add_test("command/create", "dmashare", test_create, NULL);
-    qos_add_test("command/create-refused", "dmashare", test_create_refused,
+    QOSGraphTestOptions limits = {
+        .edge.extra_device_opts = "max-buffers=100,max-attachments=77",
+    };
+
+    qos_add_test("nop", "dmashare-command", test_nop, NULL);
+    qos_add_test("bad-opcode", "dmashare-command", test_bad_opcode, NULL);
+    qos_add_test("create", "dmashare-command", test_create, NULL);
+    qos_add_test("create-refused", "dmashare-command", test_create_refused,
                  NULL);
-    qos_add_test("command/create-limit", "dmashare", test_create_limit, NULL);
-    qos_add_test("command/destroy", "dmashare", test_destroy, NULL);
-    qos_add_test("command/attach", "dmashare", test_attach, NULL);
-    qos_add_test("command/attach-limit", "dmashare", test_attach_limit, NULL);
-    qos_add_test("command/detach", "dmashare", test_detach, NULL);
-    qos_add_test("command/unmap", "dmashare", test_unmap, NULL);
-    qos_add_test("command/note", "dmashare", test_note, NULL);
-    qos_add_test("command/note-refused", "dmashare", test_note_refused, NULL);
-    qos_add_test("command/query-lengths", "dmashare", test_query_lengths,
+    qos_add_test("create-limit", "dmashare-command", test_create_limit,
+                 &limits);
+    qos_add_test("destroy", "dmashare-command", test_destroy, NULL);
+    qos_add_test("attach", "dmashare-command", test_attach, NULL);
+    qos_add_test("attach-limit", "dmashare-command", test_attach_limit,
+                 &limits);
+    qos_add_test("detach", "dmashare-command", test_detach, NULL);
+    qos_add_test("unmap", "dmashare-command", test_unmap, NULL);
+    qos_add_test("note", "dmashare-command", test_note, NULL);
+    qos_add_test("note-refused", "dmashare-command", test_note_refused, NULL);
+    qos_add_test("query-lengths", "dmashare-command", test_query_lengths,
                  NULL);
-    qos_add_test("command/query-refused", "dmashare", test_query_refused,
+    qos_add_test("query-refused", "dmashare-command", test_query_refused,
                  NULL);
-    qos_add_test("command/order", "dmashare", test_order, NULL);
-    qos_add_test("command/fetched-once", "dmashare", test_fetched_once, NULL);
+    qos_add_test("order", "dmashare-command", test_order, NULL);
+    qos_add_test("fetched-once", "dmashare-command", test_fetched_once, NULL);
 }
 
 libqos_init(register_dmashare_command_test);

@@ -684,6 +684,8 @@ static void assert_bounds(QDmashare *d, Pair *p, struct dmashare_desc desc,
     g_assert_cmpuint(e.mapping, ==, mapping);
     g_assert_cmpuint(e.cookie, ==, c.cookie);
     g_assert_cmphex(e.flags, ==, write ? DMASHARE_EVENT_F_WRITE : 0);
+    g_assert_cmphex(e.offset, ==, write ? desc.job.dst.offset
+                                        : desc.job.src.offset);
     g_assert_cmphex(e.addr, ==, c.detail);
     pair_check(d, p);
 }
@@ -708,8 +710,8 @@ static void test_bounds(void *obj, void *data, QGuestAllocator *alloc)
                       true);
         assert_bounds(d, p, qdmashare_checksum(d, 0, SRC, off, len), SRC,
                       false);
-        assert_bounds(d, p, qdmashare_copy(d, 0, DST, off, SRC, 0,
-                                           MIN(len, 8192)),
+        /* The source is looked at first. */
+        assert_bounds(d, p, qdmashare_copy(d, 0, DST, off, SRC, 0, len),
                       len > 8192 ? SRC : DST, len <= 8192);
     }
 }
@@ -861,39 +863,39 @@ static void test_refused_flood(void *obj, void *data, QGuestAllocator *alloc)
 
 static void register_dmashare_engine_test(void)
 {
-    qos_add_test("engine/copy", "dmashare", test_copy_whole, NULL);
-    qos_add_test("engine/copy-unaligned", "dmashare", test_copy_unaligned,
+    qos_add_test("copy", "dmashare-engine", test_copy_whole, NULL);
+    qos_add_test("copy-unaligned", "dmashare-engine", test_copy_unaligned,
                  NULL);
-    qos_add_test("engine/copy-2d", "dmashare", test_copy_2d, NULL);
-    qos_add_test("engine/copy-segments", "dmashare", test_copy_segments,
+    qos_add_test("copy-2d", "dmashare-engine", test_copy_2d, NULL);
+    qos_add_test("copy-segments", "dmashare-engine", test_copy_segments,
                  NULL);
-    qos_add_test("engine/copy-overlap", "dmashare", test_copy_overlap, NULL);
-    qos_add_test("engine/fill", "dmashare", test_fill, NULL);
-    qos_add_test("engine/fill-2d", "dmashare", test_fill_2d, NULL);
-    qos_add_test("engine/fill-segments", "dmashare", test_fill_segments,
+    qos_add_test("copy-overlap", "dmashare-engine", test_copy_overlap, NULL);
+    qos_add_test("fill", "dmashare-engine", test_fill, NULL);
+    qos_add_test("fill-2d", "dmashare-engine", test_fill_2d, NULL);
+    qos_add_test("fill-segments", "dmashare-engine", test_fill_segments,
                  NULL);
-    qos_add_test("engine/checksum-vectors", "dmashare",
+    qos_add_test("checksum-vectors", "dmashare-engine",
                  test_checksum_vectors, NULL);
-    qos_add_test("engine/checksum-sizes", "dmashare", test_checksum_sizes,
+    qos_add_test("checksum-sizes", "dmashare-engine", test_checksum_sizes,
                  NULL);
-    qos_add_test("engine/checksum-2d", "dmashare", test_checksum_2d, NULL);
-    qos_add_test("engine/refused-reserved", "dmashare",
+    qos_add_test("checksum-2d", "dmashare-engine", test_checksum_2d, NULL);
+    qos_add_test("refused-reserved", "dmashare-engine",
                  test_refused_reserved, NULL);
-    qos_add_test("engine/refused-unused", "dmashare", test_refused_unused,
+    qos_add_test("refused-unused", "dmashare-engine", test_refused_unused,
                  NULL);
-    qos_add_test("engine/refused-lengths", "dmashare", test_refused_lengths,
+    qos_add_test("refused-lengths", "dmashare-engine", test_refused_lengths,
                  NULL);
-    qos_add_test("engine/refused-opcode", "dmashare", test_refused_opcode,
+    qos_add_test("refused-opcode", "dmashare-engine", test_refused_opcode,
                  NULL);
-    qos_add_test("engine/refused-flood", "dmashare", test_refused_flood,
+    qos_add_test("refused-flood", "dmashare-engine", test_refused_flood,
                  NULL);
-    qos_add_test("engine/direction", "dmashare", test_direction, NULL);
-    qos_add_test("engine/bidirectional", "dmashare", test_bidirectional,
+    qos_add_test("direction", "dmashare-engine", test_direction, NULL);
+    qos_add_test("bidirectional", "dmashare-engine", test_bidirectional,
                  NULL);
-    qos_add_test("engine/bounds", "dmashare", test_bounds, NULL);
-    qos_add_test("engine/bounds-2d", "dmashare", test_bounds_2d, NULL);
-    qos_add_test("engine/no-mapping", "dmashare", test_no_mapping, NULL);
-    qos_add_test("engine/translation", "dmashare", test_translation, NULL);
+    qos_add_test("bounds", "dmashare-engine", test_bounds, NULL);
+    qos_add_test("bounds-2d", "dmashare-engine", test_bounds_2d, NULL);
+    qos_add_test("no-mapping", "dmashare-engine", test_no_mapping, NULL);
+    qos_add_test("translation", "dmashare-engine", test_translation, NULL);
 }
 
 libqos_init(register_dmashare_engine_test);

@@ -45,12 +45,13 @@ static struct dmashare_completion assert_takes(QDmashare *d, unsigned q,
 {
     struct dmashare_completion c;
 
-    if (ns) {
+    qdmashare_settle(d);
+    if (ns > 1) {
         step(d, ns - 1);
+    }
+    if (ns) {
         g_assert_false(qdmashare_peek(d, q, &c));
         step(d, 1);
-    } else {
-        qdmashare_settle(d);
     }
     g_assert_true(qdmashare_try_pop(d, q, &c));
     return c;
@@ -731,50 +732,50 @@ static void register_dmashare_fence_test(void)
         .edge.extra_device_opts = "latency=1000,bandwidth=1000000000",
     };
 
-    qos_add_test("fence/noop-time", "dmashare", test_noop_time, NULL);
-    qos_add_test("fence/noop-sequence", "dmashare", test_noop_sequence, NULL);
-    qos_add_test("fence/queues-in-parallel", "dmashare",
+    qos_add_test("noop-time", "dmashare-fence", test_noop_time, NULL);
+    qos_add_test("noop-sequence", "dmashare-fence", test_noop_sequence, NULL);
+    qos_add_test("queues-in-parallel", "dmashare-fence",
                  test_queues_in_parallel, NULL);
-    qos_add_test("fence/timeline-order", "dmashare", test_timeline_order,
+    qos_add_test("timeline-order", "dmashare-fence", test_timeline_order,
                  NULL);
-    qos_add_test("fence/timeline-order-failed", "dmashare",
+    qos_add_test("timeline-order-failed", "dmashare-fence",
                  test_timeline_order_failed, NULL);
-    qos_add_test("fence/seqno-gaps", "dmashare", test_seqno_gaps, NULL);
-    qos_add_test("fence/bad-fence", "dmashare", test_bad_fence, NULL);
-    qos_add_test("fence/wait", "dmashare", test_wait, NULL);
-    qos_add_test("fence/wait-signalled", "dmashare", test_wait_signalled,
+    qos_add_test("seqno-gaps", "dmashare-fence", test_seqno_gaps, NULL);
+    qos_add_test("bad-fence", "dmashare-fence", test_bad_fence, NULL);
+    qos_add_test("wait", "dmashare-fence", test_wait, NULL);
+    qos_add_test("wait-signalled", "dmashare-fence", test_wait_signalled,
                  NULL);
-    qos_add_test("fence/wait-before-submit", "dmashare",
+    qos_add_test("wait-before-submit", "dmashare-fence",
                  test_wait_before_submit, NULL);
-    qos_add_test("fence/wait-many", "dmashare", test_wait_many, NULL);
-    qos_add_test("fence/wait-chain", "dmashare", test_wait_chain, NULL);
-    qos_add_test("fence/wait-failed", "dmashare", test_wait_failed, NULL);
-    qos_add_test("fence/strict-waits", "dmashare", test_strict_waits, NULL);
-    qos_add_test("fence/failures-kept", "dmashare", test_failures_kept, NULL);
-    qos_add_test("fence/deadlock-self", "dmashare", test_deadlock_self, NULL);
-    qos_add_test("fence/deadlock-two", "dmashare", test_deadlock_two, NULL);
-    qos_add_test("fence/deadlock-ring", "dmashare", test_deadlock_ring, NULL);
-    qos_add_test("fence/deadlock-behind", "dmashare", test_deadlock_behind,
+    qos_add_test("wait-many", "dmashare-fence", test_wait_many, NULL);
+    qos_add_test("wait-chain", "dmashare-fence", test_wait_chain, NULL);
+    qos_add_test("wait-failed", "dmashare-fence", test_wait_failed, NULL);
+    qos_add_test("strict-waits", "dmashare-fence", test_strict_waits, NULL);
+    qos_add_test("failures-kept", "dmashare-fence", test_failures_kept, NULL);
+    qos_add_test("deadlock-self", "dmashare-fence", test_deadlock_self, NULL);
+    qos_add_test("deadlock-two", "dmashare-fence", test_deadlock_two, NULL);
+    qos_add_test("deadlock-ring", "dmashare-fence", test_deadlock_ring, NULL);
+    qos_add_test("deadlock-behind", "dmashare-fence", test_deadlock_behind,
                  NULL);
-    qos_add_test("fence/no-false-deadlock", "dmashare",
+    qos_add_test("no-false-deadlock", "dmashare-fence",
                  test_no_false_deadlock, NULL);
-    qos_add_test("fence/watchdog", "dmashare", test_watchdog, NULL);
-    qos_add_test("fence/watchdog-spares-work", "dmashare",
+    qos_add_test("watchdog", "dmashare-fence", test_watchdog, NULL);
+    qos_add_test("watchdog-spares-work", "dmashare-fence",
                  test_watchdog_spares_work, NULL);
-    qos_add_test("fence/abort", "dmashare", test_abort, NULL);
-    qos_add_test("fence/abort-keeps-order", "dmashare",
+    qos_add_test("abort", "dmashare-fence", test_abort, NULL);
+    qos_add_test("abort-keeps-order", "dmashare-fence",
                  test_abort_keeps_order, NULL);
-    qos_add_test("fence/memory", "dmashare", test_memory, NULL);
-    qos_add_test("fence/memory-alignment", "dmashare", test_memory_alignment,
+    qos_add_test("memory", "dmashare-fence", test_memory, NULL);
+    qos_add_test("memory-alignment", "dmashare-fence", test_memory_alignment,
                  NULL);
-    qos_add_test("fence/memory-nowhere", "dmashare", test_memory_nowhere,
+    qos_add_test("memory-nowhere", "dmashare-fence", test_memory_nowhere,
                  NULL);
-    qos_add_test("fence/watchdog-set", "dmashare", test_watchdog_set,
+    qos_add_test("watchdog-set", "dmashare-fence", test_watchdog_set,
                  &(QOSGraphTestOptions) {
         .edge.extra_device_opts = "watchdog=5000",
     });
-    qos_add_test("fence/latency", "dmashare", test_latency, &timed);
-    qos_add_test("fence/latency-rows", "dmashare", test_latency_rows, &timed);
+    qos_add_test("latency", "dmashare-fence", test_latency, &timed);
+    qos_add_test("latency-rows", "dmashare-fence", test_latency_rows, &timed);
 }
 
 libqos_init(register_dmashare_fence_test);

@@ -564,45 +564,45 @@ static void test_all_queues(void *obj, void *data, QGuestAllocator *alloc)
 
 static void register_dmashare_queue_test(void)
 {
-    qos_add_test("queue/setup", "dmashare", test_setup, NULL);
-    qos_add_test("queue/bad-entries", "dmashare", test_bad_entries, NULL);
-    qos_add_test("queue/bad-alignment", "dmashare", test_bad_alignment, NULL);
-    qos_add_test("queue/least-alignment", "dmashare", test_least_alignment,
+    qos_add_test("setup", "dmashare-queue", test_setup, NULL);
+    qos_add_test("bad-entries", "dmashare-queue", test_bad_entries, NULL);
+    qos_add_test("bad-alignment", "dmashare-queue", test_bad_alignment, NULL);
+    qos_add_test("least-alignment", "dmashare-queue", test_least_alignment,
                  NULL);
-    qos_add_test("queue/bad-vector", "dmashare", test_bad_vector, NULL);
-    qos_add_test("queue/device-disabled", "dmashare", test_device_disabled,
+    qos_add_test("bad-vector", "dmashare-queue", test_bad_vector, NULL);
+    qos_add_test("device-disabled", "dmashare-queue", test_device_disabled,
                  NULL);
-    qos_add_test("queue/beyond-last", "dmashare", test_beyond_last_queue,
+    qos_add_test("beyond-last", "dmashare-queue", test_beyond_last_queue,
                  NULL);
-    qos_add_test("queue/wrap", "dmashare", test_wrap, NULL);
-    qos_add_test("queue/wrap-uneven", "dmashare", test_wrap_uneven, NULL);
-    qos_add_test("queue/largest", "dmashare", test_largest, NULL);
-    qos_add_test("queue/full-submission", "dmashare", test_full_submission,
+    qos_add_test("wrap", "dmashare-queue", test_wrap, NULL);
+    qos_add_test("wrap-uneven", "dmashare-queue", test_wrap_uneven, NULL);
+    qos_add_test("largest", "dmashare-queue", test_largest, NULL);
+    qos_add_test("full-submission", "dmashare-queue", test_full_submission,
                  NULL);
-    qos_add_test("queue/full-completion", "dmashare", test_full_completion,
+    qos_add_test("full-completion", "dmashare-queue", test_full_completion,
                  NULL);
-    qos_add_test("queue/full-completion-jobs", "dmashare",
+    qos_add_test("full-completion-jobs", "dmashare-queue",
                  test_full_completion_jobs, NULL);
-    qos_add_test("queue/doorbell-nothing-new", "dmashare",
+    qos_add_test("doorbell-nothing-new", "dmashare-queue",
                  test_doorbell_nothing_new, NULL);
-    qos_add_test("queue/doorbell-too-far", "dmashare", test_doorbell_too_far,
+    qos_add_test("doorbell-too-far", "dmashare-queue", test_doorbell_too_far,
                  NULL);
-    qos_add_test("queue/doorbell-backwards", "dmashare",
+    qos_add_test("doorbell-backwards", "dmashare-queue",
                  test_doorbell_backwards, NULL);
-    qos_add_test("queue/doorbell-cq-too-far", "dmashare",
+    qos_add_test("doorbell-cq-too-far", "dmashare-queue",
                  test_doorbell_cq_too_far, NULL);
-    qos_add_test("queue/doorbell-cq-backwards", "dmashare",
+    qos_add_test("doorbell-cq-backwards", "dmashare-queue",
                  test_doorbell_cq_backwards, NULL);
-    qos_add_test("queue/doorbell-disabled", "dmashare",
+    qos_add_test("doorbell-disabled", "dmashare-queue",
                  test_doorbell_disabled, NULL);
-    qos_add_test("queue/sq-nowhere", "dmashare", test_sq_nowhere, NULL);
-    qos_add_test("queue/cq-nowhere", "dmashare", test_cq_nowhere, NULL);
-    qos_add_test("queue/ring-end-wraps", "dmashare", test_ring_end_wraps,
+    qos_add_test("sq-nowhere", "dmashare-queue", test_sq_nowhere, NULL);
+    qos_add_test("cq-nowhere", "dmashare-queue", test_cq_nowhere, NULL);
+    qos_add_test("ring-end-wraps", "dmashare-queue", test_ring_end_wraps,
                  NULL);
-    qos_add_test("queue/ring-in-own-bar", "dmashare", test_ring_in_own_bar,
+    qos_add_test("ring-in-own-bar", "dmashare-queue", test_ring_in_own_bar,
                  NULL);
-    qos_add_test("queue/wrong-queue", "dmashare", test_wrong_queue, NULL);
-    qos_add_test("queue/all", "dmashare", test_all_queues, NULL);
+    qos_add_test("wrong-queue", "dmashare-queue", test_wrong_queue, NULL);
+    qos_add_test("all", "dmashare-queue", test_all_queues, NULL);
 }
 
 libqos_init(register_dmashare_queue_test);

@@ -402,25 +402,25 @@ static void test_time(void *obj, void *data, QGuestAllocator *alloc)
 
 static void register_dmashare_regs_test(void)
 {
-    qos_add_test("pci-identity", "dmashare", test_pci_identity, NULL);
-    qos_add_test("pci-bars", "dmashare", test_pci_bars, NULL);
-    qos_add_test("regs/identity", "dmashare", test_identity, NULL);
-    qos_add_test("regs/limits", "dmashare", test_limits, NULL);
-    qos_add_test("regs/width-64", "dmashare", test_width_64, NULL);
-    qos_add_test("regs/width-64-no-pair", "dmashare", test_width_64_no_pair,
+    qos_add_test("pci-identity", "dmashare-regs", test_pci_identity, NULL);
+    qos_add_test("pci-bars", "dmashare-regs", test_pci_bars, NULL);
+    qos_add_test("identity", "dmashare-regs", test_identity, NULL);
+    qos_add_test("limits", "dmashare-regs", test_limits, NULL);
+    qos_add_test("width-64", "dmashare-regs", test_width_64, NULL);
+    qos_add_test("width-64-no-pair", "dmashare-regs", test_width_64_no_pair,
                  NULL);
-    qos_add_test("regs/width-8-16", "dmashare", test_width_8_16, NULL);
-    qos_add_test("regs/misaligned", "dmashare", test_misaligned, NULL);
-    qos_add_test("regs/undefined", "dmashare", test_undefined, NULL);
-    qos_add_test("regs/read-only", "dmashare", test_read_only, NULL);
-    qos_add_test("regs/queue-reset-values", "dmashare",
+    qos_add_test("width-8-16", "dmashare-regs", test_width_8_16, NULL);
+    qos_add_test("misaligned", "dmashare-regs", test_misaligned, NULL);
+    qos_add_test("undefined", "dmashare-regs", test_undefined, NULL);
+    qos_add_test("read-only", "dmashare-regs", test_read_only, NULL);
+    qos_add_test("queue-reset-values", "dmashare-regs",
                  test_queue_regs_reset_values, NULL);
-    qos_add_test("regs/locked-while-enabled", "dmashare",
+    qos_add_test("locked-while-enabled", "dmashare-regs",
                  test_queue_regs_locked, NULL);
-    qos_add_test("regs/ctrl-disable", "dmashare", test_ctrl, NULL);
-    qos_add_test("regs/ctrl-reset", "dmashare", test_ctrl_reset_reads_zero,
+    qos_add_test("ctrl-disable", "dmashare-regs", test_ctrl, NULL);
+    qos_add_test("ctrl-reset", "dmashare-regs", test_ctrl_reset_reads_zero,
                  NULL);
-    qos_add_test("regs/time", "dmashare", test_time, NULL);
+    qos_add_test("time", "dmashare-regs", test_time, NULL);
 }
 
 libqos_init(register_dmashare_regs_test);

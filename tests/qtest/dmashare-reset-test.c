@@ -263,16 +263,16 @@ static void test_reset_storm(void *obj, void *data, QGuestAllocator *alloc)
 
 static void register_dmashare_reset_test(void)
 {
-    qos_add_test("reset/ctrl", "dmashare", test_ctrl_reset, NULL);
-    qos_add_test("reset/ctrl-idle", "dmashare", test_ctrl_reset_idle, NULL);
-    qos_add_test("reset/ctrl-keeps-msix", "dmashare",
+    qos_add_test("ctrl", "dmashare-reset", test_ctrl_reset, NULL);
+    qos_add_test("ctrl-idle", "dmashare-reset", test_ctrl_reset_idle, NULL);
+    qos_add_test("ctrl-keeps-msix", "dmashare-reset",
                  test_ctrl_reset_keeps_msix, NULL);
-    qos_add_test("reset/system", "dmashare", test_system_reset, NULL);
-    qos_add_test("reset/disable-in-flight", "dmashare",
+    qos_add_test("system", "dmashare-reset", test_system_reset, NULL);
+    qos_add_test("disable-in-flight", "dmashare-reset",
                  test_disable_in_flight, NULL);
-    qos_add_test("reset/bus-master-off", "dmashare", test_bus_master_off,
+    qos_add_test("bus-master-off", "dmashare-reset", test_bus_master_off,
                  NULL);
-    qos_add_test("reset/storm", "dmashare", test_reset_storm, NULL);
+    qos_add_test("storm", "dmashare-reset", test_reset_storm, NULL);
 }
 
 libqos_init(register_dmashare_reset_test);

@@ -128,6 +128,8 @@ uint32_t qdmashare_events_setup(QDmashare *d, uint32_t entries)
 void qdmashare_fence_setup(QDmashare *d)
 {
     d->fence_mem = qdmashare_alloc(d, DMASHARE_FENCE_ADDR_ALIGN);
+    /* It outlives CTRL.ENABLE, and its address is locked while it is on. */
+    qdmashare_writel(d, DMASHARE_REG_FENCE_CTRL, 0);
     qdmashare_writeq(d, DMASHARE_REG_FENCE_ADDR_LO,
                      qdmashare_dma(d, d->fence_mem));
     qdmashare_writel(d, DMASHARE_REG_FENCE_CTRL, DMASHARE_FENCE_CTRL_ENABLE);
@@ -722,6 +724,25 @@ void qdmashare_noise(void *data, size_t len, uint64_t seed)
 
 /* The graph */
 
+/*
+ * What tests consume: one interface a suite, all of them the device. QEMU's
+ * graph walk keeps the tests of one interface on a stack of 128, which is less
+ * than there are.
+ */
+static const char *const qdmashare_suites[] = {
+    "dmashare-regs",
+    "dmashare-queue",
+    "dmashare-command",
+    "dmashare-map",
+    "dmashare-engine",
+    "dmashare-fence",
+    "dmashare-msix",
+    "dmashare-event",
+    "dmashare-reset",
+    "dmashare-ledger",
+    "dmashare-hostile",
+};
+
 static void qdmashare_init(QDmashare *d, QPCIBus *bus, QGuestAllocator *alloc,
                            QPCIAddress *addr)
 {
@@ -755,9 +776,15 @@ static void qdmashare_destructor(QOSGraphObject *obj)
 static void *qdmashare_get_driver(void *obj, const char *interface)
 {
     QDmashare *d = obj;
+    size_t i;
 
     if (!g_strcmp0(interface, "pci-device")) {
         return &d->dev;
+    }
+    for (i = 0; i < ARRAY_SIZE(qdmashare_suites); i++) {
+        if (!g_strcmp0(interface, qdmashare_suites[i])) {
+            return d;
+        }
     }
     fprintf(stderr, "%s not present in dmashare\n", interface);
     g_assert_not_reached();
@@ -800,6 +827,7 @@ static void qdmashare_register_nodes(void)
     QOSGraphEdgeOptions opts = {
         .extra_device_opts = "addr=" stringify(QDMASHARE_SLOT) ".0",
     };
+    size_t i;
 
     add_qpci_address(&opts, &(QPCIAddress) {
         .devfn = QPCI_DEVFN(QDMASHARE_SLOT, 0),
@@ -810,6 +838,9 @@ static void qdmashare_register_nodes(void)
     qos_node_create_driver("dmashare", qdmashare_create);
     qos_node_consumes("dmashare", "pci-bus", &opts);
     qos_node_produces("dmashare", "pci-device");
+    for (i = 0; i < ARRAY_SIZE(qdmashare_suites); i++) {
+        qos_node_produces("dmashare", qdmashare_suites[i]);
+    }
 }
 
 libqos_init(qdmashare_register_nodes);
