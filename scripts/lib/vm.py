@@ -26,6 +26,7 @@ ACCELS = ('auto', 'tcg', 'kvm')
 CHANNEL_NAME = 'org.dmashare.results'
 BOOT_TIMEOUT = 120      # seconds; under TCG on a busy machine it may take 20
 PROBE_TIMEOUT = 20
+MEMORY_LEAST = 128      # MiB; with less the kernel cannot unpack its initramfs
 # What the guest may be late with its answer to a timeout before it counts as
 # hung: the agent needs 5 s for a process that does not die.
 HANG_GRACE = 20
@@ -90,6 +91,9 @@ class Settings:
         if not (self.memory[:-1].isdigit() and self.memory[-1] in 'MG'):
             common.die(f'MEM={self.memory} is not a size: a number of MiB, or '
                        'with a unit as in 2G')
+        if self.memory[-1] == 'M' and int(self.memory[:-1]) < MEMORY_LEAST:
+            common.die(f'MEM={self.memory} is too little: the guest needs '
+                       f'{MEMORY_LEAST} MiB')
 
 
 def find_qemu():
@@ -510,9 +514,15 @@ class Machine:
                    f'could not go on, QEMU ended with status {status}')
             if said:
                 how += f' ({said[-1].strip()})'
-        if said:
+        if len(said) > 1:
             detail += '\n-- QEMU said:\n' + '\n'.join(said[-20:])
-        return VmError(f'the guest {how} before its work was done', detail)
+        if self.hello:
+            return VmError(f'the guest {how} before its work was done',
+                           detail)
+        hint = ''
+        if self.settings.accel == 'kvm':
+            hint = '; KVM cannot run it here: use ACCEL=tcg'
+        return VmError(f'the guest {how} before it was ready{hint}', detail)
 
     def console_tail(self, lines=40):
         """The end of the console."""
