@@ -114,15 +114,19 @@ static void test_locate(void)
     for (uint64_t offset = 0; offset < BUFFER_SIZE; offset++) {
         uint64_t want = MEMORY_BASE + MEMORY_SIZE -
                         (offset / len + 1) * 2 * len + offset % len;
-        uint32_t anything = g_test_rand_int();
         uint64_t left;
 
         g_assert_cmphex(dmashare_mapping_locate(map, offset, &forward, &left),
                         ==, want);
         g_assert_cmphex(left, ==, len - offset % len);
-        g_assert_cmphex(dmashare_mapping_locate(map, offset, &anything, &left),
-                        ==, want);
-        g_assert_cmphex(left, ==, len - offset % len);
+        /* A hint may be anything, one past the last segment included. */
+        for (uint32_t i = 0; i <= BUFFER_SIZE / len + 1; i++) {
+            uint32_t hint = i <= BUFFER_SIZE / len ? i : UINT32_MAX;
+
+            g_assert_cmphex(dmashare_mapping_locate(map, offset, &hint, &left),
+                            ==, want);
+            g_assert_cmphex(left, ==, len - offset % len);
+        }
     }
     teardown(f);
 }
