@@ -104,6 +104,8 @@ class Finding:
 
     def summary(self):
         """One line for a person."""
+        if self.line.startswith(self.kind):
+            return self.line
         return f'{self.kind}: {self.line}'
 
 
@@ -120,6 +122,7 @@ class Checker:
         self.findings = []
         self.recent = []
         self.program = ''
+        self.ended = 0              # programs whose end was marked
         self.report = None          # lines of the report being collected
         self.left = 0
         self.expecting = False
@@ -205,6 +208,7 @@ class Checker:
             if self.expecting:
                 self._missing('the program ended inside "expect-dmar"')
             self.program = ''
+            self.ended += 1
             self.expecting = False
         elif word == 'begin':
             self.expecting, self.expected = True, 0

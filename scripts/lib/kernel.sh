@@ -61,7 +61,7 @@ kernel_end()
     dir=$(kernel_dir "$1")
     new=$dir.new.$$
     make_dir "$new"
-    printf '%s\n' "$2" >"$new/release" ||
+    printf '%s\n' "$2" 2>/dev/null >"$new/release" ||
         die "cannot write $new: free some space"
     ln -s "$3" "$new/bzImage"
     ln -s "$4" "$new/modules"
