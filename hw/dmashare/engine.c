@@ -116,6 +116,7 @@ static uint16_t operand_start(DmashareEngines *eng, DmashareJob *job,
 {
     DmashareMapping *map = dmashare_mapping_find(eng->mappings, op->id);
     uint16_t status = DMASHARE_STATUS_FAULT_DEAD_MAPPING;
+    uint64_t len;
 
     if (map) {
         op->map = dmashare_mapping_ref(map);
@@ -124,7 +125,12 @@ static uint16_t operand_start(DmashareEngines *eng, DmashareJob *job,
                                         op == &job->dst);
     }
     if (status) {
-        job_fault(job, op, op->offset, ~0ULL, status);
+        uint64_t addr = ~0ULL;
+
+        if (map && op->offset < map->length) {
+            addr = dmashare_mapping_locate(map, op->offset, &op->hint, &len);
+        }
+        job_fault(job, op, op->offset, addr, status);
     }
     return status;
 }

@@ -24,7 +24,7 @@ QEMU_BUILD_BUG_ON(sizeof(struct dmashare_completion) !=
  * set to now runs in the same pass of the main loop. So that an enormous job
  * cannot keep the main loop for good, time goes on after this much work.
  */
-#define INSTANT_BUDGET  (256 * MiB)
+#define INSTANT_BUDGET  (1 * GiB)
 
 static int64_t queue_now(void)
 {
