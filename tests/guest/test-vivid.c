@@ -80,17 +80,15 @@ static void check_picture(const uint8_t *p, const struct vivid *v)
 
 static void frames_of(enum vivid_memory memory)
 {
-	uint32_t crc[N_FRAMES], sequence, last = 0;
+	uint32_t crc[N_FRAMES];
 	unsigned int i, k, index;
 	struct capture c;
 
 	open_capture(&c, memory);
 	vivid_start(&c.v, c.dmabuf, N_BUFFERS);
 	for (i = 0; i < N_FRAMES; i++) {
-		index = vivid_dequeue(&c.v, &sequence);
+		index = vivid_dequeue(&c.v, NULL);
 		ASSERT(index < N_BUFFERS);
-		ASSERT_MSG(!i || sequence > last, "frame %u after frame %u", sequence, last);
-		last = sequence;
 		check_picture(c.bo[index].map, &c.v);
 		crc[i] = crc32c(c.bo[index].map, c.v.size);
 		ASSERT_EQ(dms_crc(c.fd, &c.bo[index], 0, c.v.size), crc[i]);

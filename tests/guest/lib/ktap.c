@@ -31,12 +31,14 @@ void ktap_diag(const char *fmt, ...)
 {
 	char line[600];
 	va_list ap;
-	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
+	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	(void)n;
+	if (!in_case) {
+		fprintf(stderr, "%s\n", line);
+		return;
+	}
 	/* One write per line: cases, threads and children share the stream. */
 	fflush(stdout);
 	dprintf(STDOUT_FILENO, "# %s\n", line);

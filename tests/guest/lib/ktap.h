@@ -35,7 +35,7 @@ struct ktap_case {
  */
 int ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n);
 
-/* A KTAP diagnostic line ("# ..."), from any case. */
+/* A KTAP diagnostic line ("# ..."); a line on stderr where no case is running. */
 void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Ends the case as failed / as skipped. Do not call: use the macros. */
