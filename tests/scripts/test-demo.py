@@ -1,0 +1,144 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""scripts/demo must not be content with a report that is wrong anywhere."""
+import copy
+import importlib.machinery
+import importlib.util
+import os
+import sys
+import unittest
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(TOP, 'tests', 'scripts'))
+import tapunit  # noqa: E402  (needs the path above)
+
+LOADER = importlib.machinery.SourceFileLoader(
+    'demo', os.path.join(TOP, 'scripts', 'demo'))
+# No compiled file beside the scripts.
+sys.dont_write_bytecode = True
+demo = importlib.util.module_from_spec(
+    importlib.util.spec_from_loader('demo', LOADER))
+LOADER.exec_module(demo)
+
+
+def good():
+    """A report with nothing wrong in it."""
+    frames = []
+    for number in range(demo.FRAMES):
+        crc = f'{0x1000 + number:08x}'
+        frames.append({'number': number, 'crc_cpu': crc, 'crc_device': crc,
+                       'copies': {name: {'crc_cpu': crc, 'crc_device': crc}
+                                  for name in demo.IMPORTERS}})
+    return {
+        'schema': demo.SCHEMA, 'frames': 30, 'crc_mismatches': 0,
+        'distinct_frames': 30,
+        'importers': ['vgem', 'udmabuf', 'system-heap'],
+        'frames_copied': {'vgem': 30, 'udmabuf': 30, 'system-heap': 30},
+        'frame_details': frames,
+        'poll_before': 'pending', 'poll_after': 'signalled',
+        'hold': {'noop_ns': 500, 'poll_ready_ns': 510, 'bytes_right': True},
+        'begin_cpu_access': {'blocked': True, 'returned_ns': 505},
+        'iommu': 'translating',
+        'dma_address': '0xffe00000', 'physical_address': '0x1f000000',
+        'fault': {'status': 'FAULT_TRANSLATION', 'errno': 'EFAULT',
+                  'address': '0xfff00000', 'expected_address': '0xfff00000',
+                  'sync_file_agrees': True, 'recovered': True},
+        'ledger': 'equal',
+        'ledger_counters': {name: {'device': 7, 'guest': 7}
+                            for name in demo.COUNTED},
+    }
+
+
+class Report(unittest.TestCase):
+    """The judgement."""
+
+    def wrong(self, path, value):
+        """With one member set to VALUE (None: gone) it must be refused."""
+        report = copy.deepcopy(good())
+        place = report
+        *way, last = path
+        for name in way:
+            place = place[name]
+        if value is None:
+            del place[last]
+        else:
+            place[last] = value
+        self.assertTrue(demo.judge(report), f'{path} = {value!r} passes')
+
+    def test_good(self):
+        self.assertEqual(demo.judge(good()), [])
+
+    def test_not_an_object(self):
+        self.assertTrue(demo.judge([]))
+        self.assertTrue(demo.judge(None))
+        self.assertTrue(demo.judge({}))
+
+    def test_every_member_is_needed(self):
+        def walk(value, path):
+            if isinstance(value, dict):
+                for name in value:
+                    if name != 'number':
+                        yield [*path, name]
+                        yield from walk(value[name], [*path, name])
+        for path in walk(good(), []):
+            if path[:1] == ['frame_details'] and len(path) > 1:
+                continue
+            with self.subTest(path):
+                self.wrong(path, None)
+
+    def test_frames(self):
+        self.wrong(['frames'], 29)
+        self.wrong(['frames'], '30')
+        self.wrong(['crc_mismatches'], 1)
+        self.wrong(['crc_mismatches'], False)
+        self.wrong(['distinct_frames'], 1)
+        self.wrong(['importers'], ['vgem', 'udmabuf'])
+        for name in demo.IMPORTERS:
+            self.wrong(['frames_copied', name], 29)
+
+    def test_checksums(self):
+        self.wrong(['frame_details'], [])
+        self.wrong(['frame_details', 3, 'crc_cpu'], '00000000')
+        self.wrong(['frame_details', 3, 'crc_device'], None)
+        self.wrong(['frame_details', 29, 'crc_device'], 'deadbeef')
+        for name in demo.IMPORTERS:
+            for side in ('crc_cpu', 'crc_device'):
+                self.wrong(['frame_details', 7, 'copies', name, side], '0')
+        report = good()
+        report['frame_details'][1] = report['frame_details'][0]
+        self.assertTrue(demo.judge(report), 'two equal frames pass')
+
+    def test_hold(self):
+        self.wrong(['poll_before'], 'signalled')
+        self.wrong(['poll_after'], 'pending')
+        self.wrong(['hold', 'poll_ready_ns'], 499)
+        self.wrong(['hold', 'noop_ns'], 0)
+        self.wrong(['hold', 'bytes_right'], False)
+        self.wrong(['begin_cpu_access', 'blocked'], False)
+        self.wrong(['begin_cpu_access', 'returned_ns'], 499)
+
+    def test_addresses(self):
+        self.wrong(['iommu'], 'none')
+        self.wrong(['dma_address'], '0x1f000000')
+        self.wrong(['physical_address'], '0')
+        self.wrong(['physical_address'], '0x')
+
+    def test_fault(self):
+        self.wrong(['fault', 'status'], 'OK')
+        self.wrong(['fault', 'errno'], 'none')
+        self.wrong(['fault', 'recovered'], False)
+        self.wrong(['fault', 'recovered'], 1)
+        self.wrong(['fault', 'address'], '0x1000')
+        self.wrong(['fault', 'sync_file_agrees'], False)
+
+    def test_ledger(self):
+        self.wrong(['ledger'], 'different')
+        self.wrong(['ledger_counters', 'jobs', 'device'], 6)
+        self.wrong(['ledger_counters', 'jobs'], {'device': 0, 'guest': 0})
+        self.wrong(['ledger_counters', 'maps', 'guest'], -1)
+        self.wrong(['ledger_counters', 'more'], {'device': 1, 'guest': 0})
+
+
+if __name__ == '__main__':
+    tapunit.main()
