@@ -121,6 +121,59 @@ static void test_limits(void *obj, void *data, QGuestAllocator *alloc)
                      4096);
 }
 
+static void test_limits_most(void *obj, void *data, QGuestAllocator *alloc)
+{
+    QDmashare *d = obj;
+    unsigned last = DMASHARE_MAX_JOB_QUEUES;
+    struct dmashare_desc desc;
+
+    g_assert_cmpuint(d->n_queues, ==, 1 + last);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_NUM_TIMELINES), ==,
+                     DMASHARE_MAX_TIMELINES);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_ENTRIES), ==, 65536);
+    g_assert_cmpuint(qpci_msix_table_size(&d->dev), ==,
+                     DMASHARE_NUM_VECTORS(last));
+    qdmashare_start(d);
+    desc = qdmashare_noop(d, DMASHARE_MAX_TIMELINES - 1, 0);
+    qdmashare_assert_job(d, last, &desc, DMASHARE_STATUS_OK);
+    g_assert_cmpuint(qdmashare_fence(d, DMASHARE_MAX_TIMELINES - 1), ==, 1);
+    g_assert_true(qdmashare_msix_fired(d, 1 + last));
+}
+
+static void test_limits_least(void *obj, void *data, QGuestAllocator *alloc)
+{
+    QDmashare *d = obj;
+    struct dmashare_desc desc;
+    unsigned i;
+
+    g_assert_cmpuint(d->n_queues, ==, 2);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_NUM_TIMELINES), ==, 1);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_ENTRIES), ==, 2);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_DMA_BITS), ==, 24);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_BUFFERS), ==, 1);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_MAPPINGS), ==, 1);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_ATTACHMENTS), ==, 1);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_SEGMENTS), ==, 1);
+    g_assert_cmpuint(qdmashare_readl(d, DMASHARE_REG_MAX_TOTAL_SEGMENTS), ==,
+                     1);
+    g_assert_cmpuint(qdmashare_readq(d, DMASHARE_REG_MAX_JOB_BYTES_LO), ==,
+                     4096);
+
+    qdmashare_enable(d);
+    qdmashare_msix_setup(d);
+    qdmashare_fence_setup(d);
+    for (i = 0; i < 2; i++) {
+        g_assert_cmphex(qdmashare_queue_setup(d, i, 2, 2), ==,
+                        DMASHARE_QSTATUS_ENABLED);
+    }
+    qdmashare_buf(d, 1, 4096, DMASHARE_DIR_FROM_DEVICE);
+    for (i = 0; i < 5; i++) {
+        desc = qdmashare_fill(d, 0, 1, 0, 4096, i);
+        qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
+    }
+    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 5);
+}
+
 static void test_width_64(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
@@ -406,6 +459,19 @@ static void register_dmashare_regs_test(void)
     qos_add_test("pci-bars", "dmashare-regs", test_pci_bars, NULL);
     qos_add_test("identity", "dmashare-regs", test_identity, NULL);
     qos_add_test("limits", "dmashare-regs", test_limits, NULL);
+    qos_add_test("limits-most", "dmashare-regs", test_limits_most,
+                 &(QOSGraphTestOptions) {
+        .edge.extra_device_opts = "job-queues=16,timelines=512,"
+                                  "max-entries=65536",
+    });
+    qos_add_test("limits-least", "dmashare-regs", test_limits_least,
+                 &(QOSGraphTestOptions) {
+        .edge.extra_device_opts = "job-queues=1,timelines=1,max-entries=2,"
+                                  "max-buffers=1,max-attachments=1,"
+                                  "max-mappings=1,max-segments=1,"
+                                  "max-total-segments=1,max-job-bytes=4096,"
+                                  "dma-bits=24",
+    });
     qos_add_test("width-64", "dmashare-regs", test_width_64, NULL);
     qos_add_test("width-64-no-pair", "dmashare-regs", test_width_64_no_pair,
                  NULL);
