@@ -285,7 +285,10 @@ class Machine:
         s = self.settings
         words = ['console=ttyS0', 'panic=-1', 'iommu.strict=1',
                  'iommu.passthrough=0', f'vm_mode={self.mode}',
-                 f'vm_iommu={s.iommu}']
+                 f'vm_iommu={s.iommu}',
+                 # An emulated timer may be late on a busy host; the kernel
+                 # would take it for a broken one and panic.
+                 'no_timer_check']
         if s.iommu == 'vtd':
             words.append('intel_iommu=on')
         if self.mode == 'agent':
