@@ -97,12 +97,10 @@ vm: setup
 qtest: setup
 ifeq ($(SANITIZE),1)
 	@scripts/qemu-build --sanitize
-	@scripts/qtest --sanitize --only '$(ONLY)'
-	@scripts/results report qtest-asan
+	@scripts/qtest --sanitize --only '$(ONLY)' --report
 else
 	@scripts/build emulator
-	@scripts/qtest --only '$(ONLY)'
-	@scripts/results report qtest
+	@scripts/qtest --only '$(ONLY)' --report
 endif
 
 guest-test: setup
