@@ -255,7 +255,7 @@ struct dmashare_counters {
  * @live_mappings: present number of mappings
  * @unmapped: woken when @live_mappings becomes 0
  * @reset_wq: ordered; runs everything that may reset the device
- * @reset_work: reset asked for by a control command that timed out
+ * @reset_work: reset because a command timed out or a queue stopped
  * @resets: number of resets
  * @counters: the driver's own ledger
  * @ledger_lock: one LEDGER ioctl, and one reader of the device's time, at once

@@ -254,7 +254,7 @@ void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty)
 	if (!ret)
 		ret = dmashare_replay(ddev);
 	if (ret) {
-		/* Every later command and job fails with -EIO. */
+		/* Later commands fail with -EIO, and jobs with -ECANCELED. */
 		drm_err(&ddev->drm, "the device did not come back from reset (%d)\n", ret);
 		dmashare_hw_stop(ddev);
 		dmashare_control_abort(ddev, -EIO);
@@ -266,7 +266,7 @@ void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty)
 }
 
 /**
- * dmashare_reset_work - reset asked for by a command that timed out
+ * dmashare_reset_work - reset asked for where it cannot be done
  * @work: dmashare_device.reset_work
  */
 void dmashare_reset_work(struct work_struct *work)
@@ -278,7 +278,6 @@ void dmashare_reset_work(struct work_struct *work)
 	if (!drm_dev_enter(&ddev->drm, &idx))
 		return;
 
-	drm_err(&ddev->drm, "the control queue does not answer, resetting\n");
 	dmashare_reset(ddev, NULL);
 	drm_dev_exit(idx);
 }

@@ -206,23 +206,24 @@ void dmashare_detach(struct dmashare_device *ddev, struct dmashare_attachment *a
 }
 
 /*
- * May the run of @len bytes at @addr grow by the @more bytes behind it? The
- * device's limits decide; no segment crosses a multiple of @boundary.
+ * By how much the limits let a segment of @len bytes at @addr grow: it may get
+ * no longer than @max_seg_size and not cross a multiple of @boundary.
  */
-static bool dmashare_seg_can_grow(const struct dmashare_limits *limits, u64 addr,
-				  u64 len, u64 more)
+static u64 dmashare_seg_room(const struct dmashare_limits *limits, u64 addr, u64 len)
 {
-	if (len + more > limits->max_seg_size)
-		return false;
-	if (!limits->boundary)
-		return true;
+	u64 room = limits->max_seg_size - len;
 
-	return (addr & (limits->boundary - 1)) + len + more <= limits->boundary;
+	if (limits->boundary)
+		room = min(room, limits->boundary - (addr & (limits->boundary - 1)) - len);
+
+	return room;
 }
 
 /*
  * Walks the DMA addresses of the first @length bytes of @sgt as the fewest
- * segments that the limits allow, and writes them to @segs unless that is NULL.
+ * segments that the limits allow, and writes them to @list unless that is NULL.
+ * Neighbours are joined, and what is too long is cut: not every exporter knows
+ * what dma_set_max_seg_size() asks for.
  *
  * Returns the number of segments, or -EINVAL if @sgt is shorter than @length.
  */
@@ -230,7 +231,7 @@ static long dmashare_seg_walk(const struct dmashare_limits *limits,
 			      struct sg_table *sgt, u64 length,
 			      struct dmashare_seg_list *list, u32 per_block)
 {
-	u64 run_addr = 0, run_len = 0, left = length;
+	u64 seg_addr = 0, seg_len = 0, left = length;
 	struct scatterlist *sg;
 	long n = 0;
 	int i;
@@ -239,26 +240,32 @@ static long dmashare_seg_walk(const struct dmashare_limits *limits,
 		u64 addr = sg_dma_address(sg);
 		u64 len = min_t(u64, sg_dma_len(sg), left);
 
-		if (!len)
-			continue;
 		left -= len;
+		while (len) {
+			u64 room = 0;
 
-		if (run_len && run_addr + run_len == addr &&
-		    dmashare_seg_can_grow(limits, run_addr, run_len, len)) {
-			run_len += len;
-		} else {
-			run_addr = addr;
-			run_len = len;
-			n++;
-		}
+			if (n && seg_addr + seg_len == addr)
+				room = dmashare_seg_room(limits, seg_addr, seg_len);
+			if (!room) {
+				seg_addr = addr;
+				seg_len = 0;
+				n++;
+				room = dmashare_seg_room(limits, addr, 0);
+			}
+			room = min(room, len);
+			seg_len += room;
+			addr += room;
+			len -= room;
 
-		if (list) {
-			struct dmashare_seg_block *block = list->block[(n - 1) / per_block];
-			u32 k = (n - 1) % per_block;
+			if (list) {
+				struct dmashare_seg_block *block =
+					list->block[(n - 1) / per_block];
+				u32 k = (n - 1) % per_block;
 
-			block->segment[k].addr = cpu_to_le64(run_addr);
-			block->segment[k].len = cpu_to_le64(run_len);
-			block->count = cpu_to_le32(k + 1);
+				block->segment[k].addr = cpu_to_le64(seg_addr);
+				block->segment[k].len = cpu_to_le64(seg_len);
+				block->count = cpu_to_le32(k + 1);
+			}
 		}
 	}
 

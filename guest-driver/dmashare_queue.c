@@ -219,8 +219,10 @@ static void dmashare_event_irq(struct dmashare_device *ddev)
 	spin_unlock(&events->lock);
 
 	/* A queue that stopped stays so; only a reset sets it up again. */
-	if (stopped)
+	if (stopped) {
+		drm_err_ratelimited(&ddev->drm, "a queue stopped with an error, resetting\n");
 		queue_work(ddev->reset_wq, &ddev->reset_work);
+	}
 }
 
 /* Hard interrupt. */
@@ -294,6 +296,7 @@ static void dmashare_control_stuck(struct dmashare_device *ddev)
 	 * At once, because our caller is about to free memory that the command
 	 * may have named; and the others that wait will wait in vain.
 	 */
+	drm_err(&ddev->drm, "the control queue does not answer, resetting\n");
 	dmashare_hw_stop(ddev);
 	dmashare_control_abort(ddev, -EIO);
 	queue_work(ddev->reset_wq, &ddev->reset_work);
