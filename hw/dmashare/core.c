@@ -44,19 +44,23 @@ static void core_do_reset(DmashareCore *core)
     core->fence_ctrl = 0;
 }
 
-static void core_enter(DmashareCore *core)
+void dmashare_core_enter(DmashareCore *core)
 {
     core->bus.ops->enter(core->bus.opaque);
     core->busy++;
 }
 
-static void core_leave(DmashareCore *core)
+void dmashare_core_leave(DmashareCore *core, bool send)
 {
     core->busy--;
     if (core->reset_wanted && !core->busy) {
         core_do_reset(core);
     }
-    core_send_interrupts(core);
+    if (send) {
+        core_send_interrupts(core);
+    } else if (core->irq_pending) {
+        timer_mod(core->irq_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+    }
     core->bus.ops->leave(core->bus.opaque);
 }
 
@@ -64,17 +68,17 @@ static void core_work(void *opaque, DmashareQueue *q)
 {
     DmashareCore *core = opaque;
 
-    core_enter(core);
+    dmashare_core_enter(core);
     dmashare_queue_work(q);
-    core_leave(core);
+    dmashare_core_leave(core, true);
 }
 
 static void core_irq_timer(void *opaque)
 {
     DmashareCore *core = opaque;
 
-    core_enter(core);
-    core_leave(core);
+    dmashare_core_enter(core);
+    dmashare_core_leave(core, true);
 }
 
 static void core_raise(void *opaque, unsigned vector)
@@ -82,10 +86,6 @@ static void core_raise(void *opaque, unsigned vector)
     DmashareCore *core = opaque;
 
     core->irq_pending |= 1u << vector;
-    if (!core->busy) {
-        /* A register access raised it. */
-        timer_mod(core->irq_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
-    }
 }
 
 /*

@@ -110,6 +110,14 @@ void dmashare_core_reset(DmashareCore *core);
 /* While held the device ignores register writes. */
 void dmashare_core_hold(DmashareCore *core, bool held);
 
+/*
+ * Brackets around everything that may do DMA. Inside them a reset waits, and
+ * interrupts are collected; they are sent by the outermost leave, or by a
+ * timer of their own if that may not @send them.
+ */
+void dmashare_core_enter(DmashareCore *core);
+void dmashare_core_leave(DmashareCore *core, bool send);
+
 /* CTRL.ENABLE */
 void dmashare_core_enable(DmashareCore *core, bool enable);
 /* FENCE_CTRL.ENABLE */

@@ -57,11 +57,55 @@ bool dmashare_fence_valid(const DmashareFences *fences, uint32_t timeline,
            seqno > fences->timelines[timeline].submitted;
 }
 
-/* Room for one more; what is pending moves to the start of the new ring. */
+/*
+ * A guest can disable and enable a queue for as long as another one holds up
+ * the timeline, and leaves behind the fences of the dropped jobs each time.
+ * Neighbours among them will signal at once, and then only the last failures
+ * are remembered: what came before those, and what did not fail, need not be
+ * kept apart.
+ */
+static void pending_merge(DmashareTimeline *tl)
+{
+    DmashareFence *next = NULL;
+    uint32_t failures = 0, to = tl->count;
+
+    for (uint32_t i = tl->count; i-- > 0;) {
+        DmashareFence *fence = pending_at(tl, i);
+        bool disowned = fence->done && !fence->owner;
+
+        if (!disowned) {
+            failures = 0;
+        } else if (fence->status) {
+            failures++;
+        }
+        if (disowned && next &&
+            (!fence->status || failures > DMASHARE_FAILED_KEPT)) {
+            next->merged += 1 + fence->merged;
+            next->merged_failed += !!fence->status + fence->merged_failed;
+            g_free(fence);
+        } else {
+            tl->pending[(tl->first + --to) & (tl->room - 1)] = fence;
+            next = disowned ? fence : NULL;
+        }
+    }
+    tl->first += to;
+    tl->count -= to;
+}
+
+/*
+ * Room for one more. When merging did not free a good part of the ring, what
+ * is pending moves to the start of a larger one.
+ */
 static void pending_grow(DmashareTimeline *tl)
 {
     uint32_t room = MAX(tl->room * 2, PENDING_ROOM_MIN);
-    DmashareFence **pending = g_new(DmashareFence *, room);
+    DmashareFence **pending;
+
+    pending_merge(tl);
+    if (tl->count < tl->room / 2) {
+        return;
+    }
+    pending = g_new(DmashareFence *, room);
 
     for (uint32_t i = 0; i < tl->count; i++) {
         pending[i] = pending_at(tl, i);
@@ -132,7 +176,8 @@ void dmashare_fence_done(DmashareFences *fences, DmashareFence *fence,
         tl->first++;
         tl->count--;
         f->signalled = true;
-        fences->signalled++;
+        fences->signalled += 1 + f->merged;
+        fences->failed += f->merged_failed;
         if (f->status) {
             fence_failed(fences, tl, f);
         }
@@ -281,10 +326,15 @@ static uint32_t lane_needs(const DmashareFences *fences, unsigned lane)
 int dmashare_fences_deadlock(const DmashareFences *fences)
 {
     uint32_t reach[DMASHARE_MAX_LANES];
+    bool blocked = false;
     int victim = -1;
 
     for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
         reach[i] = fences->lane[i].blocked ? lane_needs(fences, i) : 0;
+        blocked |= reach[i] != 0;
+    }
+    if (!blocked) {
+        return -1;
     }
     /* Transitive closure; a lane that reaches itself is in a cycle. */
     for (unsigned k = 0; k < DMASHARE_MAX_LANES; k++) {

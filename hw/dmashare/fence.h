@@ -26,6 +26,8 @@
  * @status: enum dmashare_status, valid when @done
  * @done: the work is over
  * @signalled: and its turn has come
+ * @merged: disowned fences just before it that it stands for
+ * @merged_failed: those among them that failed
  * @owner: passed to DmashareFenceOps.signalled; NULL once nobody cares
  *
  * Freed when it is signalled and has no owner, whichever comes last.
@@ -37,6 +39,8 @@ typedef struct DmashareFence {
     uint16_t status;
     bool done;
     bool signalled;
+    uint64_t merged;
+    uint64_t merged_failed;
     void *owner;
 } DmashareFence;
 
@@ -55,7 +59,9 @@ typedef struct DmashareFailure {
  * @value: every fence up to here has signalled
  * @submitted: largest seqno ever submitted
  * @pending: ring of @room (a power of two) pointers, oldest at @first
- * @room: grows with need; bounded because a fence takes a queue entry
+ * @room: grows with need; bounded because a fence with an owner takes a queue
+ *        entry, and of the disowned ones between two of those only the last
+ *        DMASHARE_FAILED_KEPT stay
  * @first: free-running index of the oldest pending fence
  * @count: pending fences
  * @failed: the last DMASHARE_FAILED_KEPT failures, @n_failed ever counted

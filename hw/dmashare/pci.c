@@ -62,7 +62,8 @@ static const MemTxAttrs dma_attrs = { .memory = 1 };
 
 static bool bus_master(DmashareState *s)
 {
-    return !s->core.gone &&
+    /* What is left of the present work after a reset finds the bus closed. */
+    return !s->core.gone && !s->core.reset_wanted &&
            (pci_get_word(PCI_DEVICE(s)->config + PCI_COMMAND) &
             PCI_COMMAND_MASTER);
 }

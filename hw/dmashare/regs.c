@@ -422,6 +422,7 @@ void dmashare_regs_write(DmashareCore *core, uint64_t addr, uint64_t value,
         return;
     }
     trace_dmashare_reg_write(addr, size, value);
+    dmashare_core_enter(core);
     if (size == 4 && addr % 4 == 0) {
         ok = reg_write(core, addr, value);
     } else if (size == 8 && is_pair(addr)) {
@@ -434,4 +435,6 @@ void dmashare_regs_write(DmashareCore *core, uint64_t addr, uint64_t value,
                       size, addr);
         trace_dmashare_bad_access(true, addr, size);
     }
+    /* The access is not over yet: interrupts are sent when it is. */
+    dmashare_core_leave(core, false);
 }

@@ -153,6 +153,46 @@ static void test_failures_kept(void)
     dmashare_fences_destroy(&fences);
 }
 
+/*
+ * Fences left behind by dropped jobs are bounded, however many come while one
+ * holds up the timeline, and nothing is lost of what can be asked about them.
+ */
+static void test_merge(void)
+{
+    const uint64_t n = 100000;
+    DmashareFences fences;
+    DmashareFence *first;
+    Seen seen;
+
+    start(&fences, &seen);
+    first = dmashare_fence_submit(&fences, 0, 1, 0, &seen);
+    for (uint64_t i = 0; i < n; i++) {
+        DmashareFence *f = dmashare_fence_submit(&fences, 0, 2 + i, 1, &seen);
+
+        /* One of three was over before its job was dropped. */
+        dmashare_fence_done(&fences, f, i % 3 ? DMASHARE_STATUS_ABORTED
+                                              : DMASHARE_STATUS_OK);
+        dmashare_fence_disown(f);
+    }
+    g_assert_cmpuint(fences.timelines[0].room, <=, 4 * DMASHARE_FAILED_KEPT);
+    g_assert_cmpuint(fences.signalled, ==, 0);
+    g_assert_cmpuint(fences.timelines[0].value, ==, 0);
+
+    dmashare_fence_done(&fences, first, DMASHARE_STATUS_OK);
+    dmashare_fence_disown(first);
+    g_assert_cmpuint(fences.timelines[0].value, ==, n + 1);
+    g_assert_cmpuint(fences.timelines[0].count, ==, 0);
+    g_assert_cmpuint(fences.signalled, ==, n + 1);
+    g_assert_cmpuint(fences.failed, ==, n - (n + 2) / 3);
+    g_assert_cmpuint(seen.n_signalled, ==, 1);
+    /* 96 in a row hold the last 64 that failed. */
+    for (uint64_t i = n - 96; i < n; i++) {
+        g_assert_cmphex(dmashare_fence_failure(&fences, 0, 2 + i), ==,
+                        i % 3 ? DMASHARE_STATUS_ABORTED : DMASHARE_STATUS_OK);
+    }
+    dmashare_fences_destroy(&fences);
+}
+
 /* A fence that its owner left still holds its place, and frees itself. */
 static void test_disown(void)
 {
@@ -351,6 +391,7 @@ int main(int argc, char **argv)
     g_test_add_func("/dmashare/fence/order", test_order);
     g_test_add_func("/dmashare/fence/status", test_status);
     g_test_add_func("/dmashare/fence/failures-kept", test_failures_kept);
+    g_test_add_func("/dmashare/fence/merge", test_merge);
     g_test_add_func("/dmashare/fence/disown", test_disown);
     g_test_add_func("/dmashare/fence/reset", test_reset);
     g_test_add_func("/dmashare/fence/waits-for-itself", test_waits_for_itself);
