@@ -8,12 +8,11 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
 #include "hw/pci/pci_regs.h"
 #include "libqtest.h"
 #include "qobject/qdict.h"
 #include "qobject/qnum.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 #include "libqos/malloc-pc.h"
 #include "libqos/pci-pc.h"
 

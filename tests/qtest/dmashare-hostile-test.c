@@ -16,7 +16,7 @@
 #include "qemu/module.h"
 #include "qemu/units.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 
 #define ROUNDS          300
 #define BATCH           QDMASHARE_ENTRIES

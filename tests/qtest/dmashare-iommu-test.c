@@ -8,10 +8,9 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 #include "libqos/malloc-pc.h"
 #include "libqos/pci-pc.h"
 #include "libqos/vtd.h"

@@ -5,11 +5,10 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
 #include "qemu/module.h"
 #include "hw/pci/pci_regs.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 
 static const struct dmashare_desc nop = { .opcode = DMASHARE_OP_NOP };
 

@@ -5,10 +5,9 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
 #include "qemu/module.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 
 /* No RAM there. */
 #define NOWHERE         0x7ffff0000000ULL

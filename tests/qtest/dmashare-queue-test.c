@@ -8,7 +8,7 @@
 #include "qemu/bswap.h"
 #include "qemu/module.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 
 /* Above all RAM of the machine and no device's: nothing answers. */
 #define NOWHERE         0x7ffff0000000ULL

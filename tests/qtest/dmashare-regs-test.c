@@ -9,7 +9,7 @@
 #include "qemu/module.h"
 #include "hw/pci/pci_regs.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 
 /* Read-only registers, constant or zero while nothing is enabled. */
 static const uint32_t constant_regs[] = {

@@ -5,11 +5,10 @@
  */
 
 #include "qemu/osdep.h"
-#include "qemu/bswap.h"
 #include "qemu/module.h"
 #include "hw/pci/pci_regs.h"
 #include "libqtest.h"
-#include "libqos/dmashare.h"
+#include "libqos/dmashare-job.h"
 
 #define SIZE            8192
 #define LONG_NS         (60ULL * 1000 * 1000 * 1000)

@@ -590,6 +590,26 @@ unsigned qdmashare_map(QDmashare *d, uint32_t id, uint32_t buffer,
     return qdmashare_command(d, &desc);
 }
 
+struct dmashare_desc qdmashare_map_desc(QDmashare *d, uint32_t id,
+                                        uint32_t buffer, uint64_t size,
+                                        struct dmashare_segment *seg)
+{
+    *seg = (struct dmashare_segment) {
+        .addr = qdmashare_dma(d, qdmashare_alloc(d, size)),
+        .len = size,
+    };
+    return (struct dmashare_desc) {
+        .opcode = DMASHARE_OP_MAP,
+        .map = {
+            .id = id,
+            .buffer = buffer,
+            .length = size,
+            .n_segments = 1,
+            .list = qdmashare_seg_list(d, seg, 1, 1),
+        },
+    };
+}
+
 QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
                            unsigned direction)
 {
@@ -609,119 +629,6 @@ QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
     return buf;
 }
 
-/* Jobs */
-
-struct dmashare_desc qdmashare_noop(QDmashare *d, unsigned timeline,
-                                    uint64_t ns)
-{
-    return (struct dmashare_desc) {
-        .opcode = DMASHARE_OP_JOB_NOOP,
-        .job = {
-            .timeline = timeline,
-            .seqno = qdmashare_next(d, timeline),
-            .value = ns,
-        },
-    };
-}
-
-struct dmashare_desc qdmashare_fill(QDmashare *d, unsigned timeline,
-                                    uint32_t dst, uint64_t offset,
-                                    uint64_t length, uint64_t pattern)
-{
-    return (struct dmashare_desc) {
-        .opcode = DMASHARE_OP_JOB_FILL,
-        .job = {
-            .timeline = timeline,
-            .seqno = qdmashare_next(d, timeline),
-            .dst = { .mapping = dst, .offset = offset },
-            .length = length,
-            .value = pattern,
-        },
-    };
-}
-
-struct dmashare_desc qdmashare_copy(QDmashare *d, unsigned timeline,
-                                    uint32_t dst, uint64_t dst_offset,
-                                    uint32_t src, uint64_t src_offset,
-                                    uint64_t length)
-{
-    return (struct dmashare_desc) {
-        .opcode = DMASHARE_OP_JOB_COPY,
-        .job = {
-            .timeline = timeline,
-            .seqno = qdmashare_next(d, timeline),
-            .src = { .mapping = src, .offset = src_offset },
-            .dst = { .mapping = dst, .offset = dst_offset },
-            .length = length,
-        },
-    };
-}
-
-struct dmashare_desc qdmashare_checksum(QDmashare *d, unsigned timeline,
-                                        uint32_t src, uint64_t offset,
-                                        uint64_t length)
-{
-    return (struct dmashare_desc) {
-        .opcode = DMASHARE_OP_JOB_CHECKSUM,
-        .job = {
-            .timeline = timeline,
-            .seqno = qdmashare_next(d, timeline),
-            .src = { .mapping = src, .offset = offset },
-            .length = length,
-        },
-    };
-}
-
-void qdmashare_wait_for(struct dmashare_desc *desc, unsigned timeline,
-                        uint64_t seqno)
-{
-    g_assert_cmpuint(desc->n_waits, <, DMASHARE_MAX_WAITS);
-    desc->job.wait[desc->n_waits++] = (struct dmashare_wait) {
-        .timeline = timeline,
-        .seqno = seqno,
-    };
-}
-
-/* Data */
-
-uint32_t qdmashare_crc32c(const void *data, size_t len)
-{
-    const uint8_t *p = data;
-    uint32_t crc = 0xffffffff;
-    int bit;
-
-    /* Bit by bit: slow, but with no table that could hold an error. */
-    while (len--) {
-        crc ^= *p++;
-        for (bit = 0; bit < 8; bit++) {
-            crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
-        }
-    }
-    return ~crc;
-}
-
-uint64_t qdmashare_random(uint64_t *state)
-{
-    /* xorshift64*: a zero state would stay zero. */
-    uint64_t x = *state ?: 0x9e3779b97f4a7c15ULL;
-
-    x ^= x >> 12;
-    x ^= x << 25;
-    x ^= x >> 27;
-    *state = x;
-    return x * 0x2545f4914f6cdd1dULL;
-}
-
-void qdmashare_noise(void *data, size_t len, uint64_t seed)
-{
-    uint8_t *p = data;
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        p[i] = qdmashare_random(&seed) >> 32;
-    }
-}
-
 /* The graph */
 
 /*
@@ -735,6 +642,7 @@ static const char *const qdmashare_suites[] = {
     "dmashare-command",
     "dmashare-map",
     "dmashare-engine",
+    "dmashare-job",
     "dmashare-fence",
     "dmashare-msix",
     "dmashare-event",

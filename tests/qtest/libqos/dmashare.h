@@ -167,32 +167,12 @@ uint64_t qdmashare_seg_list(QDmashare *d, const struct dmashare_segment *seg,
 unsigned qdmashare_map(QDmashare *d, uint32_t id, uint32_t buffer,
                        unsigned direction,
                        const struct dmashare_segment *seg, unsigned n);
+/* A MAP that is right, of one segment of fresh memory; tells the segment. */
+struct dmashare_desc qdmashare_map_desc(QDmashare *d, uint32_t id,
+                                        uint32_t buffer, uint64_t size,
+                                        struct dmashare_segment *seg);
 /* Buffer and mapping, both with this id, of fresh memory in one segment. */
 QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
                            unsigned direction);
-
-/* Descriptors of jobs; the seqno is the timeline's next. */
-struct dmashare_desc qdmashare_noop(QDmashare *d, unsigned timeline,
-                                    uint64_t ns);
-struct dmashare_desc qdmashare_fill(QDmashare *d, unsigned timeline,
-                                    uint32_t dst, uint64_t offset,
-                                    uint64_t length, uint64_t pattern);
-struct dmashare_desc qdmashare_copy(QDmashare *d, unsigned timeline,
-                                    uint32_t dst, uint64_t dst_offset,
-                                    uint32_t src, uint64_t src_offset,
-                                    uint64_t length);
-struct dmashare_desc qdmashare_checksum(QDmashare *d, unsigned timeline,
-                                        uint32_t src, uint64_t offset,
-                                        uint64_t length);
-/* Adds one wait to a job's descriptor. */
-void qdmashare_wait_for(struct dmashare_desc *desc, unsigned timeline,
-                        uint64_t seqno);
-
-/* CRC32C, independent of the device's own. */
-uint32_t qdmashare_crc32c(const void *data, size_t len);
-
-/* Repeatable noise: the same state gives the same numbers. */
-uint64_t qdmashare_random(uint64_t *state);
-void qdmashare_noise(void *data, size_t len, uint64_t seed);
 
 #endif

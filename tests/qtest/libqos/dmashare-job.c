@@ -1,0 +1,162 @@
+/*
+ * libqos helpers for dmashare: jobs, and the data they work on
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "../libqtest.h"
+#include "dmashare-job.h"
+
+struct dmashare_desc qdmashare_noop(QDmashare *d, unsigned timeline,
+                                    uint64_t ns)
+{
+    return (struct dmashare_desc) {
+        .opcode = DMASHARE_OP_JOB_NOOP,
+        .job = {
+            .timeline = timeline,
+            .seqno = qdmashare_next(d, timeline),
+            .value = ns,
+        },
+    };
+}
+
+struct dmashare_desc qdmashare_fill(QDmashare *d, unsigned timeline,
+                                    uint32_t dst, uint64_t offset,
+                                    uint64_t length, uint64_t pattern)
+{
+    return (struct dmashare_desc) {
+        .opcode = DMASHARE_OP_JOB_FILL,
+        .job = {
+            .timeline = timeline,
+            .seqno = qdmashare_next(d, timeline),
+            .dst = { .mapping = dst, .offset = offset },
+            .length = length,
+            .value = pattern,
+        },
+    };
+}
+
+struct dmashare_desc qdmashare_copy(QDmashare *d, unsigned timeline,
+                                    uint32_t dst, uint64_t dst_offset,
+                                    uint32_t src, uint64_t src_offset,
+                                    uint64_t length)
+{
+    return (struct dmashare_desc) {
+        .opcode = DMASHARE_OP_JOB_COPY,
+        .job = {
+            .timeline = timeline,
+            .seqno = qdmashare_next(d, timeline),
+            .src = { .mapping = src, .offset = src_offset },
+            .dst = { .mapping = dst, .offset = dst_offset },
+            .length = length,
+        },
+    };
+}
+
+struct dmashare_desc qdmashare_checksum(QDmashare *d, unsigned timeline,
+                                        uint32_t src, uint64_t offset,
+                                        uint64_t length)
+{
+    return (struct dmashare_desc) {
+        .opcode = DMASHARE_OP_JOB_CHECKSUM,
+        .job = {
+            .timeline = timeline,
+            .seqno = qdmashare_next(d, timeline),
+            .src = { .mapping = src, .offset = offset },
+            .length = length,
+        },
+    };
+}
+
+void qdmashare_wait_for(struct dmashare_desc *desc, unsigned timeline,
+                        uint64_t seqno)
+{
+    g_assert_cmpuint(desc->n_waits, <, DMASHARE_MAX_WAITS);
+    desc->job.wait[desc->n_waits++] = (struct dmashare_wait) {
+        .timeline = timeline,
+        .seqno = seqno,
+    };
+}
+
+/* Data */
+
+uint32_t qdmashare_crc32c(const void *data, size_t len)
+{
+    const uint8_t *p = data;
+    uint32_t crc = 0xffffffff;
+    int bit;
+
+    /* Bit by bit: slow, but with no table that could hold an error. */
+    while (len--) {
+        crc ^= *p++;
+        for (bit = 0; bit < 8; bit++) {
+            crc = crc & 1 ? crc >> 1 ^ 0x82f63b78 : crc >> 1;
+        }
+    }
+    return ~crc;
+}
+
+uint64_t qdmashare_random(uint64_t *state)
+{
+    /* xorshift64*: a zero state would stay zero. */
+    uint64_t x = *state ?: 0x9e3779b97f4a7c15ULL;
+
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    *state = x;
+    return x * 0x2545f4914f6cdd1dULL;
+}
+
+void qdmashare_noise(void *data, size_t len, uint64_t seed)
+{
+    uint8_t *p = data;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        p[i] = qdmashare_random(&seed) >> 32;
+    }
+}
+
+void qdmashare_pattern(uint8_t *dst, uint64_t len, uint64_t pattern)
+{
+    uint64_t i;
+
+    for (i = 0; i < len; i++) {
+        dst[i] = pattern >> (i % 8 * 8);
+    }
+}
+
+QDmasharePair *qdmashare_pair_new(QDmashare *d, uint64_t size)
+{
+    QDmasharePair *p = g_new0(QDmasharePair, 1);
+
+    p->size = size;
+    p->src = qdmashare_buf(d, QDMASHARE_SRC, size, DMASHARE_DIR_TO_DEVICE);
+    p->dst = qdmashare_buf(d, QDMASHARE_DST, size, DMASHARE_DIR_FROM_DEVICE);
+    p->src_bytes = g_malloc(size);
+    p->dst_bytes = g_malloc(size);
+    qdmashare_noise(p->src_bytes, size, 1);
+    qdmashare_noise(p->dst_bytes, size, 2);
+    qtest_bufwrite(d->qts, p->src.phys, p->src_bytes, size);
+    qtest_bufwrite(d->qts, p->dst.phys, p->dst_bytes, size);
+    return p;
+}
+
+void qdmashare_pair_check(QDmashare *d, QDmasharePair *p)
+{
+    g_autofree uint8_t *got = g_malloc(p->size);
+
+    qtest_bufread(d->qts, p->dst.phys, got, p->size);
+    g_assert_cmpmem(got, p->size, p->dst_bytes, p->size);
+    qtest_bufread(d->qts, p->src.phys, got, p->size);
+    g_assert_cmpmem(got, p->size, p->src_bytes, p->size);
+}
+
+void qdmashare_pair_free(QDmasharePair *p)
+{
+    g_free(p->src_bytes);
+    g_free(p->dst_bytes);
+    g_free(p);
+}
