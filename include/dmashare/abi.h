@@ -47,7 +47,7 @@ typedef uint8_t __u8;
 
 #define DMASHARE_BAR_REGS		0	/* 32-bit, not prefetchable */
 #define DMASHARE_BAR_MSIX		2	/* MSI-X table and PBA */
-#define DMASHARE_BAR_LOCAL		4	/* 64-bit prefetchable; absent without local memory */
+#define DMASHARE_BAR_LOCAL		4	/* 64-bit prefetchable; optional */
 
 #define DMASHARE_REGS_SIZE		0x4000	/* bytes of BAR0 */
 
@@ -111,7 +111,7 @@ typedef uint8_t __u8;
 #define DMASHARE_REG_LOCAL_SIZE_LO	0x050	/* bytes of local memory */
 #define DMASHARE_REG_LOCAL_SIZE_HI	0x054
 #define DMASHARE_REG_MAX_TOTAL_SEGMENTS	0x058	/* over all live mappings */
-#define DMASHARE_REG_TIME_LO		0x060	/* device (virtual) time in ns; reading LO latches HI */
+#define DMASHARE_REG_TIME_LO		0x060	/* device time in ns; reading LO latches HI */
 #define DMASHARE_REG_TIME_HI		0x064
 
 /*
@@ -181,7 +181,7 @@ enum dmashare_queue_error {
 	DMASHARE_QERR_ALIGN		= 2,	/* a ring address is misaligned */
 	DMASHARE_QERR_ENTRIES		= 3,	/* not a power of two, or out of range */
 	DMASHARE_QERR_VECTOR		= 4,	/* no such MSI-X vector */
-	DMASHARE_QERR_DOORBELL		= 5,	/* tail beyond head + entries, or head beyond tail */
+	DMASHARE_QERR_DOORBELL		= 5,	/* tail > head + entries, or head > tail */
 	DMASHARE_QERR_SQ_FAULT		= 6,	/* a descriptor could not be read */
 	DMASHARE_QERR_CQ_FAULT		= 7,	/* a completion could not be written */
 };
@@ -233,22 +233,22 @@ enum dmashare_status {
 	DMASHARE_STATUS_LIMIT		= 0x06,	/* ENOSPC: a MAX_* limit is reached */
 	DMASHARE_STATUS_BAD_LENGTH	= 0x07,	/* EINVAL: zero, over a limit, or sums differ */
 	DMASHARE_STATUS_BAD_SEGMENT	= 0x08,	/* EINVAL: empty segment, or it wraps past 2^64 */
-	DMASHARE_STATUS_CONSTRAINT	= 0x09,	/* EFBIG: against DMA_BITS, MAX_SEG_SIZE or BOUNDARY */
+	DMASHARE_STATUS_CONSTRAINT	= 0x09,	/* EFBIG: DMA_BITS, MAX_SEG_SIZE, BOUNDARY */
 	DMASHARE_STATUS_BAD_DIRECTION	= 0x0a,	/* EINVAL: not an enum dmashare_direction */
-	DMASHARE_STATUS_BAD_FENCE	= 0x0b,	/* EINVAL: no such timeline, or seqno not increasing */
+	DMASHARE_STATUS_BAD_FENCE	= 0x0b,	/* EINVAL: no such timeline, old seqno */
 	DMASHARE_STATUS_DEADLOCK	= 0x0c,	/* EDEADLK: its waits would close a cycle */
 	DMASHARE_STATUS_OVERLAP		= 0x0d,	/* EINVAL: copy operands overlap in one mapping */
 
 	/* The request was begun and failed; what it wrote before stays written. */
-	DMASHARE_STATUS_FAULT_TRANSLATION = 0x20, /* EFAULT: the bus or the IOMMU refused the address */
+	DMASHARE_STATUS_FAULT_TRANSLATION = 0x20, /* EFAULT: refused by bus or IOMMU */
 	DMASHARE_STATUS_FAULT_DIRECTION	= 0x21,	/* EACCES: against the mapping's direction */
 	DMASHARE_STATUS_FAULT_BOUNDS	= 0x22,	/* ERANGE: past the end of the mapping */
-	DMASHARE_STATUS_FAULT_DEAD_MAPPING = 0x23, /* ESTALE: no such mapping, or it ended meanwhile */
+	DMASHARE_STATUS_FAULT_DEAD_MAPPING = 0x23, /* ESTALE: no such mapping, or not any more */
 	DMASHARE_STATUS_FAULT_BUS_MASTER = 0x24, /* EIO: Bus Master Enable is clear */
 
 	/* The request did not run. */
 	DMASHARE_STATUS_TIMEOUT		= 0x30,	/* ETIMEDOUT: the watchdog ended its wait */
-	DMASHARE_STATUS_DEPENDENCY	= 0x31,	/* ECANCELED: a fence it waited for failed (JOB_F_STRICT) */
+	DMASHARE_STATUS_DEPENDENCY	= 0x31,	/* ECANCELED: a fence failed (JOB_F_STRICT) */
 	DMASHARE_STATUS_ABORTED		= 0x32,	/* ECANCELED: its queue was disabled */
 };
 
@@ -360,11 +360,11 @@ struct dmashare_body_id {
  * as the bytes 0..length-1 of the mapping. Segments may be of any alignment
  * and may alias each other. The list is read once, while MAP executes.
  * Refused: BAD_ID (id 0, no such buffer, no such attachment or one of another
- * buffer, no attachment for an imported buffer), ID_EXISTS, LIMIT (mappings, or segments in all), BAD_LENGTH
- * (n_segments 0 or over MAX_SEGMENTS; length not the segments' sum, or not
- * the buffer's size; a list block whose count is 0 or over
- * DMASHARE_SEG_BLOCK_MAX, or more or fewer segments in the chain than
- * n_segments), BAD_SEGMENT, CONSTRAINT, BAD_DIRECTION, BAD_DESCRIPTOR,
+ * buffer, no attachment for an imported buffer), ID_EXISTS, LIMIT (mappings,
+ * or segments in all), BAD_LENGTH (n_segments 0 or over MAX_SEGMENTS; length
+ * not the segments' sum, or not the buffer's size; a list block whose count is
+ * 0 or over DMASHARE_SEG_BLOCK_MAX, or more or fewer segments in the chain
+ * than n_segments), BAD_SEGMENT, CONSTRAINT, BAD_DIRECTION, BAD_DESCRIPTOR,
  * FAULT_TRANSLATION (the list itself cannot be read), FAULT_BUS_MASTER.
  */
 struct dmashare_body_map {
@@ -375,7 +375,7 @@ struct dmashare_body_map {
 	__le64 length;			/* bytes */
 	__le32 n_segments;
 	__le32 placement;		/* enum dmashare_placement of the segments */
-	__le64 list;			/* DMA address of the first struct dmashare_seg_block, 8-aligned */
+	__le64 list;			/* DMA address of the first block, 8-aligned */
 };
 
 struct dmashare_segment {
@@ -464,7 +464,7 @@ struct dmashare_ledger {
 /*
  * Jobs. An operand is a range of a mapping. With rows 0 or 1 an operand is
  * the length bytes at offset. With rows >= 2 (copy, fill, checksum) it is
- * rows rows of length bytes, one every pitch bytes; pitch must then be at
+ * that many rows of length bytes, one every pitch bytes; pitch must then be at
  * least length. Operands that an opcode does not use must be all zero.
  *
  *   opcode    src  dst  length  value
@@ -576,7 +576,7 @@ struct dmashare_completion {
 	__le32 seq;
 };
 
-#define DMASHARE_COMPLETION_F_FENCE	(1 << 0) /* the job's fence has signalled with this status */
+#define DMASHARE_COMPLETION_F_FENCE	(1 << 0) /* its fence signalled with this status */
 #define DMASHARE_COMPLETION_SIZE	32
 
 /* An event ring entry; seq as in struct dmashare_completion. */
