@@ -19,6 +19,7 @@
 #include "lib/fence.h"
 #include "lib/foreign.h"
 #include "lib/ktap.h"
+#include "lib/ledger.h"
 
 #define PAGE	4096u
 #define ONES	0x0101010101010101ull
@@ -416,6 +417,33 @@ static void begin_waits_for_foreign_writer(void)
 	blocker_join(&b);
 }
 
+/* A signal ends the wait with EINTR; the device hears of it as a failure. */
+static void begin_once(void *data)
+{
+	struct access *a = data;
+
+	ASSERT_ERRNO(dmabuf_sync_once(a->dmabuf, DMA_BUF_SYNC_START | a->flags), EINTR);
+}
+
+static void begin_is_interrupted(void)
+{
+	struct shared s = shared_buffer();
+	struct access a = { s.dmabuf, DMA_BUF_SYNC_READ };
+	struct hold h = hold_dmabuf(s.dmabuf, true);
+	struct dmashare_ledger l;
+	struct blocker b;
+
+	blocker_start(&b, begin_once, &a);
+	ASSERT_MSG(blocker_sleeps(&b), "CPU access begins while vgem writes");
+	blocker_interrupt(&b);
+	blocker_join(&b);
+	ASSERT_EQ(poll_now(s.dmabuf, BOTH), 0);
+	hold_release(&h);
+	l = ledger_get(s.fd, s.bo.handle);
+	ASSERT_EQ(l.notes[DMASHARE_NOTE_BEGIN_CPU], 0);
+	ASSERT_EQ(l.notes_failed, 1);
+}
+
 /* In device time: not before the timed no-op that holds the buffer is over. */
 static void begin_outlasts_a_noop(void)
 {
@@ -547,6 +575,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(begin_write_waits_for_reader),
 	KTAP_CASE(begin_read_passes_reader),
 	KTAP_CASE(begin_waits_for_foreign_writer),
+	KTAP_CASE(begin_is_interrupted),
 	KTAP_CASE(begin_outlasts_a_noop),
 	KTAP_CASE(export_sync_file),
 	KTAP_CASE(import_sync_file_as_writer),

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -377,6 +378,33 @@ static void result_wait_blocks(void)
 	ASSERT_EQ(w.r.result, crc32c(s.a.map, PAGE));
 }
 
+static void wait_once(void *data)
+{
+	struct wait_arg *w = data;
+
+	w->r = (struct drm_dmashare_job_result){ .id = w->id, .timeout_ns = -1 };
+	ASSERT_ERRNO(ioctl(w->fd, DRM_IOCTL_DMASHARE_JOB_RESULT, &w->r), EINTR);
+}
+
+static void result_wait_is_interrupted(void)
+{
+	struct setup s = setup();
+	struct drm_dmashare_submit sub = { .flags = DRM_DMASHARE_SUBMIT_IN_FENCE };
+	struct hold h = hold_sync_file(&sub.in_fence_fd);
+	struct blocker b;
+	struct wait_arg w;
+
+	ASSERT_OK(dms_try_submit(s.fd, &sub, &s.crc, 1));
+	w = (struct wait_arg){ .fd = s.fd, .id = s.crc.id };
+	blocker_start(&b, wait_once, &w);
+	ASSERT_MSG(blocker_sleeps(&b), "the result of a job that waits is there already");
+	blocker_interrupt(&b);
+	blocker_join(&b);
+	hold_release(&h);
+	/* It was not lost. */
+	ASSERT_EQ(dms_result(s.fd, s.crc.id).result, crc32c(s.a.map, PAGE));
+}
+
 static void too_many_results(void)
 {
 	struct drm_dmashare_job jobs[DRM_DMASHARE_SUBMIT_MAX_JOBS];
@@ -425,6 +453,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(result_belongs_to_a_file),
 	KTAP_CASE(result_timeouts),
 	KTAP_CASE(result_wait_blocks),
+	KTAP_CASE(result_wait_is_interrupted),
 	KTAP_CASE(too_many_results),
 };
 

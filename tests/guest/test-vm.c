@@ -125,7 +125,7 @@ static void taint_is_ours(void)
 static void vgem_loads(void)
 {
 	ASSERT_OK(module_load("vgem", ""));
-	ASSERT(drm_open_driver("vgem", true) >= 0);
+	ASSERT(drm_open_driver("vgem", true, 0) >= 0);
 }
 
 static void udmabuf_is_there(void)

@@ -18,7 +18,7 @@
 
 #define MAX_NODES	64
 
-int drm_open_driver(const char *driver, bool primary)
+int drm_open_driver(const char *driver, bool primary, unsigned int index)
 {
 	unsigned int i;
 
@@ -36,7 +36,7 @@ int drm_open_driver(const char *driver, bool primary)
 		version = drmGetVersion(fd);
 		same = version && !strcmp(version->name, driver);
 		drmFreeVersion(version);
-		if (same)
+		if (same && !index--)
 			return fd;
 		close(fd);
 	}
@@ -44,12 +44,18 @@ int drm_open_driver(const char *driver, bool primary)
 	return -1;
 }
 
+int dms_open_nth(unsigned int index)
+{
+	int fd = drm_open_driver("dmashare", false, index);
+
+	ASSERT_MSG(fd >= 0, "no render node %u of the driver dmashare: is the module loaded?",
+		   index);
+	return fd;
+}
+
 int dms_open(void)
 {
-	int fd = drm_open_driver("dmashare", false);
-
-	ASSERT_MSG(fd >= 0, "no render node of the driver dmashare: is the module loaded?");
-	return fd;
+	return dms_open_nth(0);
 }
 
 uint64_t dms_param(int fd, uint32_t param)

@@ -31,11 +31,13 @@ struct bo {
 	uint8_t *map;
 };
 
-/* Opens the first DRM node of the driver; -1 when there is none. */
-int drm_open_driver(const char *driver, bool primary);
+/* Opens DRM node @index, from 0, of the driver; -1 when there is none. */
+int drm_open_driver(const char *driver, bool primary, unsigned int index);
 
-/* Opens a dmashare render node; the case fails when there is none. */
+/* Opens the first dmashare render node; the case fails when there is none. */
 int dms_open(void);
+/* The same of dmashare render node @index, from 0. */
+int dms_open_nth(unsigned int index);
 
 uint64_t dms_param(int fd, uint32_t param);
 

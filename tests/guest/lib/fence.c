@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,13 +98,19 @@ int fence_merge(int a, int b)
 	return m.fence;
 }
 
-int dmabuf_sync(int dmabuf, uint64_t flags)
+int dmabuf_sync_once(int dmabuf, uint64_t flags)
 {
 	struct dma_buf_sync s = { .flags = flags };
+
+	return ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &s);
+}
+
+int dmabuf_sync(int dmabuf, uint64_t flags)
+{
 	int ret;
 
 	do
-		ret = ioctl(dmabuf, DMA_BUF_IOCTL_SYNC, &s);
+		ret = dmabuf_sync_once(dmabuf, flags);
 	while (ret < 0 && (errno == EINTR || errno == EAGAIN));
 	return ret;
 }
@@ -213,6 +220,19 @@ bool blocker_sleeps(struct blocker *b)
 		ASSERT_MSG(time(NULL) < end, "thread neither sleeps nor returns (state %c)", state);
 		sched_yield();
 	}
+}
+
+static void nothing(int sig)
+{
+	(void)sig;
+}
+
+void blocker_interrupt(struct blocker *b)
+{
+	struct sigaction sa = { .sa_handler = nothing };
+
+	ASSERT_OK(sigaction(SIGUSR1, &sa, NULL));
+	ASSERT_EQ(pthread_kill(b->thread, SIGUSR1), 0);
 }
 
 void blocker_join(struct blocker *b)

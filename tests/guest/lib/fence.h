@@ -39,8 +39,12 @@ int fence_finish(int fd);
 /* A sync_file of both (SYNC_IOC_MERGE). */
 int fence_merge(int a, int b);
 
-/* DMA_BUF_IOCTL_SYNC with these DMA_BUF_SYNC_* flags. */
+/*
+ * DMA_BUF_IOCTL_SYNC with these DMA_BUF_SYNC_* flags; the second form does not
+ * begin anew after a signal.
+ */
 int dmabuf_sync(int dmabuf, uint64_t flags);
+int dmabuf_sync_once(int dmabuf, uint64_t flags);
 
 /* DMA_BUF_IOCTL_EXPORT_SYNC_FILE: what one would wait for to access so. */
 int dmabuf_fences(int dmabuf, uint32_t flags);
@@ -87,6 +91,8 @@ void blocker_start(struct blocker *b, void (*call)(void *arg), void *arg);
  */
 bool blocker_sleeps(struct blocker *b);
 bool blocker_returned(struct blocker *b);
+/* Interrupts the call by a signal that has a handler and does not restart it. */
+void blocker_interrupt(struct blocker *b);
 /* Waits for the call to come back. */
 void blocker_join(struct blocker *b);
 

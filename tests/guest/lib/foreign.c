@@ -36,10 +36,10 @@ static void map_dmabuf(struct foreign *f)
 
 int vgem_open(void)
 {
-	int fd = drm_open_driver("vgem", true);
+	int fd = drm_open_driver("vgem", true, 0);
 
 	if (fd < 0 && !module_load("vgem", ""))
-		fd = drm_open_driver("vgem", true);
+		fd = drm_open_driver("vgem", true, 0);
 	ASSERT_MSG(fd >= 0, "no device of the driver vgem");
 	return fd;
 }
