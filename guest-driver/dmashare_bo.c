@@ -6,6 +6,7 @@
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -63,12 +64,15 @@ static int dmashare_bo_alloc_pages(struct dmashare_bo *bo)
 		order = min_t(unsigned int, order, get_order((n - done) << PAGE_SHIFT));
 		gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
 		page = alloc_pages(gfp, order);
-		if (!page) {
-			if (!order--) {
-				dmashare_bo_free_pages(bo);
-				return -ENOMEM;
-			}
+		if (!page && order) {
+			order--;
 			continue;
+		}
+		if (!page || fatal_signal_pending(current)) {
+			if (page)
+				__free_pages(page, order);
+			dmashare_bo_free_pages(bo);
+			return page ? -EINTR : -ENOMEM;
 		}
 
 		split_page(page, order);

@@ -30,6 +30,7 @@
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
 #include <drm/drm_prime.h>
+#include <drm/drm_print.h>
 
 #include "dmashare_drv.h"
 
