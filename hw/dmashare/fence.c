@@ -306,18 +306,25 @@ static uint32_t lane_needs(const DmashareFences *fences, unsigned lane)
     if (l->turn) {
         const DmashareTimeline *tl = &fences->timelines[l->turn->timeline];
 
-        return tl->count ? 1u << pending_at(tl, 0)->lane : 0;
+        /* Its turn may have come without the job knowing yet. */
+        return l->turn->signalled ? 0 : 1u << pending_at(tl, 0)->lane;
     }
     for (unsigned i = 0; i < l->n_waits; i++) {
         const DmashareTimeline *tl = &fences->timelines[l->wait[i].timeline];
         const DmashareFence *p = producer(tl, l->wait[i].seqno);
 
+        if (!p || tl->value >= l->wait[i].seqno) {
+            continue;
+        }
         /*
-         * The producer's lane, and the one that holds up the timeline. What
-         * is pending between the two is looked at when it becomes the front.
+         * The lane that holds up the timeline, and the producer's unless it is
+         * done, for then it needs nothing of its lane any more: that may be
+         * busy with other things. What is pending between the two is looked at
+         * when it becomes the first.
          */
-        if (p && tl->value < l->wait[i].seqno) {
-            needs |= 1u << p->lane | 1u << pending_at(tl, 0)->lane;
+        needs |= 1u << pending_at(tl, 0)->lane;
+        if (!p->done) {
+            needs |= 1u << p->lane;
         }
     }
     return needs;

@@ -316,6 +316,51 @@ static void test_cycles(void)
     }
 }
 
+/*
+ * What looks like a cycle and is none: lanes whose fences are done, or were
+ * left behind, and that are busy with something else.
+ */
+static void test_no_cycle(void)
+{
+    DmashareFences fences;
+    DmashareFence *f[4];
+    Seen seen;
+
+    /* Lane 1's turn has come, it only has not noticed yet. */
+    start(&fences, &seen);
+    f[0] = dmashare_fence_submit(&fences, 0, 1, 2, &seen);
+    f[1] = dmashare_fence_submit(&fences, 0, 2, 1, &seen);
+    f[2] = dmashare_fence_submit(&fences, 0, 3, 2, &seen);
+    f[3] = dmashare_fence_submit(&fences, 1, 1, 1, &seen);
+    dmashare_fence_done(&fences, f[1], DMASHARE_STATUS_OK);
+    dmashare_lane_turn(&fences, 1, 1, f[1]);
+    dmashare_fence_done(&fences, f[0], DMASHARE_STATUS_OK);
+    dmashare_fence_disown(f[0]);
+    dmashare_lane_wait(&fences, 2, 2, &(DmashareWait) { 1, 1 }, 1);
+    g_assert_cmpint(dmashare_fences_deadlock(&fences), ==, -1);
+    /* Noticed: now it stands in front of the fence that lane 2 waits for. */
+    dmashare_lane_wait(&fences, 1, 3, &(DmashareWait) { 3, 0 }, 1);
+    g_assert_cmpint(dmashare_fences_deadlock(&fences), ==, 1);
+    dmashare_fence_disown(f[1]);
+    dmashare_fences_destroy(&fences);
+
+    /* Lane 3 was stopped; it waits for lane 1 with a job of its new life. */
+    start(&fences, &seen);
+    f[0] = dmashare_fence_submit(&fences, 0, 1, 2, &seen);
+    f[1] = dmashare_fence_submit(&fences, 0, 2, 3, &seen);
+    f[2] = dmashare_fence_submit(&fences, 1, 1, 1, &seen);
+    dmashare_fence_done(&fences, f[1], DMASHARE_STATUS_ABORTED);
+    dmashare_fence_disown(f[1]);
+    dmashare_lane_wait(&fences, 1, 4, &(DmashareWait) { 2, 0 }, 1);
+    dmashare_lane_wait(&fences, 3, 5, &(DmashareWait) { 1, 1 }, 1);
+    g_assert_cmpint(dmashare_fences_deadlock(&fences), ==, -1);
+    /* With lane 2 waiting for lane 3's new job it is one. */
+    dmashare_fence_submit(&fences, 2, 1, 3, &seen);
+    dmashare_lane_wait(&fences, 2, 6, &(DmashareWait) { 1, 2 }, 1);
+    g_assert_cmpint(dmashare_fences_deadlock(&fences), ==, 2);
+    dmashare_fences_destroy(&fences);
+}
+
 /* Waiting for what nobody has submitted is no deadlock: it may still come. */
 static void test_unsubmitted(void)
 {
@@ -397,6 +442,7 @@ int main(int argc, char **argv)
     g_test_add_func("/dmashare/fence/waits-for-itself", test_waits_for_itself);
     g_test_add_func("/dmashare/fence/ready", test_ready);
     g_test_add_func("/dmashare/fence/cycles", test_cycles);
+    g_test_add_func("/dmashare/fence/no-cycle", test_no_cycle);
     g_test_add_func("/dmashare/fence/unsubmitted", test_unsubmitted);
     g_test_add_func("/dmashare/fence/random", test_random);
     return g_test_run();
