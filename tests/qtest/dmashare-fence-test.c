@@ -1,5 +1,5 @@
 /*
- * dmashare: timelines, fences, waits, and device time to the nanosecond
+ * dmashare: timelines and fences, and device time to the nanosecond
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,15 +13,6 @@
 /* No RAM there. */
 #define NOWHERE         0x7ffff0000000ULL
 
-#define WATCHDOG_NS     (10ULL * 1000 * 1000 * 1000)
-
-static void submit(QDmashare *d, unsigned q, struct dmashare_desc desc)
-{
-    qdmashare_push(d, q, &desc);
-    qdmashare_doorbell(d, q);
-    qdmashare_settle(d);
-}
-
 /* A no-op on a timeline that waits for one fence. */
 static struct dmashare_desc waiting(QDmashare *d, unsigned timeline,
                                     unsigned wait_timeline, uint64_t seqno)
@@ -30,30 +21,6 @@ static struct dmashare_desc waiting(QDmashare *d, unsigned timeline,
 
     qdmashare_wait_for(&desc, wait_timeline, seqno);
     return desc;
-}
-
-static void step(QDmashare *d, uint64_t ns)
-{
-    qtest_clock_step(d->qts, ns);
-    qdmashare_settle(d);
-}
-
-/* Nothing until ns have passed, and then a completion at once. */
-static struct dmashare_completion assert_takes(QDmashare *d, unsigned q,
-                                               uint64_t ns)
-{
-    struct dmashare_completion c;
-
-    qdmashare_settle(d);
-    if (ns > 1) {
-        step(d, ns - 1);
-    }
-    if (ns) {
-        g_assert_false(qdmashare_peek(d, q, &c));
-        step(d, 1);
-    }
-    g_assert_true(qdmashare_try_pop(d, q, &c));
-    return c;
 }
 
 static void test_noop_time(void *obj, void *data, QGuestAllocator *alloc)
@@ -68,11 +35,11 @@ static void test_noop_time(void *obj, void *data, QGuestAllocator *alloc)
     for (i = 0; i < ARRAY_SIZE(ns); i++) {
         struct dmashare_completion c;
 
-        submit(d, 1, qdmashare_noop(d, 0, ns[i]));
+        qdmashare_submit(d, 1, qdmashare_noop(d, 0, ns[i]));
         if (ns[i]) {
             g_assert_cmpuint(qdmashare_fence(d, 0), ==, i);
         }
-        c = assert_takes(d, 1, ns[i]);
+        c = qdmashare_takes(d, 1, ns[i]);
         g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
         g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
         g_assert_cmpuint(qdmashare_fence(d, 0), ==, i + 1);
@@ -93,9 +60,9 @@ static void test_noop_sequence(void *obj, void *data, QGuestAllocator *alloc)
     desc = qdmashare_noop(d, 2, 1);
     qdmashare_push(d, 1, &desc);
     qdmashare_doorbell(d, 1);
-    g_assert_cmpuint(assert_takes(d, 1, 1000).cookie, ==, 1);
-    g_assert_cmpuint(assert_takes(d, 1, 500).cookie, ==, 2);
-    g_assert_cmpuint(assert_takes(d, 1, 1).cookie, ==, 3);
+    g_assert_cmpuint(qdmashare_takes(d, 1, 1000).cookie, ==, 1);
+    g_assert_cmpuint(qdmashare_takes(d, 1, 500).cookie, ==, 2);
+    g_assert_cmpuint(qdmashare_takes(d, 1, 1).cookie, ==, 3);
 }
 
 static void test_queues_in_parallel(void *obj, void *data,
@@ -104,12 +71,12 @@ static void test_queues_in_parallel(void *obj, void *data,
     QDmashare *d = obj;
 
     qdmashare_start(d);
-    submit(d, 1, qdmashare_noop(d, 0, 1000));
-    submit(d, 2, qdmashare_noop(d, 1, 400));
+    qdmashare_submit(d, 1, qdmashare_noop(d, 0, 1000));
+    qdmashare_submit(d, 2, qdmashare_noop(d, 1, 400));
     /* Neither holds up the other, nor the control queue. */
     qdmashare_buffer(d, 1, 4096);
-    assert_takes(d, 2, 400);
-    assert_takes(d, 1, 600);
+    qdmashare_takes(d, 2, 400);
+    qdmashare_takes(d, 1, 600);
 }
 
 static void test_timeline_order(void *obj, void *data, QGuestAllocator *alloc)
@@ -119,13 +86,13 @@ static void test_timeline_order(void *obj, void *data, QGuestAllocator *alloc)
 
     /* One timeline, two queues: the quick one waits for its turn. */
     qdmashare_start(d);
-    submit(d, 1, qdmashare_noop(d, 3, 1000));
-    submit(d, 2, qdmashare_noop(d, 3, 100));
-    step(d, 999);
+    qdmashare_submit(d, 1, qdmashare_noop(d, 3, 1000));
+    qdmashare_submit(d, 2, qdmashare_noop(d, 3, 100));
+    qdmashare_step(d, 999);
     g_assert_false(qdmashare_peek(d, 1, &c));
     g_assert_false(qdmashare_peek(d, 2, &c));
     g_assert_cmpuint(qdmashare_fence(d, 3), ==, 0);
-    step(d, 1);
+    qdmashare_step(d, 1);
     g_assert_true(qdmashare_try_pop(d, 1, &c));
     g_assert_true(qdmashare_try_pop(d, 2, &c));
     g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
@@ -140,11 +107,11 @@ static void test_timeline_order_failed(void *obj, void *data,
 
     /* A refused job has its turn as well. */
     qdmashare_start(d);
-    submit(d, 1, qdmashare_noop(d, 3, 1000));
+    qdmashare_submit(d, 1, qdmashare_noop(d, 3, 1000));
     bad = qdmashare_fill(d, 3, 1, 0, 0, 0);
-    submit(d, 2, bad);
+    qdmashare_submit(d, 2, bad);
     qdmashare_assert_idle(d, 2);
-    step(d, 1000);
+    qdmashare_step(d, 1000);
     g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(qdmashare_pop(d, 2).status, ==,
                     DMASHARE_STATUS_BAD_LENGTH);
@@ -184,6 +151,7 @@ static void test_bad_fence(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
     uint32_t timelines = qdmashare_readl(d, DMASHARE_REG_NUM_TIMELINES);
+    struct dmashare_completion c;
     struct dmashare_desc desc;
 
     qdmashare_start(d);
@@ -198,13 +166,13 @@ static void test_bad_fence(void *obj, void *data, QGuestAllocator *alloc)
     assert_no_fence(d, &desc);
     desc.job.seqno = 20;
     desc.job.value = 1000;
-    submit(d, 2, desc);
+    qdmashare_submit(d, 2, desc);
     desc.job.value = 0;
     assert_no_fence(d, &desc);
     desc.job.seqno = 15;
     assert_no_fence(d, &desc);
     g_assert_cmpuint(qdmashare_fence(d, 0), ==, 10);
-    assert_takes(d, 2, 1000);
+    qdmashare_takes(d, 2, 1000);
     g_assert_cmpuint(qdmashare_fence(d, 0), ==, 20);
 
     /* No such timeline: to signal, or to wait for. */
@@ -213,355 +181,21 @@ static void test_bad_fence(void *obj, void *data, QGuestAllocator *alloc)
     assert_no_fence(d, &desc);
     desc.job.timeline = 0xffffffff;
     assert_no_fence(d, &desc);
+    /* The second kind leaves the job a fence of its own, which signals. */
     desc = qdmashare_noop(d, 1, 0);
     qdmashare_wait_for(&desc, timelines, 1);
-    g_assert_cmphex(qdmashare_run(d, 1, &desc).status, ==,
-                    DMASHARE_STATUS_BAD_FENCE);
+    c = qdmashare_run(d, 1, &desc);
+    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_BAD_FENCE);
+    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
     desc = qdmashare_noop(d, 1, 0);
     qdmashare_wait_for(&desc, 0xffffffff, 1);
-    g_assert_cmphex(qdmashare_run(d, 1, &desc).status, ==,
-                    DMASHARE_STATUS_BAD_FENCE);
+    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_BAD_FENCE);
+    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 2);
 
     /* The last there is. */
     desc = qdmashare_noop(d, timelines - 1, 0);
     qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
     g_assert_cmpuint(qdmashare_fence(d, timelines - 1), ==, 1);
-}
-
-static void test_wait(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    QDmashareBuf buf;
-    struct dmashare_desc desc;
-
-    /* What waits has no effect before its time. */
-    qdmashare_start(d);
-    buf = qdmashare_buf(d, 1, 4096, DMASHARE_DIR_FROM_DEVICE);
-    submit(d, 1, qdmashare_noop(d, 0, 1000));
-    desc = qdmashare_fill(d, 1, 1, 0, 8, 0x1234);
-    qdmashare_wait_for(&desc, 0, 1);
-    submit(d, 2, desc);
-    step(d, 999);
-    g_assert_cmphex(qtest_readq(d->qts, buf.phys), ==, 0);
-    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 0);
-    qdmashare_assert_idle(d, 2);
-    step(d, 1);
-    g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
-    g_assert_cmphex(qtest_readq(d->qts, buf.phys), ==, 0x1234);
-    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 1);
-}
-
-static void test_wait_signalled(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_desc desc;
-
-    /* Seqno 0 has always signalled. */
-    qdmashare_start(d);
-    desc = waiting(d, 1, 0, 0);
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
-    desc = qdmashare_noop(d, 0, 0);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-    desc = waiting(d, 1, 0, 1);
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
-}
-
-static void test_wait_before_submit(void *obj, void *data,
-                                    QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_desc desc;
-
-    qdmashare_start(d);
-    submit(d, 2, waiting(d, 1, 0, 3));
-    qdmashare_assert_idle(d, 2);
-    /* A fence before it is not it. */
-    desc = qdmashare_noop(d, 0, 0);
-    desc.job.seqno = 2;
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-    qdmashare_assert_idle(d, 2);
-    desc.job.seqno = 3;
-    desc.job.value = 70;
-    submit(d, 1, desc);
-    assert_takes(d, 1, 70);
-    g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
-}
-
-static void test_wait_many(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_desc desc;
-    unsigned i;
-
-    /* All of them must have signalled, in whatever order. */
-    qdmashare_start(d);
-    desc = qdmashare_noop(d, 0, 0);
-    for (i = 0; i < DMASHARE_MAX_WAITS; i++) {
-        qdmashare_wait_for(&desc, 1 + i, 1);
-    }
-    submit(d, 2, desc);
-    for (i = 0; i < DMASHARE_MAX_WAITS; i++) {
-        qdmashare_assert_idle(d, 2);
-        desc = qdmashare_noop(d, 1 + (i * 3 + 1) % DMASHARE_MAX_WAITS, 0);
-        qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-    }
-    g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
-}
-
-static void test_wait_chain(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    unsigned n = d->n_queues - 1;
-    unsigned round;
-
-    /* Each queue waits for the one before it, round after round. */
-    qdmashare_start(d);
-    for (round = 1; round <= 5; round++) {
-        unsigned q;
-
-        for (q = n; q > 1; q--) {
-            submit(d, q, waiting(d, q, q - 1, round));
-        }
-        qdmashare_assert_idle(d, n);
-        submit(d, 1, qdmashare_noop(d, 1, 10));
-        step(d, 10);
-        for (q = 1; q <= n; q++) {
-            g_assert_cmphex(qdmashare_pop(d, q).status, ==,
-                            DMASHARE_STATUS_OK);
-            g_assert_cmpuint(qdmashare_fence(d, q), ==, round);
-        }
-    }
-}
-
-static void test_wait_failed(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_completion c;
-    struct dmashare_desc desc;
-
-    /* A failed fence is a signalled one, unless the job is strict. */
-    qdmashare_start(d);
-    desc = qdmashare_fill(d, 0, 99, 0, 8, 0);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
-    desc = waiting(d, 1, 0, 1);
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
-    desc = waiting(d, 1, 0, 1);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    c = qdmashare_run(d, 2, &desc);
-    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_DEPENDENCY);
-    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
-    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 2);
-
-    /* The failure is handed on, and forgotten where nobody asks. */
-    desc = waiting(d, 2, 1, 2);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_DEPENDENCY);
-    desc = qdmashare_noop(d, 0, 0);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-    desc = waiting(d, 2, 0, 2);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
-}
-
-static void test_strict_waits(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    QDmashareBuf buf;
-    struct dmashare_desc desc;
-
-    /* The failure comes while the strict job waits; nothing of it is done. */
-    qdmashare_start(d);
-    buf = qdmashare_buf(d, 1, 4096, DMASHARE_DIR_FROM_DEVICE);
-    desc = qdmashare_fill(d, 1, 1, 0, 8, 0x1234);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_wait_for(&desc, 0, 1);
-    submit(d, 2, desc);
-    desc = qdmashare_fill(d, 0, 99, 0, 8, 0);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
-    g_assert_cmphex(qdmashare_pop(d, 2).status, ==,
-                    DMASHARE_STATUS_DEPENDENCY);
-    g_assert_cmphex(qtest_readq(d->qts, buf.phys), ==, 0);
-}
-
-static void test_failures_kept(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_desc desc;
-    unsigned i;
-
-    qdmashare_start(d);
-    for (i = 1; i <= DMASHARE_FAILED_KEPT + 1; i++) {
-        desc = qdmashare_fill(d, 0, 1, 0, 0, 0);
-        qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_BAD_LENGTH);
-        desc = qdmashare_noop(d, 0, 0);
-        qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-    }
-    /* The first failure is forgotten, the second is the oldest kept. */
-    desc = waiting(d, 1, 0, 1);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
-    desc = waiting(d, 1, 0, 3);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_DEPENDENCY);
-    desc = waiting(d, 1, 0, 2 * DMASHARE_FAILED_KEPT + 1);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_DEPENDENCY);
-    desc = waiting(d, 1, 0, 2 * DMASHARE_FAILED_KEPT);
-    desc.flags = DMASHARE_JOB_F_STRICT;
-    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
-}
-
-static void test_deadlock_self(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_completion c;
-    struct dmashare_desc desc;
-
-    qdmashare_start(d);
-    /* Its own fence, and one that cannot signal before it. */
-    desc = waiting(d, 0, 0, 1);
-    c = qdmashare_run(d, 1, &desc);
-    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_DEADLOCK);
-    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
-    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 1);
-    desc = waiting(d, 0, 0, 7);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_DEADLOCK);
-    desc = waiting(d, 0, 0, 2);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-}
-
-static void test_deadlock_two(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-
-    qdmashare_start(d);
-    submit(d, 1, waiting(d, 0, 1, 1));
-    qdmashare_assert_idle(d, 1);
-    submit(d, 2, waiting(d, 1, 0, 1));
-    /* The one that closed the cycle fails; the other is free to run. */
-    g_assert_cmphex(qdmashare_pop(d, 2).status, ==,
-                    DMASHARE_STATUS_DEADLOCK);
-    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
-    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 1);
-    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 1);
-    qdmashare_assert_no_event(d);
-}
-
-static void test_deadlock_ring(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    unsigned n = d->n_queues - 1;
-    unsigned q;
-
-    /* All queues in one ring. */
-    qdmashare_start(d);
-    for (q = 1; q < n; q++) {
-        submit(d, q, waiting(d, q, q + 1, 1));
-    }
-    for (q = 1; q < n; q++) {
-        qdmashare_assert_idle(d, q);
-    }
-    submit(d, n, waiting(d, n, 1, 1));
-    g_assert_cmphex(qdmashare_pop(d, n).status, ==, DMASHARE_STATUS_DEADLOCK);
-    for (q = 1; q < n; q++) {
-        g_assert_cmphex(qdmashare_pop(d, q).status, ==, DMASHARE_STATUS_OK);
-    }
-}
-
-static void test_deadlock_behind(void *obj, void *data,
-                                 QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_desc desc;
-
-    /* It waits for a job that stands behind it in its own queue. */
-    qdmashare_start(d);
-    desc = waiting(d, 0, 1, 1);
-    qdmashare_push(d, 1, &desc);
-    desc = qdmashare_noop(d, 1, 0);
-    qdmashare_push(d, 1, &desc);
-    qdmashare_doorbell(d, 1);
-    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_DEADLOCK);
-    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
-    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 1);
-    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 1);
-}
-
-static void test_no_false_deadlock(void *obj, void *data,
-                                   QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    unsigned i;
-
-    /* Two queues that hand over to each other often, and never in a cycle. */
-    qdmashare_start(d);
-    for (i = 1; i <= 8; i++) {
-        struct dmashare_desc desc;
-
-        desc = waiting(d, 1, 0, i);
-        qdmashare_push(d, 2, &desc);
-        desc = waiting(d, 0, 1, i - 1);
-        qdmashare_push(d, 1, &desc);
-    }
-    qdmashare_doorbell(d, 2);
-    qdmashare_doorbell(d, 1);
-    for (i = 1; i <= 8; i++) {
-        g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
-        g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
-    }
-}
-
-static void test_watchdog(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-    struct dmashare_completion c;
-    struct dmashare_event e;
-    struct dmashare_desc desc;
-
-    qdmashare_start(d);
-    submit(d, 1, waiting(d, 0, 1, 1));
-    step(d, 1000);
-    submit(d, 2, waiting(d, 2, 0, 1));
-    c = assert_takes(d, 1, WATCHDOG_NS - 1000);
-    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_TIMEOUT);
-    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
-    e = qdmashare_event(d);
-    g_assert_cmpuint(e.type, ==, DMASHARE_EVENT_WATCHDOG);
-    g_assert_cmphex(e.status, ==, DMASHARE_STATUS_TIMEOUT);
-    g_assert_cmpuint(e.queue, ==, 1);
-    g_assert_cmpuint(e.cookie, ==, c.cookie);
-    g_assert_cmpuint(e.time, ==, qdmashare_readq(d, DMASHARE_REG_TIME_LO));
-    /* Its fence has signalled, so who waited for it goes on. */
-    g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
-    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 1);
-    qdmashare_assert_no_event(d);
-
-    /* The queue is none the worse for it. */
-    desc = qdmashare_noop(d, 0, 0);
-    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
-}
-
-static void test_watchdog_spares_work(void *obj, void *data,
-                                      QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-
-    /* It is for waits: a job may work for longer. */
-    qdmashare_start(d);
-    submit(d, 1, qdmashare_noop(d, 0, 3 * WATCHDOG_NS));
-    g_assert_cmphex(assert_takes(d, 1, 3 * WATCHDOG_NS).status, ==,
-                    DMASHARE_STATUS_OK);
-    qdmashare_assert_no_event(d);
-}
-
-static void test_watchdog_set(void *obj, void *data, QGuestAllocator *alloc)
-{
-    QDmashare *d = obj;
-
-    qdmashare_start(d);
-    submit(d, 1, waiting(d, 0, 1, 1));
-    g_assert_cmphex(assert_takes(d, 1, 5000).status, ==,
-                    DMASHARE_STATUS_TIMEOUT);
 }
 
 static void test_abort(void *obj, void *data, QGuestAllocator *alloc)
@@ -581,10 +215,10 @@ static void test_abort(void *obj, void *data, QGuestAllocator *alloc)
     desc = qdmashare_fill(d, 0, 1, 0, 8, 0x1234);
     qdmashare_push(d, 1, &desc);
     qdmashare_doorbell(d, 1);
-    submit(d, 2, waiting(d, 1, 0, 2));
+    qdmashare_submit(d, 2, waiting(d, 1, 0, 2));
     desc = waiting(d, 2, 0, 1);
     desc.flags = DMASHARE_JOB_F_STRICT;
-    submit(d, 3, desc);
+    qdmashare_submit(d, 3, desc);
     qdmashare_assert_idle(d, 2);
     qdmashare_assert_idle(d, 3);
 
@@ -593,7 +227,7 @@ static void test_abort(void *obj, void *data, QGuestAllocator *alloc)
     g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(qdmashare_pop(d, 3).status, ==,
                     DMASHARE_STATUS_DEPENDENCY);
-    step(d, 10000);
+    qdmashare_step(d, 10000);
     qdmashare_assert_idle(d, 1);
     g_assert_cmphex(qtest_readq(d->qts, buf.phys), ==, 0);
 
@@ -609,12 +243,12 @@ static void test_abort_keeps_order(void *obj, void *data,
 
     /* The aborted fence is behind another queue's, which still works. */
     qdmashare_start(d);
-    submit(d, 1, qdmashare_noop(d, 0, 1000));
-    submit(d, 2, qdmashare_noop(d, 0, 10));
+    qdmashare_submit(d, 1, qdmashare_noop(d, 0, 1000));
+    qdmashare_submit(d, 2, qdmashare_noop(d, 0, 10));
     qdmashare_queue_disable(d, 2);
     qdmashare_settle(d);
     g_assert_cmpuint(qdmashare_fence(d, 0), ==, 0);
-    assert_takes(d, 1, 1000);
+    qdmashare_takes(d, 1, 1000);
     g_assert_cmpuint(qdmashare_fence(d, 0), ==, 2);
 }
 
@@ -695,17 +329,17 @@ static void test_latency(void *obj, void *data, QGuestAllocator *alloc)
     qdmashare_start(d);
     qdmashare_buf(d, 1, 1 * MiB, DMASHARE_DIR_BIDIRECTIONAL);
     now = qdmashare_readq(d, DMASHARE_REG_TIME_LO);
-    submit(d, 1, qdmashare_fill(d, 0, 1, 0, 1, 0));
-    assert_takes(d, 1, 1001);
-    submit(d, 1, qdmashare_fill(d, 0, 1, 0, 4096, 0));
-    assert_takes(d, 1, 1000 + 4096);
-    submit(d, 1, qdmashare_copy(d, 0, 1, 0, 1, 512 * KiB, 512 * KiB));
-    assert_takes(d, 1, 1000 + 512 * KiB);
-    submit(d, 1, qdmashare_checksum(d, 0, 1, 3, 77777));
-    assert_takes(d, 1, 1000 + 77777);
+    qdmashare_submit(d, 1, qdmashare_fill(d, 0, 1, 0, 1, 0));
+    qdmashare_takes(d, 1, 1001);
+    qdmashare_submit(d, 1, qdmashare_fill(d, 0, 1, 0, 4096, 0));
+    qdmashare_takes(d, 1, 1000 + 4096);
+    qdmashare_submit(d, 1, qdmashare_copy(d, 0, 1, 0, 1, 512 * KiB, 512 * KiB));
+    qdmashare_takes(d, 1, 1000 + 512 * KiB);
+    qdmashare_submit(d, 1, qdmashare_checksum(d, 0, 1, 3, 77777));
+    qdmashare_takes(d, 1, 1000 + 77777);
     /* A no-op takes its own time and no other. */
-    submit(d, 1, qdmashare_noop(d, 0, 50));
-    assert_takes(d, 1, 50);
+    qdmashare_submit(d, 1, qdmashare_noop(d, 0, 50));
+    qdmashare_takes(d, 1, 50);
     g_assert_cmpuint(qdmashare_readq(d, DMASHARE_REG_TIME_LO) - now, ==,
                      4000 + 1 + 4096 + 512 * KiB + 77777 + 50);
 }
@@ -721,8 +355,8 @@ static void test_latency_rows(void *obj, void *data, QGuestAllocator *alloc)
     desc = qdmashare_fill(d, 0, 1, 0, 100, 0);
     desc.job.rows = 30;
     desc.job.dst.pitch = 2048;
-    submit(d, 1, desc);
-    assert_takes(d, 1, 1000 + 3000);
+    qdmashare_submit(d, 1, desc);
+    qdmashare_takes(d, 1, 1000 + 3000);
 }
 
 static void register_dmashare_fence_test(void)
@@ -741,26 +375,6 @@ static void register_dmashare_fence_test(void)
                  test_timeline_order_failed, NULL);
     qos_add_test("seqno-gaps", "dmashare-fence", test_seqno_gaps, NULL);
     qos_add_test("bad-fence", "dmashare-fence", test_bad_fence, NULL);
-    qos_add_test("wait", "dmashare-fence", test_wait, NULL);
-    qos_add_test("wait-signalled", "dmashare-fence", test_wait_signalled,
-                 NULL);
-    qos_add_test("wait-before-submit", "dmashare-fence",
-                 test_wait_before_submit, NULL);
-    qos_add_test("wait-many", "dmashare-fence", test_wait_many, NULL);
-    qos_add_test("wait-chain", "dmashare-fence", test_wait_chain, NULL);
-    qos_add_test("wait-failed", "dmashare-fence", test_wait_failed, NULL);
-    qos_add_test("strict-waits", "dmashare-fence", test_strict_waits, NULL);
-    qos_add_test("failures-kept", "dmashare-fence", test_failures_kept, NULL);
-    qos_add_test("deadlock-self", "dmashare-fence", test_deadlock_self, NULL);
-    qos_add_test("deadlock-two", "dmashare-fence", test_deadlock_two, NULL);
-    qos_add_test("deadlock-ring", "dmashare-fence", test_deadlock_ring, NULL);
-    qos_add_test("deadlock-behind", "dmashare-fence", test_deadlock_behind,
-                 NULL);
-    qos_add_test("no-false-deadlock", "dmashare-fence",
-                 test_no_false_deadlock, NULL);
-    qos_add_test("watchdog", "dmashare-fence", test_watchdog, NULL);
-    qos_add_test("watchdog-spares-work", "dmashare-fence",
-                 test_watchdog_spares_work, NULL);
     qos_add_test("abort", "dmashare-fence", test_abort, NULL);
     qos_add_test("abort-keeps-order", "dmashare-fence",
                  test_abort_keeps_order, NULL);
@@ -769,10 +383,6 @@ static void register_dmashare_fence_test(void)
                  NULL);
     qos_add_test("memory-nowhere", "dmashare-fence", test_memory_nowhere,
                  NULL);
-    qos_add_test("watchdog-set", "dmashare-fence", test_watchdog_set,
-                 &(QOSGraphTestOptions) {
-        .edge.extra_device_opts = "watchdog=5000",
-    });
     qos_add_test("latency", "dmashare-fence", test_latency, &timed);
     qos_add_test("latency-rows", "dmashare-fence", test_latency_rows, &timed);
 }

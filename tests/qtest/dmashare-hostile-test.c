@@ -21,6 +21,7 @@
 #define ROUNDS          300
 #define BATCH           QDMASHARE_ENTRIES
 #define ARENA_SIZE      (64 * KiB)
+#define TIMELINES       16
 /* Guarded bytes before and after the memory that garbage may name. */
 #define FENCE_SIZE      4096
 
@@ -87,8 +88,25 @@ static void assert_usable(QDmashare *d)
     guest_free(d->alloc, dst.phys);
 }
 
+/* How often each status was seen: garbage that only bounces off tests little. */
+typedef struct Tally {
+    unsigned jobs[DMASHARE_STATUS_ABORTED + 1];
+    unsigned commands[DMASHARE_STATUS_ABORTED + 1];
+} Tally;
+
+static unsigned distinct(const unsigned *count)
+{
+    unsigned n = 0;
+    unsigned i;
+
+    for (i = 0; i <= DMASHARE_STATUS_ABORTED; i++) {
+        n += count[i] != 0;
+    }
+    return n;
+}
+
 /* One queue's worth of descriptors, each of which must be answered. */
-static void run_batch(QDmashare *d, unsigned q)
+static void run_batch(QDmashare *d, unsigned q, Tally *tally)
 {
     unsigned i;
 
@@ -103,6 +121,7 @@ static void run_batch(QDmashare *d, unsigned q)
             qtest_clock_step(d->qts, 20ULL * 1000 * 1000 * 1000);
         }
         g_assert_cmphex(c.status, <=, DMASHARE_STATUS_ABORTED);
+        (q ? tally->jobs : tally->commands)[c.status]++;
     }
 }
 
@@ -110,6 +129,7 @@ static void test_bytes(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
     uint64_t rng = seed_start();
+    Tally tally = { 0 };
     unsigned round, i;
 
     /* Plain noise; the opcode is mostly a known one. */
@@ -125,7 +145,7 @@ static void test_bytes(void *obj, void *data, QGuestAllocator *alloc)
                              (q ? DMASHARE_OP_JOB_NOOP : 0) + desc[0] % 9);
             qdmashare_push_raw(d, q, desc);
         }
-        run_batch(d, q);
+        run_batch(d, q, &tally);
     }
     assert_usable(d);
 }
@@ -176,14 +196,17 @@ static uint64_t some_list(QDmashare *d, uint64_t list, const Arena *a,
     unsigned count = 1 + qdmashare_random(rng) % 8;
     unsigned i;
 
+    /* Parts of the arena that add up to its size, as the buffers have. */
     *length = 0;
     for (i = 0; i < count; i++) {
-        uint64_t off = qdmashare_random(rng) % ARENA_SIZE;
-        uint64_t len = 1 + qdmashare_random(rng) % (ARENA_SIZE - off);
+        uint64_t left = ARENA_SIZE - *length - (count - 1 - i);
+        uint64_t len = i == count - 1 ? left :
+                       1 + qdmashare_random(rng) % left;
+        uint64_t off = qdmashare_random(rng) % (ARENA_SIZE - len + 1);
 
+        *length += len;
         block.seg[i].addr = cpu_to_le64(a->phys + FENCE_SIZE + off);
-        block.seg[i].len = cpu_to_le64(one_in(rng, 30, edgy(rng), len));
-        *length += le64_to_cpu(block.seg[i].len);
+        block.seg[i].len = cpu_to_le64(one_in(rng, 60, edgy(rng), len));
     }
     block.next = cpu_to_le64(one_in(rng, 20, list, 0));
     block.count = cpu_to_le32(one_in(rng, 20, edgy(rng), count));
@@ -200,12 +223,13 @@ static void some_command(QDmashare *d, struct dmashare_desc *desc,
     uint32_t n;
 
     *desc = (struct dmashare_desc) {
-        .opcode = qdmashare_random(rng) % (DMASHARE_OP_QUERY_LEDGER + 1),
+        .opcode = one_in(rng, 3, DMASHARE_OP_MAP, qdmashare_random(rng) %
+                         (DMASHARE_OP_QUERY_LEDGER + 1)),
     };
     switch (desc->opcode) {
     case DMASHARE_OP_BUFFER_CREATE:
         desc->buffer.id = some_id(rng);
-        desc->buffer.size = one_in(rng, 4, edgy(rng), ARENA_SIZE);
+        desc->buffer.size = one_in(rng, 10, edgy(rng), ARENA_SIZE);
         desc->buffer.flags = one_in(rng, 10, edgy(rng), 0);
         break;
     case DMASHARE_OP_ATTACH:
@@ -216,8 +240,9 @@ static void some_command(QDmashare *d, struct dmashare_desc *desc,
     case DMASHARE_OP_MAP:
         desc->map.id = some_id(rng);
         desc->map.buffer = some_id(rng);
-        desc->map.attachment = one_in(rng, 3, some_id(rng), 0);
-        desc->map.direction = qdmashare_random(rng) % 4;
+        desc->map.attachment = one_in(rng, 4, some_id(rng), 0);
+        desc->map.direction = one_in(rng, 10, edgy(rng),
+                                     qdmashare_random(rng) % 3);
         desc->map.list = some_list(d, list, a, rng, &n, &length);
         desc->map.n_segments = n;
         desc->map.length = one_in(rng, 10, edgy(rng), length);
@@ -246,32 +271,33 @@ static void some_job(QDmashare *d, struct dmashare_desc *desc, uint64_t *rng)
     unsigned i;
 
     *desc = (struct dmashare_desc) {
-        .opcode = DMASHARE_OP_JOB_NOOP + qdmashare_random(rng) % 5,
-        .flags = qdmashare_random(rng) % 3,
+        .opcode = one_in(rng, 16, edgy(rng) | DMASHARE_OP_JOB_NOOP,
+                         DMASHARE_OP_JOB_NOOP + qdmashare_random(rng) % 4),
+        .flags = one_in(rng, 16, edgy(rng), qdmashare_random(rng) % 2),
         .n_waits = one_in(rng, 8, edgy(rng), qdmashare_random(rng) % 3),
         .job = {
             .timeline = one_in(rng, 20, edgy(rng),
-                               qdmashare_random(rng) % 4),
-            .rows = one_in(rng, 3, edgy(rng), 0),
-            .length = one_in(rng, 3, edgy(rng),
+                               qdmashare_random(rng) % TIMELINES),
+            .rows = one_in(rng, 6, edgy(rng), 0),
+            .length = one_in(rng, 6, edgy(rng),
                              qdmashare_random(rng) % 4096),
         },
     };
-    desc->job.seqno = one_in(rng, 20, edgy(rng),
-                             qdmashare_next(d, desc->job.timeline % 4));
-    /* Seqnos near the end of time would leave a timeline with no more. */
-    desc->job.seqno &= 0xffffffff;
+    /* Some old ones; none so far ahead that a timeline would be used up. */
+    desc->job.seqno = one_in(rng, 20, qdmashare_random(rng) % 16,
+                             qdmashare_next(d, desc->job.timeline %
+                                            TIMELINES));
     if (desc->opcode == DMASHARE_OP_JOB_COPY ||
         desc->opcode == DMASHARE_OP_JOB_CHECKSUM) {
         desc->job.src.mapping = some_id(rng);
-        desc->job.src.offset = one_in(rng, 3, edgy(rng),
+        desc->job.src.offset = one_in(rng, 6, edgy(rng),
                                       qdmashare_random(rng) % 8192);
         desc->job.src.pitch = desc->job.rows > 1 ? edgy(rng) : 0;
     }
     if (desc->opcode == DMASHARE_OP_JOB_COPY ||
         desc->opcode == DMASHARE_OP_JOB_FILL) {
         desc->job.dst.mapping = some_id(rng);
-        desc->job.dst.offset = one_in(rng, 3, edgy(rng),
+        desc->job.dst.offset = one_in(rng, 6, edgy(rng),
                                       qdmashare_random(rng) % 8192);
         desc->job.dst.pitch = desc->job.rows > 1 ? edgy(rng) : 0;
     }
@@ -280,12 +306,15 @@ static void some_job(QDmashare *d, struct dmashare_desc *desc, uint64_t *rng)
         desc->job.value = edgy(rng);
     }
     if (desc->opcode == DMASHARE_OP_JOB_NOOP) {
+        desc->job.value %= 2 * DMASHARE_NOOP_MAX_NS;
         desc->job.length = 0;
         desc->job.rows = 0;
     }
     for (i = 0; i < MIN(desc->n_waits, DMASHARE_MAX_WAITS); i++) {
-        desc->job.wait[i].timeline = qdmashare_random(rng) % 4;
-        desc->job.wait[i].seqno = qdmashare_random(rng) % 600;
+        unsigned t = qdmashare_random(rng) % TIMELINES;
+
+        desc->job.wait[i].timeline = t;
+        desc->job.wait[i].seqno = d->seqno[t] + qdmashare_random(rng) % 3;
     }
 }
 
@@ -293,6 +322,7 @@ static void test_descriptors(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
     uint64_t rng = seed_start();
+    Tally tally = { 0 };
     uint64_t list;
     Arena arena;
     unsigned round, i;
@@ -324,9 +354,19 @@ static void test_descriptors(void *obj, void *data, QGuestAllocator *alloc)
             }
             qdmashare_push(d, q, &desc);
         }
-        run_batch(d, q);
+        run_batch(d, q, &tally);
     }
     arena_check(d, &arena);
+    for (i = 0; i <= DMASHARE_STATUS_ABORTED; i++) {
+        if (tally.commands[i] || tally.jobs[i]) {
+            g_test_message("status 0x%02x: %u commands, %u jobs", i,
+                           tally.commands[i], tally.jobs[i]);
+        }
+    }
+    g_assert_cmpuint(tally.commands[DMASHARE_STATUS_OK], >, ROUNDS);
+    g_assert_cmpuint(distinct(tally.commands), >=, 8);
+    g_assert_cmpuint(tally.jobs[DMASHARE_STATUS_OK], >, ROUNDS / 3);
+    g_assert_cmpuint(distinct(tally.jobs), >=, 10);
     assert_usable(d);
     arena_check(d, &arena);
 }
@@ -459,6 +499,7 @@ static void test_cyclic_waits(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
     uint64_t rng = seed_start();
+    Tally tally = { 0 };
     unsigned round, q, i;
 
     /*
@@ -487,9 +528,11 @@ static void test_cyclic_waits(void *obj, void *data, QGuestAllocator *alloc)
                              d->queue[q].sq_tail);
         }
         for (q = 1; q < d->n_queues; q++) {
-            run_batch(d, q);
+            run_batch(d, q, &tally);
         }
     }
+    g_assert_cmpuint(tally.jobs[DMASHARE_STATUS_OK], >, 40 * BATCH);
+    g_assert_cmpuint(tally.jobs[DMASHARE_STATUS_DEADLOCK], >, 40);
     assert_usable(d);
 }
 

@@ -64,6 +64,9 @@ static void test_refused_reserved(void *obj, void *data,
     desc.job.wait[0].reserved = 1;
     assert_refused(d, p, desc, DMASHARE_STATUS_BAD_DESCRIPTOR);
     desc = good;
+    desc.job.wait[0].seqno = 1;     /* past n_waits */
+    assert_refused(d, p, desc, DMASHARE_STATUS_BAD_DESCRIPTOR);
+    desc = good;
     desc.body[sizeof(desc.job)] = 1;
     assert_refused(d, p, desc, DMASHARE_STATUS_BAD_DESCRIPTOR);
     desc = good;

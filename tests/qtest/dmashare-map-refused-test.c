@@ -58,6 +58,29 @@ static void test_ids(void *obj, void *data, QGuestAllocator *alloc)
     qdmashare_assert_command(d, &desc, DMASHARE_STATUS_OK);
 }
 
+static void test_imported(void *obj, void *data, QGuestAllocator *alloc)
+{
+    QDmashare *d = obj;
+    struct dmashare_segment seg;
+    struct dmashare_desc desc;
+
+    /* A foreign buffer is reached through an attachment only. */
+    qdmashare_start(d);
+    qdmashare_assert_command(d, &((struct dmashare_desc) {
+        .opcode = DMASHARE_OP_BUFFER_CREATE,
+        .buffer = {
+            .id = BUFFER, .size = SIZE, .flags = DMASHARE_BUFFER_F_IMPORTED,
+        },
+    }), DMASHARE_STATUS_OK);
+    desc = qdmashare_map_desc(d, 1, BUFFER, SIZE, &seg);
+    qdmashare_assert_command(d, &desc, DMASHARE_STATUS_BAD_ID);
+    assert_none(d);
+    qdmashare_attach(d, 5, BUFFER);
+    qdmashare_assert_command(d, &desc, DMASHARE_STATUS_BAD_ID);
+    desc.map.attachment = 5;
+    qdmashare_assert_command(d, &desc, DMASHARE_STATUS_OK);
+}
+
 static void test_lengths(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
@@ -487,6 +510,7 @@ static void register_dmashare_map_refused_test(void)
     };
 
     qos_add_test("ids", "dmashare-map", test_ids, NULL);
+    qos_add_test("imported", "dmashare-map", test_imported, NULL);
     qos_add_test("lengths", "dmashare-map", test_lengths, NULL);
     qos_add_test("sum-overflow", "dmashare-map", test_sum_overflow, NULL);
     qos_add_test("bad-segment", "dmashare-map", test_bad_segment, NULL);

@@ -79,6 +79,36 @@ void qdmashare_wait_for(struct dmashare_desc *desc, unsigned timeline,
     };
 }
 
+void qdmashare_submit(QDmashare *d, unsigned q, struct dmashare_desc desc)
+{
+    qdmashare_push(d, q, &desc);
+    qdmashare_doorbell(d, q);
+    qdmashare_settle(d);
+}
+
+void qdmashare_step(QDmashare *d, uint64_t ns)
+{
+    qtest_clock_step(d->qts, ns);
+    qdmashare_settle(d);
+}
+
+struct dmashare_completion qdmashare_takes(QDmashare *d, unsigned q,
+                                           uint64_t ns)
+{
+    struct dmashare_completion c;
+
+    qdmashare_settle(d);
+    if (ns > 1) {
+        qdmashare_step(d, ns - 1);
+    }
+    if (ns) {
+        g_assert_false(qdmashare_peek(d, q, &c));
+        qdmashare_step(d, 1);
+    }
+    g_assert_true(qdmashare_try_pop(d, q, &c));
+    return c;
+}
+
 /* Data */
 
 uint32_t qdmashare_crc32c(const void *data, size_t len)

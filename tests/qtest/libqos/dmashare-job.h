@@ -33,6 +33,14 @@ uint32_t qdmashare_crc32c(const void *data, size_t len);
 uint64_t qdmashare_random(uint64_t *state);
 void qdmashare_noise(void *data, size_t len, uint64_t seed);
 
+/* Submit one job and let the device do what it can do at once. */
+void qdmashare_submit(QDmashare *d, unsigned q, struct dmashare_desc desc);
+/* Let device time pass, and the device do what there is to do then. */
+void qdmashare_step(QDmashare *d, uint64_t ns);
+/* The queue's next completion comes in ns from now and not before. */
+struct dmashare_completion qdmashare_takes(QDmashare *d, unsigned q,
+                                           uint64_t ns);
+
 /* The pattern of a fill job, as it must look in memory. */
 void qdmashare_pattern(uint8_t *dst, uint64_t len, uint64_t pattern);
 

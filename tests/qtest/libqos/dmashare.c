@@ -644,6 +644,7 @@ static const char *const qdmashare_suites[] = {
     "dmashare-engine",
     "dmashare-job",
     "dmashare-fence",
+    "dmashare-wait",
     "dmashare-msix",
     "dmashare-event",
     "dmashare-reset",
