@@ -502,6 +502,18 @@ static inline void dmashare_write(struct dmashare_device *ddev, u32 reg, u32 val
 	writel(value, ddev->regs + reg);
 }
 
+/**
+ * dmashare_desc_init - begin a descriptor
+ * @desc: cleared to the last byte, which the device checks; an initialiser of
+ *	one member of its union would not have to
+ * @opcode: enum dmashare_opcode
+ */
+static inline void dmashare_desc_init(struct dmashare_desc *desc, u8 opcode)
+{
+	memset(desc, 0, sizeof(*desc));
+	desc->opcode = opcode;
+}
+
 /* dmashare_drv.c */
 void dmashare_put_user(struct dmashare_device *ddev);
 extern unsigned int dmashare_job_timeout_ms;
@@ -591,7 +603,7 @@ void dmashare_job_put(struct dmashare_job *job);
 void dmashare_job_drop_buffers(struct dmashare_job *job);
 void dmashare_result_put(struct dmashare_result *result);
 void dmashare_queue_collect_locked(struct dmashare_queue *queue);
-void dmashare_queue_irq(struct dmashare_queue *queue);
+void dmashare_queue_signal(struct dmashare_queue *queue);
 void dmashare_queue_fail(struct dmashare_queue *queue,
 			 struct dmashare_job *guilty, int error);
 

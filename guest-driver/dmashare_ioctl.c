@@ -317,14 +317,14 @@ out_put:
 static int dmashare_query_ledger(struct dmashare_device *ddev, u32 buffer, u32 length,
 				 void __user *data)
 {
-	struct dmashare_desc desc = {
-		.opcode = DMASHARE_OP_QUERY_LEDGER,
-		.query.id = cpu_to_le32(buffer),
-		.query.length = cpu_to_le32(length),
-		.query.addr = cpu_to_le64(ddev->ledger_dma),
-	};
+	struct dmashare_desc desc;
 	void *copy;
 	int ret;
+
+	dmashare_desc_init(&desc, DMASHARE_OP_QUERY_LEDGER);
+	desc.query.id = cpu_to_le32(buffer);
+	desc.query.length = cpu_to_le32(length);
+	desc.query.addr = cpu_to_le64(ddev->ledger_dma);
 
 	copy = kzalloc(length, GFP_KERNEL);
 	if (!copy)

@@ -183,8 +183,8 @@ static void dmashare_job_done_locked(struct dmashare_job *job, u32 status, int e
  * @queue: the queue; its lock is held
  *
  * Jobs that are done are put on the done list with their fences' errors set.
- * Their fences are signalled by dmashare_queue_irq(), which is certain to come
- * because each completion interrupts.
+ * Their fences are signalled by dmashare_queue_signal(), which is certain to
+ * be called because each completion interrupts.
  */
 void dmashare_queue_collect_locked(struct dmashare_queue *queue)
 {
@@ -219,8 +219,11 @@ void dmashare_queue_collect_locked(struct dmashare_queue *queue)
 	}
 }
 
-/* Signals the fences of all jobs on the done list. */
-static void dmashare_queue_signal(struct dmashare_queue *queue)
+/**
+ * dmashare_queue_signal - read completions and signal the fences of done jobs
+ * @queue: the queue; any context
+ */
+void dmashare_queue_signal(struct dmashare_queue *queue)
 {
 	struct dmashare_job *job, *next;
 	unsigned long flags;
@@ -243,15 +246,6 @@ static void dmashare_queue_signal(struct dmashare_queue *queue)
 	}
 
 	dma_fence_end_signalling(cookie);
-}
-
-/**
- * dmashare_queue_irq - the interrupt of a job queue
- * @queue: the queue
- */
-void dmashare_queue_irq(struct dmashare_queue *queue)
-{
-	dmashare_queue_signal(queue);
 }
 
 /**

@@ -62,7 +62,7 @@ static int dmashare_make(struct dmashare_device *ddev, struct dmashare_desc *des
 	down_read(&ddev->state_sem);
 	ret = dmashare_command(ddev, desc, NULL);
 	if (!ret) {
-		xa_store(xa, id, object, GFP_NOWAIT);
+		drm_WARN_ON(&ddev->drm, xa_is_err(xa_store(xa, id, object, GFP_NOWAIT)));
 		atomic64_inc(counter);
 	}
 	up_read(&ddev->state_sem);
@@ -73,15 +73,19 @@ static int dmashare_make(struct dmashare_device *ddev, struct dmashare_desc *des
 	return ret;
 }
 
+static void dmashare_id_desc(struct dmashare_desc *desc, u8 opcode, u32 id)
+{
+	dmashare_desc_init(desc, opcode);
+	desc->id.id = cpu_to_le32(id);
+}
+
 static void dmashare_buffer_desc(struct dmashare_desc *desc, struct dmashare_bo *bo)
 {
-	*desc = (struct dmashare_desc){
-		.opcode = DMASHARE_OP_BUFFER_CREATE,
-		.buffer.id = cpu_to_le32(bo->id),
-		.buffer.flags = cpu_to_le32(bo->pages ? 0 : DMASHARE_BUFFER_F_IMPORTED),
-		.buffer.size = cpu_to_le64(bo->base.size),
-		.buffer.placement = cpu_to_le32(bo->placement),
-	};
+	dmashare_desc_init(desc, DMASHARE_OP_BUFFER_CREATE);
+	desc->buffer.id = cpu_to_le32(bo->id);
+	desc->buffer.flags = cpu_to_le32(bo->pages ? 0 : DMASHARE_BUFFER_F_IMPORTED);
+	desc->buffer.size = cpu_to_le64(bo->base.size);
+	desc->buffer.placement = cpu_to_le32(bo->placement);
 	memcpy(desc->buffer.name, bo->name, sizeof(desc->buffer.name));
 }
 
@@ -120,14 +124,12 @@ int dmashare_buffer_create(struct dmashare_device *ddev, struct dmashare_bo *bo)
  */
 void dmashare_buffer_destroy(struct dmashare_device *ddev, struct dmashare_bo *bo)
 {
-	struct dmashare_desc desc = {
-		.opcode = DMASHARE_OP_BUFFER_DESTROY,
-		.id.id = cpu_to_le32(bo->id),
-	};
+	struct dmashare_desc desc;
 
 	if (!bo->id)
 		return;
 
+	dmashare_id_desc(&desc, DMASHARE_OP_BUFFER_DESTROY, bo->id);
 	down_read(&ddev->state_sem);
 	xa_erase(&ddev->buffers, bo->id);
 	dmashare_command_post(ddev, &desc);
@@ -137,12 +139,10 @@ void dmashare_buffer_destroy(struct dmashare_device *ddev, struct dmashare_bo *b
 static void dmashare_attach_desc(struct dmashare_desc *desc,
 				 const struct dmashare_attachment *att)
 {
-	*desc = (struct dmashare_desc){
-		.opcode = DMASHARE_OP_ATTACH,
-		.attach.id = cpu_to_le32(att->id),
-		.attach.buffer = cpu_to_le32(att->buffer),
-		.attach.flags = cpu_to_le32(att->flags),
-	};
+	dmashare_desc_init(desc, DMASHARE_OP_ATTACH);
+	desc->attach.id = cpu_to_le32(att->id);
+	desc->attach.buffer = cpu_to_le32(att->buffer);
+	desc->attach.flags = cpu_to_le32(att->flags);
 	memcpy(desc->attach.name, att->name, sizeof(desc->attach.name));
 }
 
@@ -190,14 +190,12 @@ int dmashare_attach(struct dmashare_device *ddev, struct dmashare_attachment *at
  */
 void dmashare_detach(struct dmashare_device *ddev, struct dmashare_attachment *att)
 {
-	struct dmashare_desc desc = {
-		.opcode = DMASHARE_OP_DETACH,
-		.id.id = cpu_to_le32(att->id),
-	};
+	struct dmashare_desc desc;
 
 	if (!att->id)
 		return;
 
+	dmashare_id_desc(&desc, DMASHARE_OP_DETACH, att->id);
 	down_read(&ddev->state_sem);
 	xa_erase(&ddev->attachments, att->id);
 	dmashare_command_post(ddev, &desc);
@@ -330,17 +328,15 @@ err_free:
 static void dmashare_map_desc(struct dmashare_desc *desc,
 			      const struct dmashare_mapping *map)
 {
-	*desc = (struct dmashare_desc){
-		.opcode = DMASHARE_OP_MAP,
-		.map.id = cpu_to_le32(map->id),
-		.map.buffer = cpu_to_le32(map->buffer),
-		.map.attachment = cpu_to_le32(map->attachment),
-		.map.direction = cpu_to_le32(map->direction),
-		.map.length = cpu_to_le64(map->length),
-		.map.n_segments = cpu_to_le32(map->n_segments),
-		.map.placement = cpu_to_le32(DMASHARE_PLACEMENT_SYSTEM),
-		.map.list = cpu_to_le64(map->list.dma[0]),
-	};
+	dmashare_desc_init(desc, DMASHARE_OP_MAP);
+	desc->map.id = cpu_to_le32(map->id);
+	desc->map.buffer = cpu_to_le32(map->buffer);
+	desc->map.attachment = cpu_to_le32(map->attachment);
+	desc->map.direction = cpu_to_le32(map->direction);
+	desc->map.length = cpu_to_le64(map->length);
+	desc->map.n_segments = cpu_to_le32(map->n_segments);
+	desc->map.placement = cpu_to_le32(DMASHARE_PLACEMENT_SYSTEM);
+	desc->map.list = cpu_to_le64(map->list.dma[0]);
 }
 
 /**
@@ -412,11 +408,9 @@ err_free:
  */
 void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map)
 {
-	struct dmashare_desc desc = {
-		.opcode = DMASHARE_OP_UNMAP,
-		.id.id = cpu_to_le32(map->id),
-	};
+	struct dmashare_desc desc;
 
+	dmashare_id_desc(&desc, DMASHARE_OP_UNMAP, map->id);
 	down_read(&ddev->state_sem);
 	xa_erase(&ddev->mappings, map->id);
 	dmashare_command(ddev, &desc, NULL);

@@ -419,15 +419,15 @@ void dmashare_note(struct dmashare_device *ddev, enum dmashare_note kind,
 		   u32 buffer, u32 attachment, enum dma_data_direction dir,
 		   u64 length, int error)
 {
-	struct dmashare_desc desc = {
-		.opcode = DMASHARE_OP_NOTE,
-		.note.kind = cpu_to_le32(kind),
-		.note.buffer = cpu_to_le32(buffer),
-		.note.attachment = cpu_to_le32(attachment),
-		.note.direction = cpu_to_le32(dir),
-		.note.error = cpu_to_le32(-error),
-		.note.length = cpu_to_le64(length),
-	};
+	struct dmashare_desc desc;
+
+	dmashare_desc_init(&desc, DMASHARE_OP_NOTE);
+	desc.note.kind = cpu_to_le32(kind);
+	desc.note.buffer = cpu_to_le32(buffer);
+	desc.note.attachment = cpu_to_le32(attachment);
+	desc.note.direction = cpu_to_le32(dir);
+	desc.note.error = cpu_to_le32(-error);
+	desc.note.length = cpu_to_le64(length);
 
 	trace_dmashare_callback(ddev, kind, buffer, attachment, dir, length, error);
 
@@ -449,7 +449,7 @@ static irqreturn_t dmashare_irq(int irq, void *data)
 		dmashare_control_irq(ddev);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		if (ddev->queue[i].ring.vector == source->vector)
-			dmashare_queue_irq(&ddev->queue[i]);
+			dmashare_queue_signal(&ddev->queue[i]);
 
 	return IRQ_HANDLED;
 }
