@@ -65,6 +65,7 @@ SPLATS = {
     'panic': 'Kernel panic - not syncing: Fatal exception',
     'BUG': 'BUG: workqueue leaked atomic, lock or RCU: kworker/0:1',
     'WARNING': 'WARNING: CPU: 0 PID: 7 at drivers/x.c:1 x+0x1/0x2 [dmashare]',
+    'timeout value': 'schedule_timeout: wrong timeout value ffffffffffffffff',
     'call trace': ' Call Trace:',
 }
 
@@ -117,6 +118,7 @@ class Finds(unittest.TestCase):
         checker.feed_bytes(b'[    1.000000] Kernel pa')
         self.assertEqual(checker.findings, [])
         checker.feed_bytes(b'nic - not syncing: x\n')
+        checker.finish()
         self.assertEqual([f.kind for f in checker.findings], ['panic'])
 
     def test_caller_in_the_stamp(self):
@@ -204,6 +206,32 @@ class ExpectedFaults(unittest.TestCase):
 
     def test_none_came_though_it_could(self):
         self.assertEqual(self.burst('8.000000'), ['expected fault'])
+
+
+class Known(unittest.TestCase):
+    """What a stock kernel does by itself excuses itself and nothing else."""
+
+    late = ('schedule_timeout: wrong timeout value fffffffffffffffe',
+            'CPU: 0 UID: 0 PID: 9 Comm: vivid-000-vid-c Tainted: G OE',
+            'Call Trace:', ' <TASK>', ' dump_stack_lvl+0x64/0x80',
+            ' vivid_thread_vid_cap+0x3b2/0x440 [vivid]', ' </TASK>')
+
+    def test_late_vivid(self):
+        checker = console.read(stamped(*self.late, 'quiet', *self.late))
+        self.assertEqual(checker.findings, [])
+        self.assertEqual(len(checker.known), 2)
+
+    def test_the_same_elsewhere(self):
+        text = stamped(*self.late).replace('vivid_thread', 'dmashare_thread')
+        self.assertEqual(kinds(text), ['timeout value'])
+
+    def test_another_report_right_after(self):
+        self.assertEqual(kinds(stamped(*self.late, SPLATS['WARNING'])),
+                         ['WARNING'])
+
+    def test_another_report_in_the_middle(self):
+        text = stamped(*self.late[:4], SPLATS['KASAN'], *self.late[4:])
+        self.assertIn('KASAN', kinds(text))
 
 
 class Taint(unittest.TestCase):
