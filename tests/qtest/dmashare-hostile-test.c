@@ -88,7 +88,7 @@ static void assert_usable(QDmashare *d)
     guest_free(d->alloc, dst.phys);
 }
 
-/* How often each status was seen: garbage that only bounces off tests little. */
+/* How often each status was seen: what only bounces off tests little. */
 typedef struct Tally {
     unsigned jobs[DMASHARE_STATUS_ABORTED + 1];
     unsigned commands[DMASHARE_STATUS_ABORTED + 1];
