@@ -226,6 +226,44 @@ static void test_bus_master_off(void *obj, void *data, QGuestAllocator *alloc)
     qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_OK);
 }
 
+static void test_bus_master_gap(void *obj, void *data, QGuestAllocator *alloc)
+{
+    QDmashare *d = obj;
+    struct dmashare_completion c;
+    struct dmashare_desc desc;
+    QDmashareBuf buf;
+
+    /*
+     * The bus is away while a job works and back when its turn to complete
+     * comes: the one way in which a completion can tell of it.
+     */
+    qdmashare_start(d);
+    buf = qdmashare_buf(d, 1, SIZE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_submit(d, 1, qdmashare_noop(d, 0, 1000));
+    desc = qdmashare_fill(d, 0, 1, 24, 8, UINT64_MAX);
+    qdmashare_wait_for(&desc, 1, 1);
+    qdmashare_submit(d, 2, desc);
+    qdmashare_submit(d, 3, qdmashare_noop(d, 1, 500));
+    qdmashare_bus_master(d, false);
+    qdmashare_step(d, 500);
+    qdmashare_bus_master(d, true);
+    qdmashare_step(d, 500);
+
+    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
+    c = qdmashare_pop(d, 2);
+    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_FAULT_BUS_MASTER);
+    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
+    g_assert_cmphex(c.detail, ==, buf.phys + 24);
+    assert_zero(d, buf.phys, SIZE);
+    /* What had to be written in the gap is what stopped. */
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_QUEUE(3) +
+                                    DMASHARE_QREG_STATUS), ==,
+                    DMASHARE_QERR_CQ_FAULT << DMASHARE_QSTATUS_ERROR_SHIFT);
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_EVQ_STATUS), ==,
+                    DMASHARE_QERR_CQ_FAULT << DMASHARE_QSTATUS_ERROR_SHIFT);
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_FENCE_CTRL), ==, 0);
+}
+
 static void test_reset_storm(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
@@ -270,6 +308,8 @@ static void register_dmashare_reset_test(void)
     qos_add_test("disable-in-flight", "dmashare-reset",
                  test_disable_in_flight, NULL);
     qos_add_test("bus-master-off", "dmashare-reset", test_bus_master_off,
+                 NULL);
+    qos_add_test("bus-master-gap", "dmashare-reset", test_bus_master_gap,
                  NULL);
     qos_add_test("storm", "dmashare-reset", test_reset_storm, NULL);
 }
