@@ -100,20 +100,6 @@ class Guest(unittest.TestCase):
         self.assertEqual(self.sh('ps -o args | grep -c "[s]leep 4321"').out,
                          b'0\n')
 
-    def test_taint_is_seen(self):
-        with tempfile.TemporaryDirectory() as folder:
-            machine = boot(folder)
-            try:
-                before = machine.run(['true'], 60).taint
-                after = machine.run(
-                    ['sh', '-c', 'echo 64 >/proc/sys/kernel/tainted'],
-                    60).taint
-            finally:
-                machine.stop()
-        self.assertEqual((console.bad_taint(before),
-                          console.bad_taint(after)),
-                         ('', 'U (asked for by a user)'))
-
     def test_qmp(self):
         self.assertEqual(self.machine.qmp('query-status')['status'],
                          'running')
@@ -148,8 +134,14 @@ class Failing(unittest.TestCase):
         with open(machine.console, 'rb') as f:
             return [finding.kind for finding in console.check(f.read())]
 
-    def test_panic(self):
+    def test_taint_and_panic(self):
         machine = self.boot()
+        before = machine.run(['true'], 60).taint
+        after = machine.run(
+            ['sh', '-c', 'echo 64 >/proc/sys/kernel/tainted'], 60).taint
+        self.assertEqual((console.bad_taint(before),
+                          console.bad_taint(after)),
+                         ('', 'U (asked for by a user)'))
         with self.assertRaises(vm.VmError) as caught:
             machine.run(['sh', '-c', 'echo c >/proc/sysrq-trigger'], 60)
         self.assertIn('ended', str(caught.exception))
