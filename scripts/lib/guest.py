@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import zlib
 
 import common
 import vm
@@ -126,8 +127,12 @@ def prepare(settings, bare=False):
         for entry in read_list():
             words += ['--program', entry.path]
     # The user's modules make an archive of their own, so that the ordinary
-    # one stays as it is.
-    name = kernel.name + ('-own' if own else '-bare' if bare else '')
+    # one stays as it is, for whoever boots it at the same time.
+    name = kernel.name
+    if own:
+        name += f'-own-{zlib.crc32(" ".join(own).encode()):08x}'
+    elif bare:
+        name += '-bare'
     initramfs = os.path.join(common.BUILD, 'initramfs', f'{name}.cpio')
     result = subprocess.run(words + ['--output', initramfs], check=False)
     if result.returncode:
