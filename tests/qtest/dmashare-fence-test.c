@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/module.h"
+#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "libqtest.h"
 #include "libqos/dmashare-job.h"
@@ -252,6 +253,61 @@ static void test_abort_keeps_order(void *obj, void *data,
     g_assert_cmpuint(qdmashare_fence(d, 0), ==, 2);
 }
 
+/* A strict job that waits for a fence of timeline 0; its status. */
+static unsigned strict(QDmashare *d, uint64_t seqno)
+{
+    struct dmashare_desc desc = waiting(d, 1, 0, seqno);
+
+    desc.flags = DMASHARE_JOB_F_STRICT;
+    return qdmashare_run(d, 3, &desc).status;
+}
+
+static void test_abort_many(void *obj, void *data, QGuestAllocator *alloc)
+{
+    const unsigned rounds = 40, n = QDMASHARE_ENTRIES;
+    QDmashare *d = obj;
+    struct dmashare_ledger l;
+    uint64_t last, oldest;
+    unsigned round, i;
+
+    /*
+     * One job holds up the timeline while another queue is disabled over and
+     * over with jobs on the same: the first of each round is done and waits
+     * for its turn, the others are dropped. None may get lost or come early.
+     */
+    qdmashare_start(d);
+    qdmashare_submit(d, 1, qdmashare_noop(d, 0, 1000));
+    for (round = 0; round < rounds; round++) {
+        for (i = 0; i < n; i++) {
+            struct dmashare_desc desc = qdmashare_noop(d, 0, 0);
+
+            qdmashare_push(d, 2, &desc);
+        }
+        qdmashare_doorbell(d, 2);
+        qdmashare_settle(d);
+        qdmashare_queue_disable(d, 2);
+        qdmashare_queue_setup(d, 2, n, n);
+    }
+    last = 1 + rounds * n;
+    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 0);
+    g_assert_cmphex(qdmashare_takes(d, 1, 1000).status, ==,
+                    DMASHARE_STATUS_OK);
+    g_assert_cmpuint(qdmashare_fence(d, 0), ==, last);
+    qdmashare_ledger(d, 0, &l);
+    g_assert_cmpuint(l.fences_signalled, ==, last);
+    g_assert_cmpuint(l.fences_failed, ==, rounds * (n - 1));
+
+    /* The last failures are known one by one: four rounds' and four more. */
+    QEMU_BUILD_BUG_ON(DMASHARE_FAILED_KEPT != 4 * (QDMASHARE_ENTRIES - 1) + 4);
+    oldest = last - 4 * n - 3;
+    g_assert_cmphex(strict(d, last), ==, DMASHARE_STATUS_DEPENDENCY);
+    g_assert_cmphex(strict(d, last - n + 2), ==, DMASHARE_STATUS_DEPENDENCY);
+    g_assert_cmphex(strict(d, last - n + 1), ==, DMASHARE_STATUS_OK);
+    g_assert_cmphex(strict(d, oldest), ==, DMASHARE_STATUS_DEPENDENCY);
+    g_assert_cmphex(strict(d, oldest - 1), ==, DMASHARE_STATUS_OK);
+    g_assert_cmphex(strict(d, 1), ==, DMASHARE_STATUS_OK);
+}
+
 static void test_memory(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
@@ -344,6 +400,40 @@ static void test_latency(void *obj, void *data, QGuestAllocator *alloc)
                      4000 + 1 + 4096 + 512 * KiB + 77777 + 50);
 }
 
+static void test_bandwidth(void *obj, void *data, QGuestAllocator *alloc)
+{
+    struct dmashare_segment seg[1024];
+    QDmashare *d = obj;
+    struct dmashare_desc desc;
+    uint64_t mem;
+    size_t i;
+
+    /* A byte a second. */
+    qdmashare_start(d);
+    mem = qdmashare_alloc(d, 64 * MiB);
+    for (i = 0; i < ARRAY_SIZE(seg); i++) {
+        seg[i] = (struct dmashare_segment) { mem, 64 * MiB };
+    }
+    qdmashare_buffer(d, 1, 64 * GiB);
+    g_assert_cmphex(qdmashare_map(d, 1, 1, DMASHARE_DIR_FROM_DEVICE, seg,
+                                  ARRAY_SIZE(seg)), ==, DMASHARE_STATUS_OK);
+    qdmashare_submit(d, 1, qdmashare_fill(d, 0, 1, 0, 7, 0x11));
+    qdmashare_takes(d, 1, 7 * NANOSECONDS_PER_SECOND);
+
+    /* More time than there is: it never ends, and can be ended. */
+    qdmashare_submit(d, 1, qdmashare_fill(d, 0, 1, 0, 64 * GiB, 0x22));
+    qdmashare_step(d, 1000 * 1000 * NANOSECONDS_PER_SECOND);
+    qdmashare_assert_idle(d, 1);
+    qdmashare_queue_disable(d, 1);
+    qdmashare_settle(d);
+    g_assert_cmpuint(qdmashare_fence(d, 0), ==, 2);
+    g_assert_cmphex(qtest_readb(d->qts, mem), ==, 0x11);
+    g_assert_cmphex(qtest_readb(d->qts, mem + 7), ==, 0);
+    desc = waiting(d, 1, 0, 2);
+    desc.flags = DMASHARE_JOB_F_STRICT;
+    qdmashare_assert_job(d, 2, &desc, DMASHARE_STATUS_DEPENDENCY);
+}
+
 static void test_latency_rows(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
@@ -378,6 +468,11 @@ static void register_dmashare_fence_test(void)
     qos_add_test("abort", "dmashare-fence", test_abort, NULL);
     qos_add_test("abort-keeps-order", "dmashare-fence",
                  test_abort_keeps_order, NULL);
+    qos_add_test("abort-many", "dmashare-fence", test_abort_many, NULL);
+    qos_add_test("bandwidth", "dmashare-fence", test_bandwidth,
+                 &(QOSGraphTestOptions) {
+        .edge.extra_device_opts = "bandwidth=1",
+    });
     qos_add_test("memory", "dmashare-fence", test_memory, NULL);
     qos_add_test("memory-alignment", "dmashare-fence", test_memory_alignment,
                  NULL);

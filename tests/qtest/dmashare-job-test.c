@@ -433,6 +433,64 @@ static void test_translation(void *obj, void *data, QGuestAllocator *alloc)
     g_assert_cmphex(qtest_readq(d->qts, mem + 64), ==, 0x6666666666666666ULL);
 }
 
+static void test_rom(void *obj, void *data, QGuestAllocator *alloc)
+{
+    static const uint64_t rom = 0xffff0000;
+    QDmashare *d = obj;
+    struct dmashare_segment seg = { rom, 4096 };
+    struct dmashare_desc desc;
+    uint8_t before[4096], after[4096];
+    Fault fault = {
+        .status = DMASHARE_STATUS_FAULT_TRANSLATION,
+        .mapping = 1,
+        .offset = 16,
+        .addr = rom + 16,
+        .write = true,
+    };
+
+    /* Firmware: memory to read from, and not to write to. */
+    qdmashare_start(d);
+    qtest_bufread(d->qts, rom, before, sizeof(before));
+    qdmashare_buffer(d, 1, 4096);
+    g_assert_cmphex(qdmashare_map(d, 1, 1, 0, &seg, 1), ==,
+                    DMASHARE_STATUS_OK);
+    desc = qdmashare_checksum(d, 0, 1, 0, 4096);
+    g_assert_cmphex(qdmashare_run(d, 1, &desc).result, ==,
+                    qdmashare_crc32c(before, sizeof(before)));
+    desc = qdmashare_fill(d, 0, 1, 16, 64, 0x0123456789abcdefULL);
+    assert_fault(d, &desc, &fault);
+    qtest_bufread(d->qts, rom, after, sizeof(after));
+    g_assert_cmpmem(after, sizeof(after), before, sizeof(before));
+}
+
+static void test_registers(void *obj, void *data, QGuestAllocator *alloc)
+{
+    QDmashare *d = obj;
+    struct dmashare_segment seg = { d->regs.addr, DMASHARE_REGS_SIZE };
+    struct dmashare_desc desc;
+    Fault fault = {
+        .status = DMASHARE_STATUS_FAULT_TRANSLATION,
+        .mapping = 1,
+        .offset = DMASHARE_REG_CTRL,
+        .addr = d->regs.addr + DMASHARE_REG_CTRL,
+        .write = true,
+    };
+
+    /* Its own: a job must not be able to reset the device under itself. */
+    qdmashare_start(d);
+    qdmashare_buffer(d, 1, DMASHARE_REGS_SIZE);
+    g_assert_cmphex(qdmashare_map(d, 1, 1, 0, &seg, 1), ==,
+                    DMASHARE_STATUS_OK);
+    desc = qdmashare_fill(d, 0, 1, DMASHARE_REG_CTRL, 4,
+                          DMASHARE_CTRL_RESET);
+    assert_fault(d, &desc, &fault);
+    desc = qdmashare_checksum(d, 0, 1, DMASHARE_REG_CTRL, 4);
+    fault.write = false;
+    assert_fault(d, &desc, &fault);
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_STATUS), ==,
+                    DMASHARE_STATUS_REG_READY);
+}
+
 static void test_refused_flood(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
@@ -481,6 +539,8 @@ static void register_dmashare_job_test(void)
     qos_add_test("bounds", "dmashare-job", test_bounds, NULL);
     qos_add_test("bounds-2d", "dmashare-job", test_bounds_2d, NULL);
     qos_add_test("no-mapping", "dmashare-job", test_no_mapping, NULL);
+    qos_add_test("rom", "dmashare-job", test_rom, NULL);
+    qos_add_test("registers", "dmashare-job", test_registers, NULL);
     qos_add_test("translation", "dmashare-job", test_translation, NULL);
 }
 

@@ -344,6 +344,21 @@ static void test_doorbell_nothing_new(void *obj, void *data,
     run_nops(d, 0, 3);
 }
 
+static void test_enable_twice(void *obj, void *data, QGuestAllocator *alloc)
+{
+    QDmashare *d = obj;
+
+    /* Enabling what is enabled is not a new beginning. */
+    qdmashare_start(d);
+    run_nops(d, 0, 5);
+    queue_write(d, 0, DMASHARE_QREG_CTRL, DMASHARE_QCTRL_ENABLE);
+    qdmashare_writel(d, DMASHARE_REG_EVQ_CTRL, DMASHARE_QCTRL_ENABLE);
+    qdmashare_writel(d, DMASHARE_REG_CTRL, DMASHARE_CTRL_ENABLE);
+    g_assert_cmpuint(queue_reg(d, 0, DMASHARE_QREG_SQ_HEAD), ==, 5);
+    g_assert_cmpuint(queue_reg(d, 0, DMASHARE_QREG_CQ_TAIL), ==, 5);
+    run_nops(d, 0, 5);
+}
+
 /* The queue is stopped by this error and says so; the others go on. */
 static void assert_stopped(QDmashare *d, unsigned q, unsigned error)
 {
@@ -583,6 +598,7 @@ static void register_dmashare_queue_test(void)
                  NULL);
     qos_add_test("full-completion-jobs", "dmashare-queue",
                  test_full_completion_jobs, NULL);
+    qos_add_test("enable-twice", "dmashare-queue", test_enable_twice, NULL);
     qos_add_test("doorbell-nothing-new", "dmashare-queue",
                  test_doorbell_nothing_new, NULL);
     qos_add_test("doorbell-too-far", "dmashare-queue", test_doorbell_too_far,
