@@ -98,9 +98,14 @@ struct vivid vivid_open(uint32_t width, uint32_t height)
 	v.height = f.fmt.pix.height;
 	v.stride = f.fmt.pix.bytesperline;
 	v.size = f.fmt.pix.sizeimage;
-	/* As fast as it goes; what it makes of it does not matter here. */
+	/*
+	 * Slow on purpose. When vivid's thread comes late for a frame, as it
+	 * does at 60 a second on an emulated processor, it may ask for a
+	 * negative timeout (it reads jiffies twice and expects the same), and
+	 * the kernel reports that with a stack.
+	 */
 	p.parm.capture.timeperframe.numerator = 1;
-	p.parm.capture.timeperframe.denominator = 60;
+	p.parm.capture.timeperframe.denominator = 10;
 	ASSERT_OK(xioctl(v.fd, VIDIOC_S_PARM, &p));
 	set_control(v.fd, "Horizontal Movement", 6);
 	return v;
