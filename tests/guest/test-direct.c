@@ -2,10 +2,12 @@
 /* Without an IOMMU (the VM "noiommu"): DMA addresses are physical ones. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/crc32c.h"
 #include "lib/dms.h"
 #include "lib/foreign.h"
 #include "lib/ktap.h"
@@ -50,6 +52,36 @@ static void scattered_pages(void)
 	ASSERT_MSG(dms_info(fd, there.handle).n_segments > 1, "one segment");
 }
 
+/* Pieces of all sizes from anywhere to anywhere: each finds its segments. */
+static void scattered_at_random(void)
+{
+	enum { N = 61, SIZE = N * PAGE };
+	struct foreign f = udmabuf_scattered(SIZE);
+	int fd = dms_open();
+	struct bo there = dms_import(fd, f.dmabuf);
+	struct bo ours = dms_create_mapped(fd, SIZE, "ours");
+	uint8_t *want = malloc(SIZE);
+	uint64_t x = 1;
+	unsigned int i;
+
+	ASSERT(want);
+	pattern_fill(ours.map, SIZE, 3);
+	pattern_fill(f.map, SIZE, 4);
+	memcpy(want, f.map, SIZE);
+	for (i = 0; i < 300; i++) {
+		uint64_t len, from, to;
+
+		x = x * 6364136223846793005ull + 1442695040888963407ull;
+		len = 1 + (x >> 33) % (i % 3 ? 64 : 9 * PAGE);
+		from = (x >> 20) % (SIZE - len);
+		to = (x >> 40) % (SIZE - len);
+		memcpy(want + to, ours.map + from, len);
+		dms_run_ok(fd, dms_job_copy(&there, to, &ours, from, len));
+		ASSERT_EQ(dms_crc(fd, &there, to, len), crc32c(ours.map + from, len));
+	}
+	ASSERT(!memcmp(f.map, want, SIZE));
+}
+
 static void no_stale_dma(void)
 {
 	int fd = dms_open();
@@ -68,6 +100,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(iommu_is_not_claimed),
 	KTAP_CASE(address_is_physical),
 	KTAP_CASE(scattered_pages),
+	KTAP_CASE(scattered_at_random),
 	KTAP_CASE(no_stale_dma),
 };
 
