@@ -89,15 +89,27 @@ static inline void dmashare_sched_start(struct drm_gpu_scheduler *sched)
 #endif
 }
 
+/*
+ * The client id came with 6.17 and was taken into some stable kernels as well,
+ * so it is the type of the function that tells, not the version.
+ */
 static inline int dmashare_sched_job_init(struct drm_sched_job *job,
 					  struct drm_sched_entity *entity,
 					  u64 client_id)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
-	return drm_sched_job_init(job, entity, 1, NULL, client_id);
-#else
-	return drm_sched_job_init(job, entity, 1, NULL);
-#endif
+	typedef int with_id(struct drm_sched_job *job,
+			    struct drm_sched_entity *entity, u32 credits,
+			    void *owner, u64 client_id);
+	typedef int without_id(struct drm_sched_job *job,
+			       struct drm_sched_entity *entity, u32 credits,
+			       void *owner);
+	void *init = &drm_sched_job_init;
+
+	BUILD_BUG_ON(!__same_type(drm_sched_job_init, with_id) &&
+		     !__same_type(drm_sched_job_init, without_id));
+	if (__same_type(drm_sched_job_init, with_id))
+		return ((with_id *)init)(job, entity, 1, NULL, client_id);
+	return ((without_id *)init)(job, entity, 1, NULL);
 }
 
 #endif /* DMASHARE_COMPAT_H */

@@ -378,24 +378,27 @@ static int dmashare_copy_ids(struct dmashare_submit *submit,
 static int dmashare_lock_buffers(struct dmashare_submit *submit, struct drm_exec *exec)
 {
 	int ret = 0;
-	u32 i;
+	u32 i, k;
 
 	drm_exec_until_all_locked(exec) {
 		/* The last round may have ended with a lock to be waited for. */
 		ret = 0;
 		for (i = 0; i < submit->n_jobs; i++) {
 			struct dmashare_job *job = submit->jobs[i];
+			struct dmashare_bo *bo[] = { job->src, job->dst };
 
-			if (job->src)
-				ret = drm_exec_prepare_obj(exec, &job->src->base, 2);
-			drm_exec_retry_on_contention(exec);
-			if (ret)
-				return ret;
-			if (job->dst)
-				ret = drm_exec_prepare_obj(exec, &job->dst->base, 2);
-			drm_exec_retry_on_contention(exec);
-			if (ret)
-				return ret;
+			/*
+			 * To be asked after a lock only: until the first one of
+			 * a new round the answer is still that of the last.
+			 */
+			for (k = 0; k < ARRAY_SIZE(bo); k++) {
+				if (!bo[k])
+					continue;
+				ret = drm_exec_prepare_obj(exec, &bo[k]->base, 2);
+				drm_exec_retry_on_contention(exec);
+				if (ret)
+					return ret;
+			}
 		}
 	}
 
