@@ -245,9 +245,8 @@ struct drm_dmashare_sync {
  * EINVAL: unknown op or flag, counts out of range, an operand missing or not
  * wanted, a range past the end of its buffer, a bad sync_file or an in-sync
  * without a fence. ENOENT: no such GEM or syncobj handle. EBADF:
- * @in_fence_fd is not a file. EACCES: against the direction a buffer may be
- * used in. ENOSPC: too many results are kept; read some. EFBIG: the buffer
- * cannot be mapped within the device's constraints.
+ * @in_fence_fd is not a file. ENOSPC: too many results are kept; read some.
+ * EFBIG: the buffer cannot be mapped within the device's constraints.
  *
  * What fails later fails the fence, with the errno that the device's
  * specification gives for the status.
