@@ -20,6 +20,7 @@ import subprocess
 import time
 
 import common
+import console as console_reader
 
 IOMMUS = ('vtd', 'virtio', 'none')
 ACCELS = ('auto', 'tcg', 'kvm')
@@ -528,13 +529,22 @@ class Machine:
         return VmError(f'the guest {how} before it was ready{hint}', detail)
 
     def console_tail(self, lines=40):
-        """The end of the console."""
+        """The end of the console, after the first splat if that is longer ago.
+
+        How many lines a splat has is up to the kernel and its stack, so that
+        the end alone may begin in the middle of one.
+        """
         try:
             with open(self.console, 'rb') as f:
-                text = f.read().decode(errors='replace')
+                data = f.read()
         except OSError as error:
             return f'(no console: {error.strerror})'
-        return '\n'.join(text.replace('\r', '').splitlines()[-lines:])
+        text = data.decode(errors='replace').replace('\r', '')
+        tail = '\n'.join(text.splitlines()[-lines:])
+        found = console_reader.check(data)
+        if found and found[0].line not in tail:
+            return f'{found[0].excerpt}\n[...]\n{tail}'
+        return tail
 
 
 def parse_pairs(data):

@@ -146,6 +146,8 @@ class Failing(unittest.TestCase):
             machine.run(['sh', '-c', 'echo c >/proc/sysrq-trigger'], 60)
         self.assertIn('ended', str(caught.exception))
         self.assertIn('Kernel panic', caught.exception.detail)
+        # However few lines are asked for: the cause comes first.
+        self.assertIn('Kernel panic', machine.console_tail(lines=3))
         self.assertEqual(self.kinds(machine), ['panic'])
 
     def test_program_powers_off(self):
