@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -42,6 +43,24 @@ int vgem_open(void)
 		fd = drm_open_driver("vgem", true, 0);
 	ASSERT_MSG(fd >= 0, "no device of the driver vgem");
 	return fd;
+}
+
+unsigned int vgem_maps(void)
+{
+	bool helpers = false, no_map = false;
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[512], name[256];
+
+	ASSERT_MSG(f, "/proc/kallsyms: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*s %*s %255s", name) != 1)
+			continue;
+		helpers |= !strcmp(name, "drm_gem_shmem_prime_import_sg_table");
+		no_map |= !strcmp(name, "drm_gem_shmem_prime_import_no_map");
+	}
+	fclose(f);
+	ASSERT_MSG(helpers, "the helpers that vgem is made of are not loaded");
+	return no_map ? 0 : 1;
 }
 
 uint32_t vgem_create(int vgem, size_t size)
@@ -97,6 +116,16 @@ static int open_udmabuf(void)
 	return fd;
 }
 
+/* Takes the even pages first: what follows each of them comes later. */
+static void take_pages(int memfd, size_t size)
+{
+	size_t first, at;
+
+	for (first = 0; first <= PAGE; first += PAGE)
+		for (at = first; at < size; at += 2 * PAGE)
+			ASSERT_EQ(pwrite(memfd, "", 1, at), 1);
+}
+
 struct foreign udmabuf_buffer(size_t size)
 {
 	struct foreign f = { .exporter = "udmabuf", .size = size };
@@ -104,6 +133,7 @@ struct foreign udmabuf_buffer(size_t size)
 	int dev = open_udmabuf();
 
 	f.backing = sealed_memfd(size);
+	take_pages(f.backing, size);
 	c.memfd = f.backing;
 	f.dmabuf = ioctl(dev, UDMABUF_CREATE, &c);
 	ASSERT_MSG(f.dmabuf >= 0, "UDMABUF_CREATE: %s", strerror(errno));

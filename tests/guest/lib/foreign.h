@@ -28,7 +28,12 @@ extern const struct exporter exporters[];
 #define N_EXPORTERS	3
 
 struct foreign vgem_buffer(size_t size);
-/* Of one memfd, its pages in order. */
+/*
+ * Of one memfd, its pages in order, of which hardly two are neighbours in
+ * memory: udmabuf makes one segment of neighbours, and maps it for its own
+ * device at DMA_BUF_IOCTL_SYNC, which then claims to take 64 KiB at most. A
+ * kernel with DMA_API_DEBUG says so, of udmabuf, and then of nobody else.
+ */
 struct foreign udmabuf_buffer(size_t size);
 /*
  * Of a memfd whose 4 KiB pages are taken one by one, in an order that leaves
@@ -41,6 +46,12 @@ void foreign_destroy(struct foreign *f);
 
 /* vgem's primary node; the case fails when there is none. */
 int vgem_open(void);
+/*
+ * How many mappings vgem makes of a dma-buf that it imports: 1, or 0 in a
+ * kernel whose GEM shmem helpers have learnt to attach and no more. The case
+ * fails when it cannot be told.
+ */
+unsigned int vgem_maps(void);
 /* A buffer of at least that many bytes; its GEM handle. */
 uint32_t vgem_create(int vgem, size_t size);
 /* Maps a buffer of vgem's, its own or an imported one, through vgem's file. */
