@@ -506,11 +506,47 @@ static int dmashare_prepare(struct dmashare_submit *submit,
 	return ret;
 }
 
+/*
+ * The buffers of all jobs, each with a reference.  A job that was committed may
+ * be done and drop its own at any time, and drm_exec_fini() would then put the
+ * last one of a buffer while the locks of others are held; freeing a buffer
+ * takes its lock.
+ */
+static struct drm_gem_object **dmashare_hold_buffers(struct dmashare_submit *submit,
+						     u32 *n_held)
+{
+	struct drm_gem_object **held;
+	u32 i, n = 0;
+
+	held = kvmalloc_array(submit->n_jobs, 2 * sizeof(*held), GFP_KERNEL);
+	if (!held)
+		return NULL;
+
+	for (i = 0; i < submit->n_jobs; i++) {
+		struct dmashare_job *job = submit->jobs[i];
+
+		if (job->src)
+			held[n++] = &job->src->base;
+		if (job->dst)
+			held[n++] = &job->dst->base;
+	}
+	for (i = 0; i < n; i++)
+		drm_gem_object_get(held[i]);
+	*n_held = n;
+
+	return held;
+}
+
 static int dmashare_lock_and_commit(struct dmashare_submit *submit)
 {
+	struct drm_gem_object **held;
 	struct drm_exec exec;
-	u32 i;
+	u32 i, n_held;
 	int ret;
+
+	held = dmashare_hold_buffers(submit, &n_held);
+	if (!held)
+		return -ENOMEM;
 
 	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = dmashare_lock_buffers(submit, &exec);
@@ -524,6 +560,10 @@ static int dmashare_lock_and_commit(struct dmashare_submit *submit)
 	if (!ret)
 		dmashare_commit(submit);
 	drm_exec_fini(&exec);
+
+	for (i = 0; i < n_held; i++)
+		drm_gem_object_put(held[i]);
+	kvfree(held);
 
 	return ret;
 }
