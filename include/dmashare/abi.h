@@ -53,7 +53,7 @@ typedef uint8_t __u8;
 
 #define DMASHARE_ID_MAGIC		0x48534d44	/* "DMSH" */
 #define DMASHARE_VERSION_MAJOR		1
-#define DMASHARE_VERSION_MINOR		0
+#define DMASHARE_VERSION_MINOR		1
 
 /*
  * Registers (offsets in BAR0)
@@ -299,15 +299,60 @@ enum dmashare_opcode {
 	DMASHARE_OP_ATTACH		= 0x03,	/* body: attach */
 	DMASHARE_OP_DETACH		= 0x04,	/* body: id */
 	DMASHARE_OP_MAP			= 0x05,	/* body: map */
-	DMASHARE_OP_UNMAP		= 0x06,	/* body: id */
+	DMASHARE_OP_UNMAP		= 0x06,	/* body: unmap */
 	DMASHARE_OP_NOTE		= 0x07,	/* body: note */
 	DMASHARE_OP_QUERY_LEDGER	= 0x08,	/* body: query */
+	DMASHARE_OP_PLACE		= 0x09,	/* body: place; since 1.1 */
+	DMASHARE_OP_SYNC		= 0x0a,	/* body: sync; since 1.1 */
 
 	DMASHARE_OP_JOB_NOOP		= 0x40,	/* body: job; takes value ns of device time */
 	DMASHARE_OP_JOB_COPY		= 0x41,	/* body: job; src to dst */
 	DMASHARE_OP_JOB_FILL		= 0x42,	/* body: job; value repeated into dst */
 	DMASHARE_OP_JOB_CHECKSUM	= 0x43,	/* body: job; CRC32C of src into result */
 };
+
+/*
+ * Local memory (FEATURE_LOCAL): LOCAL_SIZE bytes of the device's own, all of
+ * them behind BAR4, byte n at offset n. The driver says what is where: the
+ * device keeps no account of it and a RESET leaves its contents alone. Engines
+ * reach it through mappings of placement LOCAL, without the bus: neither Bus
+ * Master Enable, an IOMMU, DMA_BITS, MAX_SEG_SIZE nor BOUNDARY apply. The CPU
+ * and other devices reach it through the BAR.
+ */
+
+/*
+ * Coherence (FEATURE_NONCOHERENT). Without the feature engines read and write
+ * memory, and SYNC does nothing. With it they work on the device's own copy of
+ * a buffer's bytes, which the device keeps in pieces of DMASHARE_CACHE_PAGE:
+ *
+ *  - an access through a mapping of placement SYSTEM copies the pieces it
+ *    touches from memory, unless the buffer has a copy already, and then reads
+ *    or writes the copy; written bytes are dirty. What the CPU or another
+ *    device writes to memory is not seen in a piece that was copied, and what
+ *    is dirty is not seen in memory.
+ *  - SYNC for the CPU writes the dirty bytes of a range to memory, where they
+ *    become clean; whatever its direction is, for a CPU that is to write a part
+ *    of what a device wrote must find the rest.
+ *  - SYNC for the device, to-device or bidirectional, drops the copies of every
+ *    piece the range touches; from-device it does nothing, for then the CPU
+ *    wrote nothing. Dirty bytes that are dropped are lost, and counted
+ *    (cache_discarded).
+ *  - MAP drops the clean bytes of the buffer's copies, UNMAP writes dirty ones
+ *    to memory, as SYNC over the whole buffer would, unless SKIP_SYNC is given.
+ *    When the last mapping of placement SYSTEM ends with SKIP_SYNC its dirty
+ *    bytes are lost and counted; clean copies stay with the buffer.
+ *  - a mapping with MAP_F_UNCACHED and a job with JOB_F_UNCACHED go past the
+ *    copies without disagreeing with them: dirty bytes are read from the copy
+ *    and all others from memory; what is written goes to memory, and the piece
+ *    of the copy is written back and dropped.
+ *
+ * The copies of all buffers together take at most what the device's property
+ * cache-size allows; when there is no room the oldest copy is written back and
+ * dropped. Local memory is never copied. The device compares a clean copy that
+ * it reads with the memory behind it, and counts bytes that differ
+ * (stale_bytes): somebody forgot a sync.
+ */
+#define DMASHARE_CACHE_PAGE		4096
 
 /*
  * BUFFER_CREATE. A buffer exists in the device for its ledger and as the
@@ -344,11 +389,9 @@ struct dmashare_body_attach {
 };
 
 /*
- * BUFFER_DESTROY, DETACH, UNMAP. BUFFER_DESTROY is refused with BUSY while
- * the buffer has attachments or mappings, DETACH while the attachment has
- * mappings. UNMAP always ends the mapping, and once its completion is posted
- * the device will not touch the memory again: a job that still uses the
- * mapping fails with FAULT_DEAD_MAPPING at its next access. All: BAD_ID.
+ * BUFFER_DESTROY, DETACH. BUFFER_DESTROY is refused with BUSY while the buffer
+ * has attachments or mappings, DETACH while the attachment has mappings. Both:
+ * BAD_ID.
  */
 struct dmashare_body_id {
 	__le32 id;
@@ -356,9 +399,26 @@ struct dmashare_body_id {
 };
 
 /*
+ * UNMAP always ends the mapping, and once its completion is posted the device
+ * will not touch the memory again: a job that still uses the mapping fails with
+ * FAULT_DEAD_MAPPING at its next access. Refused: BAD_ID, BAD_DESCRIPTOR
+ * (flags). Failed, the mapping having ended: FAULT_TRANSLATION,
+ * FAULT_BUS_MASTER (dirty bytes could not be written back; they are lost).
+ */
+#define DMASHARE_UNMAP_F_SKIP_SYNC	(1 << 0) /* do not write dirty bytes back */
+
+struct dmashare_body_unmap {
+	__le32 id;			/* mapping id */
+	__le32 flags;			/* DMASHARE_UNMAP_F_* */
+};
+
+/*
  * MAP: gives the device's engines a list of segments to address, in order,
  * as the bytes 0..length-1 of the mapping. Segments may be of any alignment
- * and may alias each other. The list is read once, while MAP executes.
+ * and may alias each other. The list is read once, while MAP executes. Segments
+ * of placement LOCAL lie in local memory (BAD_SEGMENT: past its end); an imported
+ * buffer cannot have any (BAD_DESCRIPTOR). A buffer may have mappings of both
+ * placements at once, as it must while it moves.
  * Refused: BAD_ID (id 0, no such buffer, no such attachment or one of another
  * buffer, no attachment for an imported buffer), ID_EXISTS, LIMIT (mappings,
  * or segments in all), BAD_LENGTH (n_segments 0 or over MAX_SEGMENTS; length
@@ -367,6 +427,9 @@ struct dmashare_body_id {
  * than n_segments), BAD_SEGMENT, CONSTRAINT, BAD_DIRECTION, BAD_DESCRIPTOR,
  * FAULT_TRANSLATION (the list itself cannot be read), FAULT_BUS_MASTER.
  */
+#define DMASHARE_MAP_F_SKIP_SYNC	(1 << 0) /* keep the buffer's clean copies */
+#define DMASHARE_MAP_F_UNCACHED		(1 << 1) /* go past the copies; see Coherence */
+
 struct dmashare_body_map {
 	__le32 id;			/* mapping id, chosen by the driver, not 0 */
 	__le32 buffer;			/* buffer id */
@@ -376,6 +439,8 @@ struct dmashare_body_map {
 	__le32 n_segments;
 	__le32 placement;		/* enum dmashare_placement of the segments */
 	__le64 list;			/* DMA address of the first block, 8-aligned */
+	__le32 flags;			/* DMASHARE_MAP_F_*; since 1.1 */
+	__le32 reserved;		/* must be zero */
 };
 
 struct dmashare_segment {
@@ -426,6 +491,39 @@ struct dmashare_body_note {
 };
 
 /*
+ * PLACE: the buffer's bytes are somewhere else from now on. The driver has
+ * copied them (with jobs) or is about to; the device records the placement for
+ * the ledger and for people. Refused: BAD_ID, BAD_DESCRIPTOR (placement unknown,
+ * local without the feature or for an imported buffer).
+ */
+struct dmashare_body_place {
+	__le32 id;			/* buffer id */
+	__le32 placement;		/* enum dmashare_placement */
+};
+
+/*
+ * SYNC: hand a range of a mapping from the device to the CPU or back; see
+ * Coherence. Executes in its turn in the control queue and does not wait for
+ * jobs: who must see a job's writes waits for its fence first. A device without
+ * FEATURE_NONCOHERENT checks and counts it and does nothing else. Refused:
+ * BAD_ID, BAD_DESCRIPTOR (flags: exactly one of the two), BAD_DIRECTION,
+ * BAD_LENGTH (length 0, or the range ends past the mapping). Failed:
+ * FAULT_TRANSLATION, FAULT_BUS_MASTER (detail is the DMA address; what could not
+ * be written stays dirty).
+ */
+#define DMASHARE_SYNC_F_FOR_CPU		(1 << 0)
+#define DMASHARE_SYNC_F_FOR_DEVICE	(1 << 1)
+
+struct dmashare_body_sync {
+	__le32 mapping;			/* mapping id */
+	__le32 flags;			/* DMASHARE_SYNC_F_* */
+	__le32 direction;		/* enum dmashare_direction */
+	__le32 reserved;		/* must be zero */
+	__le64 offset;			/* bytes from the start of the mapping */
+	__le64 length;			/* bytes */
+};
+
+/*
  * QUERY_LEDGER: writes struct dmashare_ledger of one buffer, or with id 0 of
  * the device since power-on or RESET, to guest memory. Refused: BAD_ID;
  * BAD_LENGTH (length less than 8, or not a multiple of 8; a longer length
@@ -459,6 +557,18 @@ struct dmashare_ledger {
 	__le64 faults;			/* FAULT events raised */
 	__le64 fences_signalled;	/* device only, else 0 */
 	__le64 fences_failed;		/* of those, with a status other than OK */
+	/* since 1.1 */
+	__le64 places;			/* PLACE that changed the placement */
+	__le64 local_bytes_read;	/* of bytes_read, from local memory */
+	__le64 local_bytes_written;	/* of bytes_written, to local memory */
+	__le64 syncs_for_cpu;		/* SYNC that succeeded */
+	__le64 syncs_for_device;
+	__le64 cache_bytes;		/* present size of the copies */
+	__le64 cache_dirty;		/* dirty bytes at present */
+	__le64 cache_written_back;	/* dirty bytes written to memory */
+	__le64 cache_discarded;		/* dirty bytes lost */
+	__le64 stale_bytes;		/* read from a copy that memory disagreed with */
+	__le64 move_requests;		/* MOVE_REQUEST events raised */
 };
 
 /*
@@ -507,6 +617,7 @@ struct dmashare_ledger {
  * all operands before the first byte moves.
  */
 #define DMASHARE_JOB_F_STRICT		(1 << 0)
+#define DMASHARE_JOB_F_UNCACHED		(1 << 1) /* go past the copies; see Coherence */
 
 #define DMASHARE_FAILED_KEPT		64
 #define DMASHARE_NOOP_MAX_NS		(3600ULL * 1000 * 1000 * 1000)
@@ -552,8 +663,11 @@ struct dmashare_desc {
 		struct dmashare_body_attach attach;
 		struct dmashare_body_id id;
 		struct dmashare_body_map map;
+		struct dmashare_body_unmap unmap;
 		struct dmashare_body_note note;
 		struct dmashare_body_query query;
+		struct dmashare_body_place place;
+		struct dmashare_body_sync sync;
 		struct dmashare_body_job job;
 		__u8 body[240];		/* bytes past the opcode's body must be zero */
 	};
@@ -585,6 +699,11 @@ enum dmashare_event_type {
 	DMASHARE_EVENT_QUEUE_ERROR	= 2,	/* a queue stopped; status is the queue error */
 	DMASHARE_EVENT_FENCE_MEMORY	= 3,	/* fence memory could not be written */
 	DMASHARE_EVENT_WATCHDOG		= 4,	/* a wait was ended by the watchdog */
+	/*
+	 * The harness wants buffer to move to the placement in offset (since
+	 * 1.1). A wish: the driver may not be able to, for a pinned buffer.
+	 */
+	DMASHARE_EVENT_MOVE_REQUEST	= 5,
 };
 
 #define DMASHARE_EVENT_F_WRITE		(1 << 0) /* the access was a write */
