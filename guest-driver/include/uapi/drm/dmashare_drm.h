@@ -4,8 +4,8 @@
  *
  * A DRM render node. Beside the ioctls below a client uses the generic ones:
  * PRIME_HANDLE_TO_FD (exports with the driver's own dma_buf_ops),
- * PRIME_FD_TO_HANDLE (imports, attached and mapped for the device, both
- * directions), GEM_CLOSE and the SYNCOBJ family.
+ * PRIME_FD_TO_HANDLE (imports as BO_IMPORT with flags 0 does), GEM_CLOSE and
+ * the SYNCOBJ family.
  *
  * Unless an ioctl says otherwise any client of the render node may call it,
  * unknown flag bits and non-zero padding give EINVAL, a pointer that cannot
@@ -34,6 +34,10 @@ extern "C" {
 #define DRM_DMASHARE_SUBMIT		0x04
 #define DRM_DMASHARE_JOB_RESULT		0x05
 #define DRM_DMASHARE_LEDGER		0x06
+#define DRM_DMASHARE_BO_IMPORT		0x07
+#define DRM_DMASHARE_BO_MOVE		0x08
+#define DRM_DMASHARE_BO_UNMAP		0x09
+#define DRM_DMASHARE_BO_VMAP		0x0a
 
 /**
  * enum drm_dmashare_param - what GET_PARAM can be asked
@@ -46,6 +50,10 @@ extern "C" {
  * @DRM_DMASHARE_PARAM_IOMMU: 1 when an IOMMU translates the device's DMA,
  *	0 when DMA addresses are physical ones
  * @DRM_DMASHARE_PARAM_DEVICE_TIME: device (virtual) time in ns
+ * @DRM_DMASHARE_PARAM_LOCAL_SIZE: bytes of local memory, 0 without any
+ * @DRM_DMASHARE_PARAM_LOCAL_FREE: of those, bytes not in use now
+ * @DRM_DMASHARE_PARAM_P2P: 1 when this driver and kernel can give importers
+ *	addresses in BAR4
  */
 enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_VERSION	= 0,
@@ -56,6 +64,9 @@ enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_MAX_JOB_BYTES = 5,
 	DRM_DMASHARE_PARAM_IOMMU	= 6,
 	DRM_DMASHARE_PARAM_DEVICE_TIME	= 7,
+	DRM_DMASHARE_PARAM_LOCAL_SIZE	= 8,
+	DRM_DMASHARE_PARAM_LOCAL_FREE	= 9,
+	DRM_DMASHARE_PARAM_P2P		= 10,
 };
 
 /**
@@ -81,6 +92,50 @@ struct drm_dmashare_get_param {
  */
 #define DRM_DMASHARE_BO_STALE_DMA	(1 << 0)
 
+/*
+ * Personalities: each makes a buffer behave as one of some other kind of
+ * exporter does, so that one device stands in for many. They can be combined
+ * unless said otherwise.
+ *
+ * What its pages in the system placement are (at most one of the three; EINVAL):
+ *  SCATTERED	single pages, no two neighbours of which are adjacent in memory
+ *  CONTIGUOUS	one run of adjacent pages; BO_CREATE gives ENOMEM when there is
+ *		none, E2BIG when the kernel never has one so long
+ *  HUGE	naturally aligned runs of 2 MiB; size a multiple of that (EINVAL)
+ *
+ * What it exports:
+ *  STATIC	no pin, no unpin: the buffer stays where it was created. BO_MOVE
+ *		gives EOPNOTSUPP.
+ *  DYNAMIC	all twelve callbacks. Without either flag a buffer is dynamic if
+ *		the device has local memory, else static; with both, EINVAL.
+ *  NO_MMAP	mmap of the dma-buf gives EINVAL, as from an exporter without it
+ *  NO_VMAP	vmap gives EINVAL, likewise
+ *  NO_ATTACH	every attachment is refused with EOPNOTSUPP
+ *  READ_ONLY	only mappings of direction to-device are given (EACCES), CPU
+ *		access for writing and writable mmap give EACCES
+ */
+#define DRM_DMASHARE_BO_SCATTERED	(1 << 1)
+#define DRM_DMASHARE_BO_CONTIGUOUS	(1 << 2)
+#define DRM_DMASHARE_BO_HUGE		(1 << 3)
+#define DRM_DMASHARE_BO_STATIC		(1 << 4)
+#define DRM_DMASHARE_BO_DYNAMIC		(1 << 5)
+#define DRM_DMASHARE_BO_NO_MMAP		(1 << 6)
+#define DRM_DMASHARE_BO_NO_VMAP		(1 << 7)
+#define DRM_DMASHARE_BO_NO_ATTACH	(1 << 8)
+#define DRM_DMASHARE_BO_READ_ONLY	(1 << 9)
+
+/*
+ * Forget one kind of sync, as a driver with that bug would: what then goes
+ * wrong can be seen on a device that is not coherent. BEGIN and END: the
+ * buffer's begin_cpu_access and end_cpu_access sync nothing; MAP and UNMAP: its
+ * mappings for dmashare devices are made and ended with SKIP_SYNC. Permissions
+ * as BO_STALE_DMA.
+ */
+#define DRM_DMASHARE_BO_SKIP_BEGIN	(1 << 10)
+#define DRM_DMASHARE_BO_SKIP_END	(1 << 11)
+#define DRM_DMASHARE_BO_SKIP_MAP	(1 << 12)
+#define DRM_DMASHARE_BO_SKIP_UNMAP	(1 << 13)
+
 /**
  * struct drm_dmashare_bo_create - DRM_IOCTL_DMASHARE_BO_CREATE
  * @size: in: bytes, not 0; out: rounded up to whole pages
@@ -90,9 +145,13 @@ struct drm_dmashare_get_param {
  * @handle: out: GEM handle
  * @buffer: out: the buffer's id in the device
  *
- * EINVAL: size 0 or too large to round up, unknown placement or flag.
- * EOPNOTSUPP: the device has no such placement. ENOSPC: the device's limit
- * of buffers is reached. EPERM: see the flag.
+ * EINVAL: size 0 or too large to round up, unknown placement or flag, flags
+ * that exclude each other. EOPNOTSUPP: the device has no such placement.
+ * ENOSPC: the device's limit of buffers is reached, or no room in local memory
+ * and nothing there that could be moved out. E2BIG, ENOMEM, EPERM: see the flags.
+ *
+ * A buffer in local memory has no pages in system memory, and gets them when
+ * it is moved there. Local memory is cleared before it is given out.
  */
 struct drm_dmashare_bo_create {
 	__u64 size;
@@ -117,8 +176,10 @@ struct drm_dmashare_bo_mmap {
 	__u64 offset;
 };
 
-#define DRM_DMASHARE_BO_INFO_IMPORTED	(1 << 0) /* made by PRIME_FD_TO_HANDLE */
+#define DRM_DMASHARE_BO_INFO_IMPORTED	(1 << 0) /* made by PRIME_FD_TO_HANDLE or BO_IMPORT */
 #define DRM_DMASHARE_BO_INFO_MAPPED	(1 << 1) /* the device has a mapping */
+#define DRM_DMASHARE_BO_INFO_DYNAMIC	(1 << 2) /* exports, or was imported, dynamically */
+#define DRM_DMASHARE_BO_INFO_P2P	(1 << 3) /* imported: mapped by BAR addresses */
 
 /**
  * struct drm_dmashare_bo_info - DRM_IOCTL_DMASHARE_BO_INFO
@@ -131,6 +192,11 @@ struct drm_dmashare_bo_mmap {
  * @placement: out: enum dmashare_placement
  * @buffer: out: the buffer's id in the device
  * @mapping: out: the mapping's id in the device, 0 when not mapped
+ * @pins: out: present number of pins (static importers, vmaps)
+ * @pad: out: zero
+ * @max_segment: out: bytes of the longest segment of the device's mapping
+ * @moves: out: moves from one placement to another that were made; imported:
+ *	mappings that a move of the exporter ended
  *
  * ENOENT: no such handle.
  */
@@ -143,6 +209,10 @@ struct drm_dmashare_bo_info {
 	__u32 placement;
 	__u32 buffer;
 	__u32 mapping;
+	__u32 pins;
+	__u32 pad;
+	__u64 max_segment;
+	__u64 moves;
 };
 
 /**
@@ -310,6 +380,114 @@ struct drm_dmashare_ledger_query {
 	__u64 data;
 };
 
+/* A static attachment, mapped at once and as long as the buffer lives. */
+#define DRM_DMASHARE_IMPORT_STATIC	(1 << 0)
+/* A dynamic one that does not take BAR addresses. */
+#define DRM_DMASHARE_IMPORT_NO_P2P	(1 << 1)
+/* Map for one direction only; jobs against it fail. Neither: bidirectional. */
+#define DRM_DMASHARE_IMPORT_READ	(1 << 2)	/* to-device */
+#define DRM_DMASHARE_IMPORT_WRITE	(1 << 3)	/* from-device */
+/* As BO_SKIP_MAP and BO_SKIP_UNMAP, for this device's mapping. */
+#define DRM_DMASHARE_IMPORT_SKIP_MAP	(1 << 4)
+#define DRM_DMASHARE_IMPORT_SKIP_UNMAP	(1 << 5)
+
+/**
+ * struct drm_dmashare_bo_import - DRM_IOCTL_DMASHARE_BO_IMPORT
+ * @fd: in: of a dma-buf
+ * @flags: in: DRM_DMASHARE_IMPORT_*
+ * @handle: out: GEM handle; a new buffer each time, unless the dma-buf is this
+ *	device's own, of which the handle is the exported buffer's
+ * @buffer: out: the buffer's id in the device
+ *
+ * Imports as PRIME_FD_TO_HANDLE does, but says how. A dynamic import (without
+ * STATIC) maps at once, so that what cannot work is refused here; when the
+ * exporter moves the buffer the mapping ends, and the next job makes a new one.
+ *
+ * EBADF: @fd is not a file. EINVAL: not a dma-buf, unknown flag, READ and WRITE
+ * both. EFBIG: the device cannot have such segments (too many, too long, above
+ * its DMA width). ENOSPC: a limit of the device is reached. EPERM: SKIP_* as
+ * BO_STALE_DMA. Otherwise what the exporter's attach or map returns: of a
+ * dmashare exporter EOPNOTSUPP (NO_ATTACH), EACCES (READ_ONLY), EBUSY (pinned
+ * in local memory, which the importer cannot reach).
+ */
+struct drm_dmashare_bo_import {
+	__s32 fd;
+	__u32 flags;
+	__u32 handle;
+	__u32 buffer;
+};
+
+/* Return when the move is done, not when it is arranged. */
+#define DRM_DMASHARE_MOVE_WAIT		(1 << 0)
+
+/**
+ * struct drm_dmashare_bo_move - DRM_IOCTL_DMASHARE_BO_MOVE
+ * @handle: in
+ * @placement: in: enum dmashare_placement
+ * @flags: in: DRM_DMASHARE_MOVE_*
+ * @pad: in: must be zero
+ *
+ * Importers are told, the engine copies the bytes when all fences of the buffer
+ * have signalled, and a KERNEL fence in its reservation holds everybody off
+ * until that is done. The buffer being there already is success.
+ *
+ * EINVAL: unknown placement or flag. EOPNOTSUPP: no such placement, an imported
+ * or a STATIC buffer. EBUSY: pinned. ENOSPC: no room in local memory and nothing
+ * there that could be moved out. ENOENT: no such handle. EINTR: a signal came
+ * before the move was arranged, or, with WAIT, while it was waited for.
+ */
+struct drm_dmashare_bo_move {
+	__u32 handle;
+	__u32 placement;
+	__u32 flags;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_bo_unmap - DRM_IOCTL_DMASHARE_BO_UNMAP
+ * @handle: in
+ * @pad: in: must be zero
+ *
+ * Ends the device's mapping of the buffer when the jobs that use it are done;
+ * the next job maps it again. What drivers that map for one transfer at a time
+ * do. Not mapped is success.
+ *
+ * ENOENT: no such handle. EINTR: a signal came while waiting for the jobs.
+ */
+struct drm_dmashare_bo_unmap {
+	__u32 handle;
+	__u32 pad;
+};
+
+#define DRM_DMASHARE_VMAP_IOMEM		(1 << 0) /* out: it was I/O memory */
+#define DRM_DMASHARE_VMAP_MAX		16
+
+/**
+ * struct drm_dmashare_bo_vmap - DRM_IOCTL_DMASHARE_BO_VMAP
+ * @handle: in
+ * @count: in: how often to map before the first unmap, 1..DRM_DMASHARE_VMAP_MAX
+ * @offset: in: bytes
+ * @length: in: bytes, not 0
+ * @checksum: out: CRC32C of the range, read through the mapping
+ * @flags: out: DRM_DMASHARE_VMAP_*
+ *
+ * Maps the buffer for the kernel with dma_buf_vmap(), by way of a dma-buf of it
+ * if it is the device's own, brackets the read with begin_cpu_access and
+ * end_cpu_access, and unmaps. All @count mappings are at the same address, or
+ * the exporter is broken (EPROTO).
+ *
+ * ENOENT: no such handle. EINVAL: @count, a range past the end; or what the
+ * exporter's vmap or begin_cpu_access returns.
+ */
+struct drm_dmashare_bo_vmap {
+	__u32 handle;
+	__u32 count;
+	__u64 offset;
+	__u64 length;
+	__u32 checksum;
+	__u32 flags;
+};
+
 #define DRM_IOCTL_DMASHARE_GET_PARAM \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_GET_PARAM, struct drm_dmashare_get_param)
 #define DRM_IOCTL_DMASHARE_BO_CREATE \
@@ -324,6 +502,14 @@ struct drm_dmashare_ledger_query {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_JOB_RESULT, struct drm_dmashare_job_result)
 #define DRM_IOCTL_DMASHARE_LEDGER \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_LEDGER, struct drm_dmashare_ledger_query)
+#define DRM_IOCTL_DMASHARE_BO_IMPORT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_BO_IMPORT, struct drm_dmashare_bo_import)
+#define DRM_IOCTL_DMASHARE_BO_MOVE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_BO_MOVE, struct drm_dmashare_bo_move)
+#define DRM_IOCTL_DMASHARE_BO_UNMAP \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_BO_UNMAP, struct drm_dmashare_bo_unmap)
+#define DRM_IOCTL_DMASHARE_BO_VMAP \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_BO_VMAP, struct drm_dmashare_bo_vmap)
 
 #if defined(__cplusplus)
 }
