@@ -44,6 +44,22 @@ void ktap_diag(const char *fmt, ...)
 	dprintf(STDOUT_FILENO, "# %s\n", line);
 }
 
+void covers(const char *fmt, ...)
+{
+	char words[500];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(words, sizeof(words), fmt, ap);
+	va_end(ap);
+	ktap_diag("covers: %s", words);
+}
+
+void errno_seen(const char *ioctl, int err)
+{
+	ktap_diag("errno: %s %s", ioctl, strerrorname_np(err));
+}
+
 /* Leaves the case, from whichever of its processes or threads this is. */
 static void __attribute__((noreturn)) leave(int status)
 {

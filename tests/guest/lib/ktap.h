@@ -38,6 +38,21 @@ int ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n);
 /* A KTAP diagnostic line ("# ..."); a line on stderr where no case is running. */
 void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * What this case proves for the conformance table (docs/conformance.rst), as
+ * words OPERATION:COUNTERPART separated by blanks; the words are those of the
+ * file tests/guest/conformance. It counts if the case passes, wherever in the
+ * case it is said.
+ */
+void covers(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * That a documented errno was seen: @ioctl as the documentation names it
+ * ("BO_CREATE", "SUBMIT", "PRIME_FD_TO_HANDLE"), @err its number.
+ * tests/scripts/test-errno.py compares with what is documented.
+ */
+void errno_seen(const char *ioctl, int err);
+
 /* Ends the case as failed / as skipped. Do not call: use the macros. */
 void ktap_fail(const char *file, int line, const char *fmt, ...)
 	__attribute__((noreturn, format(printf, 3, 4)));
@@ -100,6 +115,13 @@ void ktap_skip(const char *fmt, ...)
 		if (errno != (err))					\
 			FAIL("%s: %s, not %s", #call, strerror(errno),	\
 			     #err);					\
+	} while (0)
+
+/* ASSERT_ERRNO of a documented refusal of that ioctl. */
+#define ASSERT_REFUSED(ioctl, call, err)				\
+	do {								\
+		ASSERT_ERRNO(call, err);				\
+		errno_seen(ioctl, err);					\
 	} while (0)
 
 #endif /* DMASHARE_TEST_KTAP_H */
