@@ -16,15 +16,19 @@
 /*
  * One test case. @run returns when it passed; it fails by one of the ASSERT
  * macros and is skipped by SKIP. @timeout is in seconds, 0 means the default.
+ * @covers is told by ktap_covers() before the case runs, NULL: nothing.
  */
 struct ktap_case {
 	const char *name;
 	void (*run)(void);
 	unsigned int timeout;
+	const char *covers;
 };
 
-#define KTAP_CASE(fn)			{ #fn, fn, 0 }
-#define KTAP_SLOW(fn, seconds)		{ #fn, fn, seconds }
+#define KTAP_CASE(fn)			{ #fn, fn, 0, NULL }
+#define KTAP_SLOW(fn, seconds)		{ #fn, fn, seconds, NULL }
+#define KTAP_COVERS(fn, cells)		{ #fn, fn, 0, cells }
+#define KTAP_SLOW_COVERS(fn, seconds, cells)	{ #fn, fn, seconds, cells }
 
 #define ARRAY_SIZE(a)			(sizeof(a) / sizeof((a)[0]))
 
@@ -52,6 +56,14 @@ void covers(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * tests/scripts/test-errno.py compares with what is documented.
  */
 void errno_seen(const char *ioctl, int err);
+
+/*
+ * Which cells of the conformance table the running case proves if it passes:
+ * OPERATION:COUNTERPART, with blanks between them.
+ */
+void ktap_covers(const char *cells);
+/* Why these cells cannot exist on the kernel or device that runs. */
+void ktap_cannot(const char *cells, const char *reason);
 
 /* Ends the case as failed / as skipped. Do not call: use the macros. */
 void ktap_fail(const char *file, int line, const char *fmt, ...)
