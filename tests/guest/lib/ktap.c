@@ -60,16 +60,6 @@ void errno_seen(const char *ioctl, int err)
 	ktap_diag("errno: %s %s", ioctl, strerrorname_np(err));
 }
 
-void ktap_covers(const char *cells)
-{
-	ktap_diag("covers: %s", cells);
-}
-
-void ktap_cannot(const char *cells, const char *reason)
-{
-	ktap_diag("cannot: %s %s", cells, reason);
-}
-
 /* Leaves the case, from whichever of its processes or threads this is. */
 static void __attribute__((noreturn)) leave(int status)
 {
@@ -141,7 +131,7 @@ static void __attribute__((noreturn)) child(const struct ktap_case *c, int skip)
 	/* A group of its own, so that what it forks can be ended with it. */
 	setpgid(0, 0);
 	if (c->covers)
-		ktap_covers(c->covers);
+		covers("%s", c->covers);
 	c->run();
 	leave(0);
 }

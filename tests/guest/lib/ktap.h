@@ -16,7 +16,7 @@
 /*
  * One test case. @run returns when it passed; it fails by one of the ASSERT
  * macros and is skipped by SKIP. @timeout is in seconds, 0 means the default.
- * @covers is told by ktap_covers() before the case runs, NULL: nothing.
+ * @covers is said by covers() before the case runs, NULL: nothing.
  */
 struct ktap_case {
 	const char *name;
@@ -56,14 +56,6 @@ void covers(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * tests/scripts/test-errno.py compares with what is documented.
  */
 void errno_seen(const char *ioctl, int err);
-
-/*
- * Which cells of the conformance table the running case proves if it passes:
- * OPERATION:COUNTERPART, with blanks between them.
- */
-void ktap_covers(const char *cells);
-/* Why these cells cannot exist on the kernel or device that runs. */
-void ktap_cannot(const char *cells, const char *reason);
 
 /* Ends the case as failed / as skipped. Do not call: use the macros. */
 void ktap_fail(const char *file, int line, const char *fmt, ...)
