@@ -71,12 +71,12 @@ uint64_t dms_time(int fd)
 	return dms_param(fd, DRM_DMASHARE_PARAM_DEVICE_TIME);
 }
 
-int dms_try_create(int fd, uint64_t size, uint32_t flags, const char *name,
-		   struct bo *bo)
+int dms_try_create_in(int fd, uint64_t size, uint32_t placement, uint32_t flags,
+		      const char *name, struct bo *bo)
 {
 	struct drm_dmashare_bo_create c = {
 		.size = size,
-		.placement = DMASHARE_PLACEMENT_SYSTEM,
+		.placement = placement,
 		.flags = flags,
 	};
 
@@ -87,12 +87,24 @@ int dms_try_create(int fd, uint64_t size, uint32_t flags, const char *name,
 	return 0;
 }
 
-struct bo dms_create(int fd, uint64_t size, const char *name)
+int dms_try_create(int fd, uint64_t size, uint32_t flags, const char *name,
+		   struct bo *bo)
+{
+	return dms_try_create_in(fd, size, DMASHARE_PLACEMENT_SYSTEM, flags, name, bo);
+}
+
+struct bo dms_create_in(int fd, uint64_t size, uint32_t placement, uint32_t flags,
+			const char *name)
 {
 	struct bo bo;
 
-	ASSERT_OK(dms_try_create(fd, size, 0, name, &bo));
+	ASSERT_OK(dms_try_create_in(fd, size, placement, flags, name, &bo));
 	return bo;
+}
+
+struct bo dms_create(int fd, uint64_t size, const char *name)
+{
+	return dms_create_in(fd, size, DMASHARE_PLACEMENT_SYSTEM, 0, name);
 }
 
 void dms_map(struct bo *bo)
@@ -170,6 +182,69 @@ struct bo dms_import(int fd, int dmabuf)
 	ASSERT_OK(dms_try_import(fd, dmabuf, &handle));
 	info = dms_info(fd, handle);
 	return (struct bo){ .fd = fd, .handle = handle, .id = info.buffer, .size = info.size };
+}
+
+int dms_try_import_as(int fd, int dmabuf, uint32_t flags, uint32_t *handle)
+{
+	struct drm_dmashare_bo_import i = { .fd = dmabuf, .flags = flags };
+
+	if (drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_IMPORT, &i))
+		return -1;
+	*handle = i.handle;
+	return 0;
+}
+
+struct bo dms_import_as(int fd, int dmabuf, uint32_t flags)
+{
+	struct drm_dmashare_bo_info info;
+	uint32_t handle = 0;
+
+	ASSERT_OK(dms_try_import_as(fd, dmabuf, flags, &handle));
+	info = dms_info(fd, handle);
+	return (struct bo){ .fd = fd, .handle = handle, .id = info.buffer, .size = info.size };
+}
+
+int dms_try_move(int fd, uint32_t handle, uint32_t placement, uint32_t flags)
+{
+	struct drm_dmashare_bo_move m = {
+		.handle = handle,
+		.placement = placement,
+		.flags = flags,
+	};
+
+	return drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_MOVE, &m);
+}
+
+void dms_move(const struct bo *bo, uint32_t placement)
+{
+	ASSERT_OK(dms_try_move(bo->fd, bo->handle, placement, DRM_DMASHARE_MOVE_WAIT));
+	ASSERT_EQ(dms_info(bo->fd, bo->handle).placement, placement);
+}
+
+void dms_unmap(const struct bo *bo)
+{
+	struct drm_dmashare_bo_unmap u = { .handle = bo->handle };
+
+	ASSERT_OK(drmIoctl(bo->fd, DRM_IOCTL_DMASHARE_BO_UNMAP, &u));
+}
+
+int dms_try_vmap(int fd, struct drm_dmashare_bo_vmap *v)
+{
+	return drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_VMAP, v);
+}
+
+struct drm_dmashare_bo_vmap dms_vmap(const struct bo *bo, uint64_t offset,
+				     uint64_t length, uint32_t count)
+{
+	struct drm_dmashare_bo_vmap v = {
+		.handle = bo->handle,
+		.count = count,
+		.offset = offset,
+		.length = length,
+	};
+
+	ASSERT_OK(dms_try_vmap(bo->fd, &v));
+	return v;
 }
 
 struct drm_dmashare_job dms_job_noop(uint64_t ns)

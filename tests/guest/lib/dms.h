@@ -47,6 +47,11 @@ uint64_t dms_time(int fd);
 int dms_try_create(int fd, uint64_t size, uint32_t flags, const char *name,
 		   struct bo *bo);
 struct bo dms_create(int fd, uint64_t size, const char *name);
+/* In a placement, with DRM_DMASHARE_BO_* flags. */
+int dms_try_create_in(int fd, uint64_t size, uint32_t placement, uint32_t flags,
+		      const char *name, struct bo *bo);
+struct bo dms_create_in(int fd, uint64_t size, uint32_t placement, uint32_t flags,
+			const char *name);
 /* As dms_create() and dms_map(). */
 struct bo dms_create_mapped(int fd, uint64_t size, const char *name);
 /* Maps the buffer through the DRM file. */
@@ -64,6 +69,21 @@ int dms_try_export(int fd, uint32_t handle, uint32_t flags);
 /* PRIME: the handle of a dma-buf; @bo gets id and size, no CPU mapping. */
 struct bo dms_import(int fd, int dmabuf);
 int dms_try_import(int fd, int dmabuf, uint32_t *handle);
+/* BO_IMPORT, with DRM_DMASHARE_IMPORT_* flags. */
+int dms_try_import_as(int fd, int dmabuf, uint32_t flags, uint32_t *handle);
+struct bo dms_import_as(int fd, int dmabuf, uint32_t flags);
+
+/* BO_MOVE; the second form waits until the buffer is there. */
+int dms_try_move(int fd, uint32_t handle, uint32_t placement, uint32_t flags);
+void dms_move(const struct bo *bo, uint32_t placement);
+
+/* BO_UNMAP: ends the device's mapping. */
+void dms_unmap(const struct bo *bo);
+
+/* BO_VMAP of the range, @count times at once. */
+int dms_try_vmap(int fd, struct drm_dmashare_bo_vmap *v);
+struct drm_dmashare_bo_vmap dms_vmap(const struct bo *bo, uint64_t offset,
+				     uint64_t length, uint32_t count);
 
 /* Jobs. */
 struct drm_dmashare_job dms_job_noop(uint64_t ns);

@@ -19,6 +19,10 @@ static const char * const names[] = {
 	"note_vunmap", "note_pin", "note_unpin", "note_move",
 	"notes_failed", "jobs", "jobs_failed", "bytes_read", "bytes_written",
 	"faults", "fences_signalled", "fences_failed",
+	"places", "local_bytes_read", "local_bytes_written",
+	"syncs_for_cpu", "syncs_for_device",
+	"cache_bytes", "cache_dirty", "cache_written_back", "cache_discarded",
+	"stale_bytes", "move_requests",
 };
 
 _Static_assert(ARRAY_SIZE(names) == LEDGER_COUNTERS, "a counter without a name");
@@ -43,7 +47,8 @@ static void ledger_set(struct dmashare_ledger *l, size_t i, uint64_t v)
 
 bool ledger_is_live(size_t i)
 {
-	return !strncmp(names[i], "live_", 5);
+	return !strncmp(names[i], "live_", 5) || !strcmp(names[i], "cache_bytes") ||
+	       !strcmp(names[i], "cache_dirty");
 }
 
 int ledger_try_get(int fd, uint32_t handle, uint32_t length, void *data)
