@@ -27,6 +27,9 @@
  * @latency: ns of virtual time per job
  * @bandwidth: bytes per second of virtual time, 0 for infinite
  * @watchdog: ns of virtual time a job may wait for fences, 0 for ever
+ * @local_size: bytes of local memory; power of two, 0 for none
+ * @coherent: engines work on memory itself
+ * @cache_size: bytes of all copies together, when not @coherent
  */
 typedef struct DmashareConfig {
     uint32_t job_queues;
@@ -44,6 +47,9 @@ typedef struct DmashareConfig {
     uint64_t latency;
     uint64_t bandwidth;
     uint64_t watchdog;
+    uint64_t local_size;
+    bool coherent;
+    uint64_t cache_size;
 } DmashareConfig;
 
 /**

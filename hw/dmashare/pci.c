@@ -20,12 +20,17 @@
 #include "hw/qdev-properties.h"
 #include "hw/resettable.h"
 #include "migration/blocker.h"
+#include "system/hostmem.h"
 #include "system/dma.h"
 #include "hw/dmashare/core.h"
 #include "trace.h"
 
 #define TYPE_DMASHARE "dmashare"
 OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
+
+/* Local memory is at least a page, so that a CPU can map it. */
+#define LOCAL_SIZE_MIN  (4 * KiB)
+#define LOCAL_SIZE_MAX  (1 * TiB)
 
 /* What an engine touches at once of memory that cannot be reached directly. */
 #define BOUNCE_SIZE     (64 * KiB)
@@ -34,6 +39,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * DmashareState: a dmashare PCI function
  * @parent_obj: PCI
  * @regs: BAR0
+ * @own_local: BAR4, unless @memdev is given
+ * @local: BAR4, or NULL
+ * @memdev: property
  * @config: properties
  * @core: everything else
  * @blocker: why it cannot migrate
@@ -43,6 +51,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
 struct DmashareState {
     PCIDevice parent_obj;
     MemoryRegion regs;
+    MemoryRegion own_local;
+    MemoryRegion *local;
+    HostMemoryBackend *memdev;
     DmashareConfig config;
     DmashareCore core;
     Error *blocker;
@@ -320,13 +331,100 @@ static bool config_check(const DmashareConfig *c, Error **errp)
             in_range("max-segment-size", c->max_segment_size, 1 * KiB,
                      UINT64_MAX, errp)) &&
            in_range("latency", c->latency, 0, DMASHARE_NOOP_MAX_NS, errp) &&
-           in_range("watchdog", c->watchdog, 0, INT64_MAX, errp);
+           in_range("watchdog", c->watchdog, 0, INT64_MAX, errp) &&
+           (!c->local_size ||
+            (power_of_two("local-size", c->local_size, ", or 0 for none",
+                          errp) &&
+             in_range("local-size", c->local_size, LOCAL_SIZE_MIN,
+                      LOCAL_SIZE_MAX, errp))) &&
+           in_range("cache-size", c->cache_size, DMASHARE_CACHE_PAGE, 4 * GiB,
+                    errp);
+}
+
+/*
+ * Memory of our own costs the host what was touched of it, swap space
+ * included; where the host insists on reserving it all, so be it.
+ */
+static bool local_own(DmashareState *s, Error **errp)
+{
+    if (!memory_region_init_ram_flags_nomigrate(&s->own_local, OBJECT(s),
+                                                "dmashare-local",
+                                                s->config.local_size,
+                                                RAM_NORESERVE, NULL) &&
+        !memory_region_init_ram_nomigrate(&s->own_local, OBJECT(s),
+                                          "dmashare-local",
+                                          s->config.local_size, errp)) {
+        error_prepend(errp, "dmashare: property 'local-size': ");
+        return false;
+    }
+    s->local = &s->own_local;
+    return true;
+}
+
+static bool local_backend(DmashareState *s, Error **errp)
+{
+    const char *id = object_get_canonical_path_component(OBJECT(s->memdev));
+    MemoryRegion *mr = host_memory_backend_get_memory(s->memdev);
+    uint64_t size;
+
+    if (host_memory_backend_is_mapped(s->memdev)) {
+        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
+                   "'%s' is in use", id);
+        return false;
+    }
+    if (memory_region_is_rom(mr)) {
+        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
+                   "'%s' cannot be written", id);
+        return false;
+    }
+    size = memory_region_size(mr);
+    if (!is_power_of_2(size) || size < LOCAL_SIZE_MIN ||
+        size > LOCAL_SIZE_MAX) {
+        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
+                   "'%s' has %" PRIu64 " bytes; permitted are powers of two "
+                   "from %" PRIu64 " to %" PRIu64, id, size,
+                   (uint64_t)LOCAL_SIZE_MIN, (uint64_t)LOCAL_SIZE_MAX);
+        return false;
+    }
+    host_memory_backend_set_mapped(s->memdev, true);
+    s->local = mr;
+    return true;
+}
+
+/* BAR4, if there is to be one. */
+static bool local_realize(DmashareState *s, Error **errp)
+{
+    s->local = NULL;
+    if (s->memdev && s->config.local_size) {
+        error_setg(errp, "dmashare: give property 'local-size' or "
+                   "'local-memdev', not both");
+        return false;
+    }
+    if (s->memdev ? !local_backend(s, errp)
+                  : s->config.local_size && !local_own(s, errp)) {
+        return false;
+    }
+    if (s->local) {
+        pci_register_bar(PCI_DEVICE(s), DMASHARE_BAR_LOCAL,
+                         PCI_BASE_ADDRESS_SPACE_MEMORY |
+                         PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                         PCI_BASE_ADDRESS_MEM_PREFETCH, s->local);
+    }
+    return true;
+}
+
+static void local_unrealize(DmashareState *s)
+{
+    if (s->memdev && s->local) {
+        host_memory_backend_set_mapped(s->memdev, false);
+    }
 }
 
 static void dmashare_realize(PCIDevice *pdev, Error **errp)
 {
     DmashareState *s = DMASHARE(pdev);
     unsigned n_vectors = DMASHARE_NUM_VECTORS(s->config.job_queues);
+    DmashareConfig config;
     int pos;
 
     if (!config_check(&s->config, errp)) {
@@ -349,6 +447,9 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     for (unsigned i = 0; i < n_vectors; i++) {
         msix_vector_use(pdev, i);
     }
+    if (!local_realize(s, errp)) {
+        goto unmsix;
+    }
 
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pos = pcie_endpoint_cap_init(pdev, 0);
@@ -356,16 +457,20 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
         pcie_cap_flr_init(pdev);
     }
     if (pci_pm_init(pdev, 0, errp) < 0) {
-        goto unmsix;
+        goto unlocal;
     }
 
-    dmashare_core_init(&s->core, &s->config, &face_ops, s);
+    config = s->config;
+    config.local_size = s->local ? memory_region_size(s->local) : 0;
+    dmashare_core_init(&s->core, &config, &face_ops, s);
     return;
 
-unmsix:
+unlocal:
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pcie_cap_exit(pdev);
     }
+    local_unrealize(s);
+unmsix:
     msix_uninit_exclusive_bar(pdev);
 unblock:
     migrate_del_blocker(&s->blocker);
@@ -380,6 +485,7 @@ static void dmashare_exit(PCIDevice *pdev)
         pcie_cap_exit(pdev);
     }
     msix_uninit_exclusive_bar(pdev);
+    local_unrealize(s);
     migrate_del_blocker(&s->blocker);
     if (!s->core.busy) {
         dmashare_core_destroy(&s->core);
@@ -453,6 +559,12 @@ static const Property dmashare_properties[] = {
     DEFINE_PROP_SIZE("bandwidth", DmashareState, config.bandwidth, 0),
     DEFINE_PROP_UINT64("watchdog", DmashareState, config.watchdog,
                        10 * NANOSECONDS_PER_SECOND),
+    DEFINE_PROP_SIZE("local-size", DmashareState, config.local_size, 0),
+    DEFINE_PROP_LINK("local-memdev", DmashareState, memdev,
+                     TYPE_MEMORY_BACKEND, HostMemoryBackend *),
+    DEFINE_PROP_BOOL("coherent", DmashareState, config.coherent, true),
+    DEFINE_PROP_SIZE("cache-size", DmashareState, config.cache_size,
+                     64 * MiB),
 };
 
 /* What `-device dmashare,help` says of each property. */
@@ -476,6 +588,13 @@ static const struct {
     { "bandwidth", "bytes per second of virtual time, 0 for infinite" },
     { "watchdog", "ns of virtual time a job may wait for fences, "
                   "0 for ever" },
+    { "local-size", "bytes of local memory behind BAR4, a power of two; "
+                    "0 for none" },
+    { "local-memdev", "memory backend to use as local memory, instead of "
+                      "local-size" },
+    { "coherent", "off: engines see memory through a cache that the driver "
+                  "has to synchronize" },
+    { "cache-size", "bytes that this cache holds, of all buffers together" },
 };
 
 static void dmashare_class_init(ObjectClass *klass, void *data)
