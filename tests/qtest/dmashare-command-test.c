@@ -11,8 +11,7 @@
 #include "libqtest.h"
 #include "libqos/dmashare-job.h"
 
-/* No RAM there. */
-#define NOWHERE         0x7ffff0000000ULL
+#define NOWHERE         QDMASHARE_NOWHERE
 
 /*
  * What every descriptor has in common: a good one is refused as soon as one
@@ -61,7 +60,7 @@ static void test_bad_opcode(void *obj, void *data, QGuestAllocator *alloc)
     unsigned op;
 
     qdmashare_start(d);
-    for (op = DMASHARE_OP_QUERY_LEDGER + 1; op < 0x100; op++) {
+    for (op = DMASHARE_OP_SYNC + 1; op < 0x100; op++) {
         struct dmashare_desc desc = { .opcode = op };
 
         qdmashare_assert_command(d, &desc, DMASHARE_STATUS_BAD_OPCODE);

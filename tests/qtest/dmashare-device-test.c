@@ -12,38 +12,7 @@
 #include "libqtest.h"
 #include "qobject/qdict.h"
 #include "qobject/qnum.h"
-#include "libqos/dmashare-job.h"
-#include "libqos/malloc-pc.h"
-#include "libqos/pci-pc.h"
-
-typedef struct Machine {
-    QTestState *qts;
-    QPCIBus *bus;
-    QGuestAllocator alloc;
-} Machine;
-
-static Machine *machine_new(const char *args)
-{
-    Machine *m = g_new0(Machine, 1);
-
-    m->qts = qtest_initf("-nodefaults %s", args);
-    m->bus = qpci_new_pc(m->qts, NULL);
-    pc_alloc_init(&m->alloc, m->qts, ALLOC_NO_FLAGS);
-    return m;
-}
-
-static void machine_free(Machine *m)
-{
-    alloc_destroy(&m->alloc);
-    qpci_free_pc(m->bus);
-    qtest_quit(m->qts);
-    g_free(m);
-}
-
-static QDmashare *machine_device(Machine *m, int slot)
-{
-    return qdmashare_new(m->bus, &m->alloc, QPCI_DEVFN(slot, 0));
-}
+#include "libqos/dmashare-machine.h"
 
 /* A value that must be refused. */
 typedef struct BadProperty {
@@ -80,52 +49,43 @@ static const BadProperty bad_properties[] = {
 
 static void test_bad_properties(void)
 {
-    Machine *m = machine_new("-M pc");
+    QDmashareMachine *m = qdmashare_machine_new("-M pc");
     size_t i;
 
     for (i = 0; i < ARRAY_SIZE(bad_properties); i++) {
         const BadProperty *bad = &bad_properties[i];
         g_autofree char *quoted = g_strdup_printf("'%s'", bad->name);
+        g_autofree char *text = NULL;
         QDict *args = qdict_new();
-        QDict *rsp, *error;
-        const char *desc;
 
         g_test_message("%s=%" PRIu64, bad->name, bad->value);
-        qdict_put_str(args, "driver", "dmashare");
         qdict_put_str(args, "id", "bad");
         qdict_put_obj(args, bad->name,
                       QOBJECT(qnum_from_uint(bad->value)));
-        rsp = qtest_qmp(m->qts, "{ 'execute': 'device_add',"
-                        "  'arguments': %p }", args);
-        error = qdict_get_qdict(rsp, "error");
-        g_assert_nonnull(error);
         /* The message says which, and what would be permitted. */
-        desc = qdict_get_str(error, "desc");
-        g_assert_nonnull(strstr(desc, quoted));
-        g_assert_nonnull(strstr(desc, "permitted"));
-        qobject_unref(rsp);
+        text = qdmashare_machine_refuses(m, args);
+        g_assert_nonnull(strstr(text, quoted));
+        g_assert_nonnull(strstr(text, "permitted"));
     }
 
     /* Nothing is left of them: the id and the slot are free. */
     qtest_qmp_device_add(m->qts, "dmashare", "bad", "{'addr': '5.0'}");
-    qdmashare_free(machine_device(m, 5));
-    machine_free(m);
+    qdmashare_free(qdmashare_machine_device(m, 5));
+    qdmashare_machine_free(m);
 }
 
 static void test_total_below_segments(void)
 {
-    Machine *m = machine_new("-M pc");
-    QDict *rsp = qtest_qmp(m->qts, "{ 'execute': 'device_add', 'arguments':"
-                           "  { 'driver': 'dmashare', 'max-segments': 1000,"
-                           "    'max-total-segments': 999 } }");
-    QDict *error = qdict_get_qdict(rsp, "error");
+    QDmashareMachine *m = qdmashare_machine_new("-M pc");
+    QDict *args = qdict_new();
+    g_autofree char *text = NULL;
 
     /* One mapping of the size announced must at least be possible. */
-    g_assert_nonnull(error);
-    g_assert_nonnull(strstr(qdict_get_str(error, "desc"),
-                            "'max-total-segments'"));
-    qobject_unref(rsp);
-    machine_free(m);
+    qdict_put_int(args, "max-segments", 1000);
+    qdict_put_int(args, "max-total-segments", 999);
+    text = qdmashare_machine_refuses(m, args);
+    g_assert_nonnull(strstr(text, "'max-total-segments'"));
+    qdmashare_machine_free(m);
 }
 
 static void run_copy(QDmashare *d)
@@ -146,32 +106,32 @@ static void run_copy(QDmashare *d)
 
 static void test_hotplug(void)
 {
-    Machine *m = machine_new("-M pc");
+    QDmashareMachine *m = qdmashare_machine_new("-M pc");
     unsigned i;
 
     for (i = 0; i < 3; i++) {
         QDmashare *d;
 
         qtest_qmp_device_add(m->qts, "dmashare", "hot", "{'addr': '6.0'}");
-        d = machine_device(m, 6);
+        d = qdmashare_machine_device(m, 6);
         qdmashare_start(d);
         run_copy(d);
         qdmashare_free(d);
         qpci_unplug_acpi_device_test(m->qts, "hot", 6);
     }
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 static void test_unplug_in_flight(void)
 {
-    Machine *m = machine_new("-M pc");
+    QDmashareMachine *m = qdmashare_machine_new("-M pc");
     QDmashare *d;
     QDmashareBuf buf;
     struct dmashare_desc desc;
     uint8_t got[4096], zero[4096] = { 0 };
 
     qtest_qmp_device_add(m->qts, "dmashare", "hot", "{'addr': '6.0'}");
-    d = machine_device(m, 6);
+    d = qdmashare_machine_device(m, 6);
     qdmashare_start(d);
     buf = qdmashare_buf(d, 1, 4096, DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_noop(d, 0, 1000);
@@ -192,15 +152,16 @@ static void test_unplug_in_flight(void)
     qtest_bufread(m->qts, buf.phys, got, sizeof(got));
     g_assert_cmpmem(got, sizeof(got), zero, sizeof(zero));
     g_free(d);
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 static void test_two(void)
 {
-    Machine *m = machine_new("-M pc -device dmashare,addr=4.0"
-                             " -device dmashare,addr=5.0,job-queues=2");
-    QDmashare *a = machine_device(m, 4);
-    QDmashare *b = machine_device(m, 5);
+    QDmashareMachine *m = qdmashare_machine_new(
+        "-M pc -device dmashare,addr=4.0"
+        " -device dmashare,addr=5.0,job-queues=2");
+    QDmashare *a = qdmashare_machine_device(m, 4);
+    QDmashare *b = qdmashare_machine_device(m, 5);
     struct dmashare_desc desc;
 
     /* Ids, seqnos and resets of one are nothing to the other. */
@@ -215,15 +176,15 @@ static void test_two(void)
     g_assert_cmpuint(qdmashare_fence(b, 0), ==, 2);
     qdmashare_free(a);
     qdmashare_free(b);
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 static void test_shared_memory(void)
 {
-    Machine *m = machine_new("-M pc -device dmashare,addr=4.0"
-                             " -device dmashare,addr=5.0");
-    QDmashare *a = machine_device(m, 4);
-    QDmashare *b = machine_device(m, 5);
+    QDmashareMachine *m = qdmashare_machine_new(
+        "-M pc -device dmashare,addr=4.0 -device dmashare,addr=5.0");
+    QDmashare *a = qdmashare_machine_device(m, 4);
+    QDmashare *b = qdmashare_machine_device(m, 5);
     struct dmashare_segment seg;
     struct dmashare_desc desc;
     uint8_t noise[4096];
@@ -247,12 +208,13 @@ static void test_shared_memory(void)
                     qdmashare_crc32c(noise, sizeof(noise)));
     qdmashare_free(a);
     qdmashare_free(b);
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 static void test_migration_blocked(void)
 {
-    Machine *m = machine_new("-M pc -device dmashare,addr=4.0");
+    QDmashareMachine *m = qdmashare_machine_new(
+        "-M pc -device dmashare,addr=4.0");
     QDict *rsp = qtest_qmp(m->qts, "{ 'execute': 'migrate', 'arguments':"
                            "  { 'uri': 'exec:cat >/dev/null' } }");
     QDict *error = qdict_get_qdict(rsp, "error");
@@ -261,13 +223,14 @@ static void test_migration_blocked(void)
     g_assert_nonnull(error);
     g_assert_nonnull(strstr(qdict_get_str(error, "desc"), "dmashare"));
     qobject_unref(rsp);
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 static void test_express(void)
 {
-    Machine *m = machine_new("-M q35 -device dmashare,addr=4.0");
-    QDmashare *d = machine_device(m, 4);
+    QDmashareMachine *m = qdmashare_machine_new(
+        "-M q35 -device dmashare,addr=4.0");
+    QDmashare *d = qdmashare_machine_device(m, 4);
     uint8_t cap = qpci_find_capability(&d->dev, PCI_CAP_ID_EXP, 0);
 
     g_assert_cmphex(cap, !=, 0);
@@ -276,21 +239,19 @@ static void test_express(void)
     qdmashare_start(d);
     run_copy(d);
     qdmashare_free(d);
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 static void test_flr(void)
 {
-    Machine *m = machine_new("-M q35 -device dmashare,addr=4.0");
-    QDmashare *d = machine_device(m, 4);
-    uint8_t cap = qpci_find_capability(&d->dev, PCI_CAP_ID_EXP, 0);
+    QDmashareMachine *m = qdmashare_machine_new(
+        "-M q35 -device dmashare,addr=4.0");
+    QDmashare *d = qdmashare_machine_device(m, 4);
     uint8_t got[4096], zero[4096] = { 0 };
     struct dmashare_ledger l, none = { 0 };
     struct dmashare_desc desc;
     QDmashareBuf buf;
-    uint16_t ctl;
 
-    g_assert_cmphex(cap, !=, 0);
     qdmashare_start(d);
     buf = qdmashare_buf(d, 1, 4096, DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_noop(d, 0, 1000);
@@ -300,9 +261,7 @@ static void test_flr(void)
     qdmashare_doorbell(d, 1);
     qdmashare_assert_idle(d, 1);
 
-    ctl = qpci_config_readw(&d->dev, cap + PCI_EXP_DEVCTL);
-    qpci_config_writew(&d->dev, cap + PCI_EXP_DEVCTL,
-                       ctl | PCI_EXP_DEVCTL_BCR_FLR);
+    qdmashare_flr(d);
     qtest_clock_step(m->qts, 20ULL * 1000 * 1000 * 1000);
     qtest_bufread(m->qts, buf.phys, got, sizeof(got));
     g_assert_cmpmem(got, sizeof(got), zero, sizeof(zero));
@@ -314,17 +273,14 @@ static void test_flr(void)
     /* The function is as after power-on: command register and BARs as well. */
     g_assert_cmphex(qpci_config_readw(&d->dev, PCI_COMMAND) &
                     (PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER), ==, 0);
-    d->dev.msix_enabled = false;
-    qpci_device_enable(&d->dev);
-    d->regs = qpci_iomap(&d->dev, DMASHARE_BAR_REGS, NULL);
+    qdmashare_flr_recover(d);
     g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_STATUS), ==, 0);
-    memset(d->seqno, 0, sizeof(d->seqno));
     qdmashare_start(d);
     qdmashare_ledger(d, 0, &l);
     g_assert_cmpmem(&l, sizeof(l), &none, sizeof(none));
     run_copy(d);
     qdmashare_free(d);
-    machine_free(m);
+    qdmashare_machine_free(m);
 }
 
 int main(int argc, char **argv)

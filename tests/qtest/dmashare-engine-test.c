@@ -16,12 +16,10 @@
 static void test_copy_whole(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 1 * MiB + 4096 + 3);
     struct dmashare_completion c;
     struct dmashare_desc desc;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 1 * MiB + 4096 + 3);
     desc = qdmashare_copy(d, 0, DST, 0, SRC, 0, p->size);
     c = qdmashare_run(d, 1, &desc);
     g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
@@ -35,13 +33,11 @@ static void test_copy_whole(void *obj, void *data, QGuestAllocator *alloc)
 static void test_copy_unaligned(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 32 * KiB);
     uint64_t state = 3;
     unsigned round, i;
 
     /* Offsets and lengths of every remainder, page crossings among them. */
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 32 * KiB);
     for (round = 0; round < 16; round++) {
         for (i = 0; i < QDMASHARE_ENTRIES; i++) {
             uint64_t from = qdmashare_random(&state) % (28 * KiB);
@@ -76,12 +72,10 @@ static void test_copy_2d(void *obj, void *data, QGuestAllocator *alloc)
         { 0, 77, 5, 0, 9, 0 },
     };
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 32 * KiB + 1);
     size_t i;
     uint32_t row;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 32 * KiB + 1);
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         struct dmashare_desc desc = qdmashare_copy(d, 0, DST,
                                                    cases[i].dst_off, SRC,
@@ -195,13 +189,11 @@ static void test_fill(void *obj, void *data, QGuestAllocator *alloc)
 {
     static const uint64_t pattern = 0x8877665544332211ULL;
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc desc;
     unsigned len;
 
     /* Cut off at every length, at every alignment, with a gap in between. */
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     for (len = 1; len <= 33; len++) {
         uint64_t off = len * 65;
 
@@ -220,13 +212,11 @@ static void test_fill_2d(void *obj, void *data, QGuestAllocator *alloc)
 {
     static const uint64_t pattern = 0xf8f7f6f5f4f3f2f1ULL;
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc desc;
     unsigned row;
 
     /* 13 is no multiple of 8: each row starts the pattern anew. */
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     desc = qdmashare_fill(d, 0, DST, 3, 13, pattern);
     desc.job.rows = 9;
     desc.job.dst.pitch = 21;
@@ -322,12 +312,10 @@ static void test_checksum_vectors(void *obj, void *data,
 static void test_checksum_sizes(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 300 * KiB);
     struct dmashare_desc desc;
     unsigned len;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 300 * KiB);
     for (len = 1; len < 40; len++) {
         desc = qdmashare_checksum(d, 0, SRC, len % 9, len);
         g_assert_cmphex(qdmashare_run(d, 1, &desc).result, ==,
@@ -342,13 +330,11 @@ static void test_checksum_sizes(void *obj, void *data, QGuestAllocator *alloc)
 static void test_checksum_2d(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     uint8_t rows[11 * 37];
     struct dmashare_desc desc;
     unsigned row;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     for (row = 0; row < 11; row++) {
         memcpy(rows + row * 37, p->src_bytes + 5 + row * 400, 37);
     }

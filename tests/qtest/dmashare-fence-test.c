@@ -11,8 +11,7 @@
 #include "libqtest.h"
 #include "libqos/dmashare-job.h"
 
-/* No RAM there. */
-#define NOWHERE         0x7ffff0000000ULL
+#define NOWHERE         QDMASHARE_NOWHERE
 
 /* A no-op on a timeline that waits for one fence. */
 static struct dmashare_desc waiting(QDmashare *d, unsigned timeline,

@@ -142,7 +142,8 @@ static void test_bytes(void *obj, void *data, QGuestAllocator *alloc)
 
             qdmashare_noise(desc, sizeof(desc), qdmashare_random(&rng));
             desc[0] = one_in(&rng, 4, desc[0],
-                             (q ? DMASHARE_OP_JOB_NOOP : 0) + desc[0] % 9);
+                             (q ? DMASHARE_OP_JOB_NOOP : 0) +
+                             desc[0] % (DMASHARE_OP_SYNC + 1));
             qdmashare_push_raw(d, q, desc);
         }
         run_batch(d, q, &tally);
@@ -224,7 +225,7 @@ static void some_command(QDmashare *d, struct dmashare_desc *desc,
 
     *desc = (struct dmashare_desc) {
         .opcode = one_in(rng, 3, DMASHARE_OP_MAP, qdmashare_random(rng) %
-                         (DMASHARE_OP_QUERY_LEDGER + 1)),
+                         (DMASHARE_OP_SYNC + 1)),
     };
     switch (desc->opcode) {
     case DMASHARE_OP_BUFFER_CREATE:
@@ -246,6 +247,29 @@ static void some_command(QDmashare *d, struct dmashare_desc *desc,
         desc->map.list = some_list(d, list, a, rng, &n, &length);
         desc->map.n_segments = n;
         desc->map.length = one_in(rng, 10, edgy(rng), length);
+        desc->map.flags = one_in(rng, 10, edgy(rng),
+                                 qdmashare_random(rng) % 4);
+        break;
+    case DMASHARE_OP_UNMAP:
+        desc->unmap.id = some_id(rng);
+        desc->unmap.flags = one_in(rng, 10, edgy(rng),
+                                   qdmashare_random(rng) % 2);
+        break;
+    case DMASHARE_OP_PLACE:
+        desc->place.id = some_id(rng);
+        desc->place.placement = one_in(rng, 10, edgy(rng),
+                                       qdmashare_random(rng) % 2);
+        break;
+    case DMASHARE_OP_SYNC:
+        desc->sync.mapping = some_id(rng);
+        desc->sync.flags = one_in(rng, 10, edgy(rng),
+                                  1 + qdmashare_random(rng) % 2);
+        desc->sync.direction = one_in(rng, 10, edgy(rng),
+                                      qdmashare_random(rng) % 3);
+        desc->sync.offset = one_in(rng, 10, edgy(rng),
+                                   qdmashare_random(rng) % ARENA_SIZE);
+        desc->sync.length = one_in(rng, 10, edgy(rng),
+                                   qdmashare_random(rng) % 8192);
         break;
     case DMASHARE_OP_NOTE:
         desc->note.kind = qdmashare_random(rng) % 14;
@@ -273,7 +297,7 @@ static void some_job(QDmashare *d, struct dmashare_desc *desc, uint64_t *rng)
     *desc = (struct dmashare_desc) {
         .opcode = one_in(rng, 16, edgy(rng) | DMASHARE_OP_JOB_NOOP,
                          DMASHARE_OP_JOB_NOOP + qdmashare_random(rng) % 4),
-        .flags = one_in(rng, 16, edgy(rng), qdmashare_random(rng) % 2),
+        .flags = one_in(rng, 16, edgy(rng), qdmashare_random(rng) % 4),
         .n_waits = one_in(rng, 8, edgy(rng), qdmashare_random(rng) % 3),
         .job = {
             .timeline = one_in(rng, 20, edgy(rng),

@@ -10,26 +10,18 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "libqtest.h"
-#include "libqos/dmashare-job.h"
-#include "libqos/malloc-pc.h"
-#include "libqos/pci-pc.h"
-#include "libqos/vtd.h"
+#include "libqos/dmashare-machine.h"
 
 #define PAGE            4096ULL
 #define SLOT            4
 #define DEVFN           QPCI_DEVFN(SLOT, 0)
 
-/* Where the rings and all other memory of the allocator appear. */
-#define DMA_BASE        (64 * GiB)
-#define RAM_START       (1 * MiB)
-#define RAM_MAPPED      (16 * MiB)
 /* Where tests put data; nothing is mapped there at first. */
 #define IOVA            (5 * GiB)
 
 typedef struct Rig {
-    QTestState *qts;
-    QPCIBus *bus;
-    QGuestAllocator alloc;
+    QDmashareMachine *m;
+    QTestState *qts;            /* of the machine, as the next two */
     QVtd *vtd;
     QVtdDomain *dom;
     QDmashare *d;
@@ -38,36 +30,22 @@ typedef struct Rig {
 static Rig *rig_new(const char *extra)
 {
     Rig *r = g_new0(Rig, 1);
+    g_autofree char *args = g_strdup_printf("-device dmashare,addr=%d.0 %s",
+                                            SLOT, extra);
 
-    r->qts = qtest_initf("-M q35 -nodefaults -device intel-iommu"
-                         " -device dmashare,addr=%d.0 %s", SLOT, extra);
-    r->bus = qpci_new_pc(r->qts, NULL);
-    pc_alloc_init(&r->alloc, r->qts, ALLOC_NO_FLAGS);
-    r->vtd = qvtd_new(r->qts, &r->alloc);
-    r->dom = qvtd_domain_new(r->vtd, 1);
-    qvtd_map(r->dom, DMA_BASE + RAM_START, RAM_START, RAM_MAPPED,
-             QVTD_READ | QVTD_WRITE);
-    qvtd_attach(r->dom, 0, DEVFN);
-    qvtd_enable(r->vtd);
-
-    r->d = qdmashare_new(r->bus, &r->alloc, DEVFN);
-    r->d->dma_base = DMA_BASE;
+    r->m = qdmashare_machine_new_vtd(args);
+    r->qts = r->m->qts;
+    r->vtd = r->m->vtd;
+    r->dom = r->m->dom;
+    r->d = qdmashare_machine_device(r->m, SLOT);
     qdmashare_start(r->d);
     return r;
 }
 
 static void rig_free(Rig *r)
 {
-    QVtdFault fault;
-
-    /* What a test did not expect it did not look at. */
-    g_assert_false(qvtd_fault(r->vtd, &fault));
     qdmashare_free(r->d);
-    g_free(r->dom);
-    g_free(r->vtd);
-    alloc_destroy(&r->alloc);
-    qpci_free_pc(r->bus);
-    qtest_quit(r->qts);
+    qdmashare_machine_free(r->m);
     g_free(r);
 }
 
@@ -82,18 +60,10 @@ static void map_iova(QDmashare *d, uint32_t id, uint64_t iova, uint64_t size,
                     DMASHARE_STATUS_OK);
 }
 
-/* The IOMMU recorded this one fault, of our function. */
 static void assert_vtd_fault(Rig *r, uint64_t addr, bool read,
                              unsigned reason)
 {
-    QVtdFault fault;
-
-    g_assert_true(qvtd_fault(r->vtd, &fault));
-    g_assert_cmphex(fault.addr, ==, addr & ~(PAGE - 1));
-    g_assert_cmphex(fault.source, ==, DEVFN);
-    g_assert_cmpuint(fault.reason, ==, reason);
-    g_assert_true(fault.read == read);
-    g_assert_false(qvtd_fault(r->vtd, &fault));
+    qdmashare_machine_vtd_fault(r->m, r->d, addr, read, reason);
 }
 
 /* The job fails at this address, and says so in every place there is. */
@@ -101,22 +71,13 @@ static void assert_job_fault(Rig *r, struct dmashare_desc *desc,
                              uint32_t mapping, uint64_t offset, uint64_t iova,
                              bool write)
 {
-    struct dmashare_completion c = qdmashare_run(r->d, 1, desc);
-    struct dmashare_event e = qdmashare_event(r->d);
-
-    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
-    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
-    g_assert_cmphex(c.detail, ==, iova);
-    g_assert_cmpuint(e.type, ==, DMASHARE_EVENT_FAULT);
-    g_assert_cmphex(e.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
-    g_assert_cmpuint(e.queue, ==, 1);
-    g_assert_cmpuint(e.cookie, ==, c.cookie);
-    g_assert_cmpuint(e.mapping, ==, mapping);
-    g_assert_cmphex(e.offset, ==, offset);
-    g_assert_cmphex(e.addr, ==, iova);
-    g_assert_cmphex(e.flags, ==, write ? DMASHARE_EVENT_F_WRITE : 0);
-    g_assert_cmpuint(qdmashare_fence(r->d, desc->job.timeline), ==,
-                     desc->job.seqno);
+    qdmashare_fault(r->d, *desc, &(QDmashareFault) {
+        .status = DMASHARE_STATUS_FAULT_TRANSLATION,
+        .mapping = mapping,
+        .offset = offset,
+        .addr = iova,
+        .write = write,
+    });
 }
 
 static void test_translate(void)
@@ -497,15 +458,15 @@ static void test_two_domains(void)
     QVtdFault fault;
 
     /* The same address leads each device to a page of its own. */
-    qvtd_map(dom_b, DMA_BASE + RAM_START, RAM_START, RAM_MAPPED,
+    qvtd_map(dom_b, QDMASHARE_DMA_BASE + QDMASHARE_DMA_RAM,
+             QDMASHARE_DMA_RAM, QDMASHARE_DMA_RAM_SIZE,
              QVTD_READ | QVTD_WRITE);
     qvtd_map(r->dom, IOVA, mem_a, PAGE, QVTD_READ | QVTD_WRITE);
     qvtd_map(dom_b, IOVA, mem_b, PAGE, QVTD_READ | QVTD_WRITE);
-    qvtd_attach(dom_b, 0, QPCI_DEVFN(5, 0));
+    b = qdmashare_machine_device(r->m, 5);
+    qvtd_attach(dom_b, 0, b->dev.devfn);
     qvtd_invalidate_context(r->vtd);
     qvtd_invalidate_iotlb(r->vtd);
-    b = qdmashare_new(r->bus, &r->alloc, QPCI_DEVFN(5, 0));
-    b->dma_base = DMA_BASE;
     qdmashare_start(b);
 
     map_iova(a, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);

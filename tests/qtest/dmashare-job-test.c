@@ -9,8 +9,7 @@
 #include "libqtest.h"
 #include "libqos/dmashare-job.h"
 
-/* No RAM there. */
-#define NOWHERE         0x7ffff0000000ULL
+#define NOWHERE         QDMASHARE_NOWHERE
 
 #define SRC             QDMASHARE_SRC
 #define DST             QDMASHARE_DST
@@ -35,15 +34,13 @@ static void test_refused_reserved(void *obj, void *data,
                                   QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc good, desc;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     good = qdmashare_copy(d, 0, DST, 0, SRC, 0, 64);
 
     desc = good;
-    desc.flags = DMASHARE_JOB_F_STRICT << 1;
+    desc.flags = DMASHARE_JOB_F_UNCACHED << 1;
     assert_refused(d, p, desc, DMASHARE_STATUS_BAD_DESCRIPTOR);
     desc = good;
     desc.reserved = 1;
@@ -78,12 +75,10 @@ static void test_refused_reserved(void *obj, void *data,
 static void test_refused_unused(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc desc;
 
     /* What an opcode has no use for must be zero. */
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     desc = qdmashare_noop(d, 0, 0);
     desc.job.length = 1;
     assert_refused(d, p, desc, DMASHARE_STATUS_BAD_DESCRIPTOR);
@@ -122,11 +117,9 @@ static void test_refused_lengths(void *obj, void *data,
 {
     QDmashare *d = obj;
     uint64_t max = qdmashare_readq(d, DMASHARE_REG_MAX_JOB_BYTES_LO);
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc desc;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     desc = qdmashare_copy(d, 0, DST, 0, SRC, 0, 0);
     assert_refused(d, p, desc, DMASHARE_STATUS_BAD_LENGTH);
     desc = qdmashare_fill(d, 0, DST, 0, 0, 1);
@@ -166,13 +159,11 @@ static void test_refused_lengths(void *obj, void *data,
 static void test_refused_opcode(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 64);
     struct dmashare_desc desc;
     unsigned op;
 
     /* Unknown jobs have a fence all the same. */
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 64);
     for (op = DMASHARE_OP_JOB_CHECKSUM + 1; op < 0x100; op += 17) {
         desc = qdmashare_noop(d, 0, 0);
         desc.opcode = op;
@@ -180,50 +171,12 @@ static void test_refused_opcode(void *obj, void *data, QGuestAllocator *alloc)
     }
 }
 
-typedef struct Fault {
-    unsigned status;
-    uint32_t mapping;
-    uint64_t offset;
-    uint64_t addr;
-    bool write;
-} Fault;
-
-/* The job fails, its fence signals, and one event tells where. */
-static void assert_fault(QDmashare *d, struct dmashare_desc *desc,
-                         const Fault *want)
-{
-    struct dmashare_completion c = qdmashare_run(d, 1, desc);
-    struct dmashare_event e = qdmashare_event(d);
-
-    g_assert_cmphex(c.status, ==, want->status);
-    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
-    g_assert_cmphex(c.detail, ==, want->addr);
-    g_assert_cmpuint(qdmashare_fence(d, desc->job.timeline), ==,
-                     desc->job.seqno);
-
-    g_assert_cmpuint(e.type, ==, DMASHARE_EVENT_FAULT);
-    g_assert_cmphex(e.status, ==, want->status);
-    g_assert_cmpuint(e.queue, ==, 1);
-    g_assert_cmpuint(e.cookie, ==, c.cookie);
-    g_assert_cmpuint(e.mapping, ==, want->mapping);
-    g_assert_cmphex(e.offset, ==, want->offset);
-    g_assert_cmphex(e.addr, ==, want->addr);
-    g_assert_cmphex(e.flags, ==, want->write ? DMASHARE_EVENT_F_WRITE : 0);
-    g_assert_cmpuint(e.time, ==, qdmashare_readq(d, DMASHARE_REG_TIME_LO));
-    g_assert_cmpuint(e.lost, ==, 0);
-    g_assert_cmphex(e.reserved, ==, 0);
-    qdmashare_assert_no_event(d);
-}
-
 static void test_direction(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc desc;
-    Fault fault = { .status = DMASHARE_STATUS_FAULT_DIRECTION };
-
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
+    QDmashareFault fault = { .status = DMASHARE_STATUS_FAULT_DIRECTION };
 
     /* SRC is to-device: the device may not write it. */
     fault.mapping = SRC;
@@ -231,7 +184,7 @@ static void test_direction(void *obj, void *data, QGuestAllocator *alloc)
     fault.offset = 16;
     fault.addr = p->src.phys + 16;
     desc = qdmashare_fill(d, 0, SRC, 16, 64, 1);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     qdmashare_pair_check(d, p);
 
     /* DST is from-device: it may not read it. */
@@ -240,7 +193,7 @@ static void test_direction(void *obj, void *data, QGuestAllocator *alloc)
     fault.offset = 32;
     fault.addr = p->dst.phys + 32;
     desc = qdmashare_checksum(d, 0, DST, 32, 64);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     desc = qdmashare_copy(d, 0, SRC, 16, DST, 32, 64);
     qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_FAULT_DIRECTION);
     qdmashare_pair_check(d, p);
@@ -300,11 +253,9 @@ static void test_bounds(void *obj, void *data, QGuestAllocator *alloc)
         { UINT64_MAX - 3, 8 }, { 1ULL << 32, 8 }, { -8192ULL, 8192 },
     };
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     size_t i;
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
     for (i = 0; i < ARRAY_SIZE(past); i++) {
         uint64_t off = past[i][0], len = past[i][1];
 
@@ -321,12 +272,9 @@ static void test_bounds(void *obj, void *data, QGuestAllocator *alloc)
 static void test_bounds_2d(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 8192);
     struct dmashare_desc desc;
     unsigned row;
-
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 8192);
 
     /* The last row ends with the mapping though its pitch does not. */
     desc = qdmashare_fill(d, 0, DST, 2, 10, 0x33);
@@ -365,25 +313,23 @@ static void test_bounds_2d(void *obj, void *data, QGuestAllocator *alloc)
 static void test_no_mapping(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 4096);
     struct dmashare_desc desc;
-    Fault fault = {
+    QDmashareFault fault = {
         .status = DMASHARE_STATUS_FAULT_DEAD_MAPPING,
         .addr = UINT64_MAX,
     };
 
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 4096);
     fault.mapping = 77;
     fault.write = true;
     desc = qdmashare_copy(d, 0, 77, 0, SRC, 0, 64);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     fault.write = false;
     desc = qdmashare_copy(d, 0, DST, 0, 77, 0, 64);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     fault.mapping = 0;
     desc = qdmashare_checksum(d, 0, 0, 0, 64);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     qdmashare_pair_check(d, p);
 }
 
@@ -394,7 +340,7 @@ static void test_translation(void *obj, void *data, QGuestAllocator *alloc)
     struct dmashare_desc desc;
     uint8_t got[64];
     uint64_t mem;
-    Fault fault = {
+    QDmashareFault fault = {
         .status = DMASHARE_STATUS_FAULT_TRANSLATION,
         .mapping = 1,
     };
@@ -414,7 +360,7 @@ static void test_translation(void *obj, void *data, QGuestAllocator *alloc)
     fault.addr = NOWHERE;
     fault.write = true;
     desc = qdmashare_fill(d, 0, 1, 8, 112, 0x5555555555555555ULL);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     qtest_memread(d->qts, mem, got, sizeof(got));
     g_assert_cmphex(got[7], ==, 0);
     g_assert_cmphex(got[8], ==, 0x55);
@@ -426,7 +372,7 @@ static void test_translation(void *obj, void *data, QGuestAllocator *alloc)
     fault.addr = NOWHERE + 17;
     fault.write = false;
     desc = qdmashare_checksum(d, 0, 1, 57, 8);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
 
     desc = qdmashare_fill(d, 0, 1, 80, 40, 0x6666666666666666ULL);
     qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
@@ -440,7 +386,7 @@ static void test_rom(void *obj, void *data, QGuestAllocator *alloc)
     struct dmashare_segment seg = { rom, 4096 };
     struct dmashare_desc desc;
     uint8_t before[4096], after[4096];
-    Fault fault = {
+    QDmashareFault fault = {
         .status = DMASHARE_STATUS_FAULT_TRANSLATION,
         .mapping = 1,
         .offset = 16,
@@ -458,7 +404,7 @@ static void test_rom(void *obj, void *data, QGuestAllocator *alloc)
     g_assert_cmphex(qdmashare_run(d, 1, &desc).result, ==,
                     qdmashare_crc32c(before, sizeof(before)));
     desc = qdmashare_fill(d, 0, 1, 16, 64, 0x0123456789abcdefULL);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     qtest_bufread(d->qts, rom, after, sizeof(after));
     g_assert_cmpmem(after, sizeof(after), before, sizeof(before));
 }
@@ -468,7 +414,7 @@ static void test_registers(void *obj, void *data, QGuestAllocator *alloc)
     QDmashare *d = obj;
     struct dmashare_segment seg = { d->regs.addr, DMASHARE_REGS_SIZE };
     struct dmashare_desc desc;
-    Fault fault = {
+    QDmashareFault fault = {
         .status = DMASHARE_STATUS_FAULT_TRANSLATION,
         .mapping = 1,
         .offset = DMASHARE_REG_CTRL,
@@ -483,10 +429,10 @@ static void test_registers(void *obj, void *data, QGuestAllocator *alloc)
                     DMASHARE_STATUS_OK);
     desc = qdmashare_fill(d, 0, 1, DMASHARE_REG_CTRL, 4,
                           DMASHARE_CTRL_RESET);
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     desc = qdmashare_checksum(d, 0, 1, DMASHARE_REG_CTRL, 4);
     fault.write = false;
-    assert_fault(d, &desc, &fault);
+    qdmashare_fault(d, desc, &fault);
     g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_STATUS), ==,
                     DMASHARE_STATUS_REG_READY);
 }
@@ -494,13 +440,11 @@ static void test_registers(void *obj, void *data, QGuestAllocator *alloc)
 static void test_refused_flood(void *obj, void *data, QGuestAllocator *alloc)
 {
     QDmashare *d = obj;
-    g_autoptr(QDmasharePair) p = NULL;
+    g_autoptr(QDmasharePair) p = qdmashare_pair_start(d, 4096);
     struct dmashare_desc desc;
     unsigned round, i;
 
     /* A good job between many bad ones is still a good one. */
-    qdmashare_start(d);
-    p = qdmashare_pair_new(d, 4096);
     for (round = 0; round < 20; round++) {
         for (i = 0; i < QDMASHARE_ENTRIES; i++) {
             if (i == 7) {

@@ -10,8 +10,7 @@
 #include "libqtest.h"
 #include "libqos/dmashare-job.h"
 
-/* No RAM there. */
-#define NOWHERE         0x7ffff0000000ULL
+#define NOWHERE         QDMASHARE_NOWHERE
 
 #define BUFFER          1
 #define SIZE            8192

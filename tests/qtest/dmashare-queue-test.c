@@ -10,8 +10,7 @@
 #include "libqtest.h"
 #include "libqos/dmashare-job.h"
 
-/* Above all RAM of the machine and no device's: nothing answers. */
-#define NOWHERE         0x7ffff0000000ULL
+#define NOWHERE         QDMASHARE_NOWHERE
 
 #define QERR(error) (DMASHARE_QERR_##error << DMASHARE_QSTATUS_ERROR_SHIFT)
 

@@ -109,6 +109,40 @@ struct dmashare_completion qdmashare_takes(QDmashare *d, unsigned q,
     return c;
 }
 
+struct dmashare_completion qdmashare_job(QDmashare *d,
+                                         struct dmashare_desc desc)
+{
+    return qdmashare_run(d, 1, &desc);
+}
+
+struct dmashare_completion qdmashare_fault(QDmashare *d,
+                                           struct dmashare_desc desc,
+                                           const QDmashareFault *want)
+{
+    struct dmashare_completion c = qdmashare_run(d, 1, &desc);
+    struct dmashare_event e = qdmashare_event(d);
+
+    g_assert_cmphex(c.status, ==, want->status);
+    g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
+    g_assert_cmphex(c.detail, ==, want->addr);
+    g_assert_cmpuint(qdmashare_fence(d, desc.job.timeline), ==,
+                     desc.job.seqno);
+
+    g_assert_cmpuint(e.type, ==, DMASHARE_EVENT_FAULT);
+    g_assert_cmphex(e.status, ==, want->status);
+    g_assert_cmpuint(e.queue, ==, 1);
+    g_assert_cmpuint(e.cookie, ==, c.cookie);
+    g_assert_cmpuint(e.mapping, ==, want->mapping);
+    g_assert_cmphex(e.offset, ==, want->offset);
+    g_assert_cmphex(e.addr, ==, want->addr);
+    g_assert_cmphex(e.flags, ==, want->write ? DMASHARE_EVENT_F_WRITE : 0);
+    g_assert_cmpuint(e.time, ==, qdmashare_readq(d, DMASHARE_REG_TIME_LO));
+    g_assert_cmpuint(e.lost, ==, 0);
+    g_assert_cmphex(e.reserved, ==, 0);
+    qdmashare_assert_no_event(d);
+    return c;
+}
+
 /* Data */
 
 uint32_t qdmashare_crc32c(const void *data, size_t len)
@@ -158,6 +192,25 @@ void qdmashare_pattern(uint8_t *dst, uint64_t len, uint64_t pattern)
     }
 }
 
+bool qdmashare_bytes_are(QDmashare *d, uint64_t phys, const void *want,
+                         uint64_t len)
+{
+    g_autofree uint8_t *got = g_malloc(len);
+    const uint8_t *w = want;
+    uint64_t i;
+
+    qtest_bufread(d->qts, phys, got, len);
+    for (i = 0; i < len; i++) {
+        if (got[i] != w[i]) {
+            g_test_message("byte 0x%" PRIx64 " of 0x%" PRIx64 " at 0x%" PRIx64
+                           " is %02x, must be %02x", i, len, phys, got[i],
+                           w[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 QDmasharePair *qdmashare_pair_new(QDmashare *d, uint64_t size)
 {
     QDmasharePair *p = g_new0(QDmasharePair, 1);
@@ -174,14 +227,16 @@ QDmasharePair *qdmashare_pair_new(QDmashare *d, uint64_t size)
     return p;
 }
 
+QDmasharePair *qdmashare_pair_start(QDmashare *d, uint64_t size)
+{
+    qdmashare_start(d);
+    return qdmashare_pair_new(d, size);
+}
+
 void qdmashare_pair_check(QDmashare *d, QDmasharePair *p)
 {
-    g_autofree uint8_t *got = g_malloc(p->size);
-
-    qtest_bufread(d->qts, p->dst.phys, got, p->size);
-    g_assert_cmpmem(got, p->size, p->dst_bytes, p->size);
-    qtest_bufread(d->qts, p->src.phys, got, p->size);
-    g_assert_cmpmem(got, p->size, p->src_bytes, p->size);
+    qdmashare_assert_bytes(d, p->dst.phys, p->dst_bytes, p->size);
+    qdmashare_assert_bytes(d, p->src.phys, p->src_bytes, p->size);
 }
 
 void qdmashare_pair_free(QDmasharePair *p)

@@ -7,7 +7,7 @@
 #ifndef LIBQOS_DMASHARE_JOB_H
 #define LIBQOS_DMASHARE_JOB_H
 
-#include "dmashare.h"
+#include "dmashare-command.h"
 
 /* Descriptors of jobs; the seqno is the timeline's next. */
 struct dmashare_desc qdmashare_noop(QDmashare *d, unsigned timeline,
@@ -41,6 +41,37 @@ void qdmashare_step(QDmashare *d, uint64_t ns);
 struct dmashare_completion qdmashare_takes(QDmashare *d, unsigned q,
                                            uint64_t ns);
 
+/* One job on queue 1. */
+struct dmashare_completion qdmashare_job(QDmashare *d,
+                                         struct dmashare_desc desc);
+#define qdmashare_assert_ok(d, desc) \
+    g_assert_cmphex(qdmashare_job(d, desc).status, ==, DMASHARE_STATUS_OK)
+/* A checksum job over len bytes gives the CRC of these. */
+#define qdmashare_assert_checksum(d, mapping, offset, want, len) \
+    g_assert_cmphex(qdmashare_job(d, qdmashare_checksum(d, 0, mapping, \
+                                                        offset, len)).result, \
+                    ==, qdmashare_crc32c(want, len))
+
+/* A job on queue 1 that ends with a fault, and what it says of it. */
+typedef struct QDmashareFault {
+    unsigned status;
+    uint32_t mapping;
+    uint64_t offset;            /* in the mapping */
+    uint64_t addr;
+    bool write;
+} QDmashareFault;
+
+/* The job fails, its fence signals, and exactly one event tells where. */
+struct dmashare_completion qdmashare_fault(QDmashare *d,
+                                           struct dmashare_desc desc,
+                                           const QDmashareFault *want);
+
+/* Memory as the CPU sees it; the first byte that differs is told. */
+bool qdmashare_bytes_are(QDmashare *d, uint64_t phys, const void *want,
+                         uint64_t len);
+#define qdmashare_assert_bytes(d, phys, want, len) \
+    g_assert_true(qdmashare_bytes_are(d, phys, want, len))
+
 /* The pattern of a fill job, as it must look in memory. */
 void qdmashare_pattern(uint8_t *dst, uint64_t len, uint64_t pattern);
 
@@ -61,6 +92,8 @@ typedef struct QDmasharePair {
 } QDmasharePair;
 
 QDmasharePair *qdmashare_pair_new(QDmashare *d, uint64_t size);
+/* On a device that is started with it. */
+QDmasharePair *qdmashare_pair_start(QDmashare *d, uint64_t size);
 /* Not a byte differs from what must be there: neither in dst nor in src. */
 void qdmashare_pair_check(QDmashare *d, QDmasharePair *p);
 void qdmashare_pair_free(QDmasharePair *p);

@@ -13,7 +13,7 @@
 #include "qemu/module.h"
 #include "hw/pci/pci_regs.h"
 #include "../libqtest.h"
-#include "dmashare.h"
+#include "dmashare-command.h"
 
 /* Polls of a wait; each runs QEMU's main loop at least once. */
 #define QDMASHARE_POLLS         20000
@@ -159,12 +159,58 @@ void qdmashare_reset(QDmashare *d)
     memset(d->seqno, 0, sizeof(d->seqno));
 }
 
-void qdmashare_bus_master(QDmashare *d, bool on)
+static void command_bit(QDmashare *d, uint16_t bit, bool on)
 {
     uint16_t cmd = qpci_config_readw(&d->dev, PCI_COMMAND);
 
-    cmd = on ? cmd | PCI_COMMAND_MASTER : cmd & ~PCI_COMMAND_MASTER;
-    qpci_config_writew(&d->dev, PCI_COMMAND, cmd);
+    qpci_config_writew(&d->dev, PCI_COMMAND, on ? cmd | bit : cmd & ~bit);
+}
+
+void qdmashare_bus_master(QDmashare *d, bool on)
+{
+    command_bit(d, PCI_COMMAND_MASTER, on);
+}
+
+void qdmashare_decoding(QDmashare *d, bool on)
+{
+    command_bit(d, PCI_COMMAND_MEMORY, on);
+}
+
+void qdmashare_local_move(QDmashare *d, uint64_t phys)
+{
+    uint8_t bar = PCI_BASE_ADDRESS_0 + DMASHARE_BAR_LOCAL * 4;
+
+    qpci_config_writel(&d->dev, bar, phys);
+    qpci_config_writel(&d->dev, bar + 4, phys >> 32);
+    d->local = phys;
+}
+
+static void map_bars(QDmashare *d)
+{
+    qpci_device_enable(&d->dev);
+    d->regs = qpci_iomap(&d->dev, DMASHARE_BAR_REGS, NULL);
+    if (qdmashare_readl(d, DMASHARE_REG_FEATURES_LO) &
+        DMASHARE_FEATURE_LOCAL) {
+        d->local_size = qdmashare_readq(d, DMASHARE_REG_LOCAL_SIZE_LO);
+        qdmashare_local_move(d, QDMASHARE_LOCAL_BASE(d->dev.devfn >> 3));
+    }
+}
+
+void qdmashare_flr(QDmashare *d)
+{
+    uint8_t ctl = qpci_find_capability(&d->dev, PCI_CAP_ID_EXP, 0) +
+                  PCI_EXP_DEVCTL;
+
+    g_assert_cmphex(ctl, !=, PCI_EXP_DEVCTL);
+    qpci_config_writew(&d->dev, ctl, qpci_config_readw(&d->dev, ctl) |
+                       PCI_EXP_DEVCTL_BCR_FLR);
+    memset(d->seqno, 0, sizeof(d->seqno));
+}
+
+void qdmashare_flr_recover(QDmashare *d)
+{
+    d->dev.msix_enabled = false;
+    map_bars(d);
 }
 
 /* MSI-X */
@@ -216,90 +262,6 @@ bool qdmashare_msix_fired(QDmashare *d, unsigned vector)
     return true;
 }
 
-/* Byte order of descriptors */
-
-static void swap_operand(struct dmashare_operand *op)
-{
-    op->mapping = cpu_to_le32(op->mapping);
-    op->reserved = cpu_to_le32(op->reserved);
-    op->offset = cpu_to_le64(op->offset);
-    op->pitch = cpu_to_le64(op->pitch);
-}
-
-static void desc_to_le(struct dmashare_desc *desc)
-{
-    unsigned i;
-
-    desc->flags = cpu_to_le16(desc->flags);
-    desc->reserved = cpu_to_le32(desc->reserved);
-    desc->cookie = cpu_to_le64(desc->cookie);
-    switch (desc->opcode) {
-    case DMASHARE_OP_BUFFER_CREATE:
-        desc->buffer.id = cpu_to_le32(desc->buffer.id);
-        desc->buffer.flags = cpu_to_le32(desc->buffer.flags);
-        desc->buffer.size = cpu_to_le64(desc->buffer.size);
-        desc->buffer.placement = cpu_to_le32(desc->buffer.placement);
-        desc->buffer.reserved = cpu_to_le32(desc->buffer.reserved);
-        break;
-    case DMASHARE_OP_ATTACH:
-        desc->attach.id = cpu_to_le32(desc->attach.id);
-        desc->attach.buffer = cpu_to_le32(desc->attach.buffer);
-        desc->attach.flags = cpu_to_le32(desc->attach.flags);
-        desc->attach.reserved = cpu_to_le32(desc->attach.reserved);
-        break;
-    case DMASHARE_OP_BUFFER_DESTROY:
-    case DMASHARE_OP_DETACH:
-    case DMASHARE_OP_UNMAP:
-        desc->id.id = cpu_to_le32(desc->id.id);
-        desc->id.reserved = cpu_to_le32(desc->id.reserved);
-        break;
-    case DMASHARE_OP_MAP:
-        desc->map.id = cpu_to_le32(desc->map.id);
-        desc->map.buffer = cpu_to_le32(desc->map.buffer);
-        desc->map.attachment = cpu_to_le32(desc->map.attachment);
-        desc->map.direction = cpu_to_le32(desc->map.direction);
-        desc->map.length = cpu_to_le64(desc->map.length);
-        desc->map.n_segments = cpu_to_le32(desc->map.n_segments);
-        desc->map.placement = cpu_to_le32(desc->map.placement);
-        desc->map.list = cpu_to_le64(desc->map.list);
-        break;
-    case DMASHARE_OP_NOTE:
-        desc->note.kind = cpu_to_le32(desc->note.kind);
-        desc->note.buffer = cpu_to_le32(desc->note.buffer);
-        desc->note.attachment = cpu_to_le32(desc->note.attachment);
-        desc->note.direction = cpu_to_le32(desc->note.direction);
-        desc->note.error = cpu_to_le32(desc->note.error);
-        desc->note.reserved = cpu_to_le32(desc->note.reserved);
-        desc->note.length = cpu_to_le64(desc->note.length);
-        break;
-    case DMASHARE_OP_QUERY_LEDGER:
-        desc->query.id = cpu_to_le32(desc->query.id);
-        desc->query.length = cpu_to_le32(desc->query.length);
-        desc->query.addr = cpu_to_le64(desc->query.addr);
-        break;
-    default:
-        if (desc->opcode < DMASHARE_OP_JOB_NOOP) {
-            break;              /* no body */
-        }
-        /* A job, perhaps an unknown one: it still names a fence. */
-        desc->job.timeline = cpu_to_le32(desc->job.timeline);
-        desc->job.rows = cpu_to_le32(desc->job.rows);
-        desc->job.seqno = cpu_to_le64(desc->job.seqno);
-        swap_operand(&desc->job.src);
-        swap_operand(&desc->job.dst);
-        desc->job.length = cpu_to_le64(desc->job.length);
-        desc->job.value = cpu_to_le64(desc->job.value);
-        for (i = 0; i < DMASHARE_MAX_WAITS; i++) {
-            struct dmashare_wait *w = &desc->job.wait[i];
-
-            w->timeline = cpu_to_le32(w->timeline);
-            w->reserved = cpu_to_le32(w->reserved);
-            w->seqno = cpu_to_le64(w->seqno);
-        }
-        break;
-    }
-}
-
 /* Rings */
 
 void qdmashare_push_raw(QDmashare *d, unsigned q, const void *desc)
@@ -317,7 +279,7 @@ uint64_t qdmashare_push(QDmashare *d, unsigned q,
     struct dmashare_desc le = *desc;
 
     le.cookie = ++d->cookie;
-    desc_to_le(&le);
+    qdmashare_desc_to_le(&le);
     qdmashare_push_raw(d, q, &le);
     return d->cookie;
 }
@@ -471,164 +433,6 @@ uint64_t qdmashare_next(QDmashare *d, unsigned timeline)
     return ++d->seqno[timeline];
 }
 
-/* Commands */
-
-void qdmashare_buffer(QDmashare *d, uint32_t id, uint64_t size)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_BUFFER_CREATE,
-        .buffer = { .id = id, .size = size, .name = "qtest" },
-    };
-
-    g_assert_cmphex(qdmashare_command(d, &desc), ==, DMASHARE_STATUS_OK);
-}
-
-void qdmashare_attach(QDmashare *d, uint32_t id, uint32_t buffer)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_ATTACH,
-        .attach = { .id = id, .buffer = buffer, .name = "importer" },
-    };
-
-    g_assert_cmphex(qdmashare_command(d, &desc), ==, DMASHARE_STATUS_OK);
-}
-
-void qdmashare_unmap(QDmashare *d, uint32_t id)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_UNMAP,
-        .id.id = id,
-    };
-
-    g_assert_cmphex(qdmashare_command(d, &desc), ==, DMASHARE_STATUS_OK);
-}
-
-void qdmashare_note(QDmashare *d, unsigned kind, uint32_t buffer)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_NOTE,
-        .note = { .kind = kind, .buffer = buffer },
-    };
-
-    g_assert_cmphex(qdmashare_command(d, &desc), ==, DMASHARE_STATUS_OK);
-}
-
-void qdmashare_ledger(QDmashare *d, uint32_t id, struct dmashare_ledger *l)
-{
-    uint64_t mem = qdmashare_alloc(d, sizeof(*l));
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_QUERY_LEDGER,
-        .query = {
-            .id = id,
-            .length = sizeof(*l),
-            .addr = qdmashare_dma(d, mem),
-        },
-    };
-    struct dmashare_completion c = qdmashare_run(d, DMASHARE_QUEUE_CONTROL,
-                                                 &desc);
-    uint64_t *word = (uint64_t *)l;
-    unsigned i;
-
-    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
-    g_assert_cmpuint(c.result, ==, sizeof(*l));
-    qtest_bufread(d->qts, mem, l, sizeof(*l));
-    /* The ledger is 64-bit counters throughout. */
-    for (i = 0; i < sizeof(*l) / sizeof(*word); i++) {
-        word[i] = le64_to_cpu(word[i]);
-    }
-    guest_free(d->alloc, mem);
-}
-
-uint64_t qdmashare_seg_list(QDmashare *d, const struct dmashare_segment *seg,
-                            unsigned n, unsigned per_block)
-{
-    unsigned blocks = DIV_ROUND_UP(n, per_block);
-    size_t bytes = sizeof(struct dmashare_seg_block) +
-                   per_block * sizeof(struct dmashare_segment);
-    g_autofree struct dmashare_seg_block *block = g_malloc0(bytes);
-    g_autofree uint64_t *phys = g_new0(uint64_t, blocks + 1);
-    unsigned b, i;
-
-    for (b = 0; b < blocks; b++) {
-        phys[b] = qdmashare_alloc(d, bytes);
-    }
-    for (b = 0; b < blocks; b++) {
-        unsigned count = MIN(per_block, n - b * per_block);
-
-        block->next = b + 1 < blocks ?
-                      cpu_to_le64(qdmashare_dma(d, phys[b + 1])) : 0;
-        block->count = cpu_to_le32(count);
-        for (i = 0; i < count; i++) {
-            block->segment[i].addr = cpu_to_le64(seg->addr);
-            block->segment[i].len = cpu_to_le64(seg->len);
-            seg++;
-        }
-        qtest_bufwrite(d->qts, phys[b], block, bytes);
-    }
-    return qdmashare_dma(d, phys[0]);
-}
-
-unsigned qdmashare_map(QDmashare *d, uint32_t id, uint32_t buffer,
-                       unsigned direction,
-                       const struct dmashare_segment *seg, unsigned n)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_MAP,
-        .map = {
-            .id = id,
-            .buffer = buffer,
-            .direction = direction,
-            .n_segments = n,
-            .list = qdmashare_seg_list(d, seg, n, n),
-        },
-    };
-    unsigned i;
-
-    for (i = 0; i < n; i++) {
-        desc.map.length += seg[i].len;
-    }
-    return qdmashare_command(d, &desc);
-}
-
-struct dmashare_desc qdmashare_map_desc(QDmashare *d, uint32_t id,
-                                        uint32_t buffer, uint64_t size,
-                                        struct dmashare_segment *seg)
-{
-    *seg = (struct dmashare_segment) {
-        .addr = qdmashare_dma(d, qdmashare_alloc(d, size)),
-        .len = size,
-    };
-    return (struct dmashare_desc) {
-        .opcode = DMASHARE_OP_MAP,
-        .map = {
-            .id = id,
-            .buffer = buffer,
-            .length = size,
-            .n_segments = 1,
-            .list = qdmashare_seg_list(d, seg, 1, 1),
-        },
-    };
-}
-
-QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
-                           unsigned direction)
-{
-    QDmashareBuf buf = {
-        .id = id,
-        .phys = qdmashare_alloc(d, size),
-        .size = size,
-    };
-    struct dmashare_segment seg = {
-        .addr = qdmashare_dma(d, buf.phys),
-        .len = size,
-    };
-
-    qdmashare_buffer(d, id, size);
-    g_assert_cmphex(qdmashare_map(d, id, id, direction, &seg, 1), ==,
-                    DMASHARE_STATUS_OK);
-    return buf;
-}
-
 /* The graph */
 
 /*
@@ -664,8 +468,7 @@ static void qdmashare_start_hw(QOSGraphObject *obj)
 {
     QDmashare *d = (QDmashare *)obj;
 
-    qpci_device_enable(&d->dev);
-    d->regs = qpci_iomap(&d->dev, DMASHARE_BAR_REGS, NULL);
+    map_bars(d);
     d->n_queues = 1 + qdmashare_readl(d, DMASHARE_REG_NUM_JOB_QUEUES);
     g_assert_cmpuint(d->n_queues, <=, ARRAY_SIZE(d->queue));
 }

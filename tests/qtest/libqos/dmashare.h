@@ -16,6 +16,12 @@
 #define QDMASHARE_SLOT          4
 #define QDMASHARE_ENTRIES       16
 
+/* Where local memory goes: above all RAM, with room for the largest. */
+#define QDMASHARE_LOCAL_BASE(slot)  ((256ULL + 32 * (slot)) << 30)
+
+/* An address at which nothing answers. */
+#define QDMASHARE_NOWHERE       0x7ffff0000000ULL
+
 /* One submission and completion ring pair; the event ring uses cq alone. */
 typedef struct QDmashareQueue {
     uint64_t sq;                /* guest-physical */
@@ -32,6 +38,8 @@ typedef struct QDmashare {
     QTestState *qts;
     QGuestAllocator *alloc;
     QPCIBar regs;
+    uint64_t local;             /* guest-physical, of BAR4; 0: there is none */
+    uint64_t local_size;
     /*
      * DMA address of guest-physical address 0.  Not zero when a test has put
      * an IOMMU in front of the device; see qdmashare_dma().
@@ -45,13 +53,6 @@ typedef struct QDmashare {
     uint64_t cookie;            /* last one handed out */
     uint64_t seqno[DMASHARE_MAX_TIMELINES]; /* last one handed out */
 } QDmashare;
-
-/* A memory range in guest RAM known to the device as buffer and mapping. */
-typedef struct QDmashareBuf {
-    uint32_t id;                /* of the buffer and of the mapping */
-    uint64_t phys;
-    uint64_t size;
-} QDmashareBuf;
 
 /*
  * A device not found through the graph, for tests that make their own
@@ -86,7 +87,21 @@ uint32_t qdmashare_events_setup(QDmashare *d, uint32_t entries);
 void qdmashare_fence_setup(QDmashare *d);
 void qdmashare_reset(QDmashare *d);
 
-/* Bus Master Enable in the PCI command register. */
+/*
+ * Local memory: moves BAR4 to this guest-physical address. Devices with local
+ * memory have it at QDMASHARE_LOCAL_BASE of their slot from the beginning.
+ */
+void qdmashare_local_move(QDmashare *d, uint64_t phys);
+
+/*
+ * A function-level reset, and what a driver does to the PCI function after it.
+ * The rest is for qdmashare_start().
+ */
+void qdmashare_flr(QDmashare *d);
+void qdmashare_flr_recover(QDmashare *d);
+
+/* Memory Space Enable and Bus Master Enable of the PCI command register. */
+void qdmashare_decoding(QDmashare *d, bool on);
 void qdmashare_bus_master(QDmashare *d, bool on);
 
 /*
@@ -149,30 +164,5 @@ uint64_t qdmashare_fence(QDmashare *d, unsigned timeline);
 
 /* The next seqno of a timeline. */
 uint64_t qdmashare_next(QDmashare *d, unsigned timeline);
-
-/* Commands that must succeed. */
-void qdmashare_buffer(QDmashare *d, uint32_t id, uint64_t size);
-void qdmashare_attach(QDmashare *d, uint32_t id, uint32_t buffer);
-void qdmashare_unmap(QDmashare *d, uint32_t id);
-void qdmashare_note(QDmashare *d, unsigned kind, uint32_t buffer);
-void qdmashare_ledger(QDmashare *d, uint32_t id, struct dmashare_ledger *l);
-
-/*
- * Segment lists. The blocks of per_block segments each are put in pages of
- * their own; returns the DMA address of the first.
- */
-uint64_t qdmashare_seg_list(QDmashare *d, const struct dmashare_segment *seg,
-                            unsigned n, unsigned per_block);
-/* MAP with a list in one block; returns the status. */
-unsigned qdmashare_map(QDmashare *d, uint32_t id, uint32_t buffer,
-                       unsigned direction,
-                       const struct dmashare_segment *seg, unsigned n);
-/* A MAP that is right, of one segment of fresh memory; tells the segment. */
-struct dmashare_desc qdmashare_map_desc(QDmashare *d, uint32_t id,
-                                        uint32_t buffer, uint64_t size,
-                                        struct dmashare_segment *seg);
-/* Buffer and mapping, both with this id, of fresh memory in one segment. */
-QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
-                           unsigned direction);
 
 #endif
