@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where a buffer's bytes are: what moves them, what keeps them where they are,
+ * and how to tell from outside the driver.
+ */
+#ifndef DMASHARE_TEST_PLACE_H
+#define DMASHARE_TEST_PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dms.h"
+#include "fence.h"
+
+#define SYSTEM	DMASHARE_PLACEMENT_SYSTEM
+#define LOCAL	DMASHARE_PLACEMENT_LOCAL
+
+/* A range of physical addresses. */
+struct bar {
+	uint64_t start;
+	uint64_t size;
+};
+
+/* Local memory as the CPU reaches it: BAR4 of the device, from sysfs. */
+struct bar local_bar(int fd);
+bool in_bar(const struct bar *bar, uint64_t address);
+/*
+ * Whether the page that this process has mapped there lies in local memory. It
+ * is read first, so that it is present.
+ */
+bool page_is_local(const struct bar *bar, const volatile void *p);
+
+/* Bytes of local memory that no buffer has. */
+uint64_t local_free(int fd);
+
+/* Whether the running kernel has that function. */
+bool kernel_has(const char *function);
+/*
+ * Whether a mapping that a dynamic importer makes keeps the buffer where it is.
+ * It does in kernels that are built without move notifications for importers
+ * that are not experimental; from the function's new name on there is no such
+ * choice.
+ */
+bool dynamic_maps_pin(void);
+/* Whether a static importer pins when it attaches, and not when it maps. */
+bool static_attach_pins(void);
+
+/*
+ * A job on the buffer that is not done before work_release(): nothing that
+ * waits for such accesses to the buffer goes on before.
+ */
+struct work {
+	struct hold hold;
+	int in;			/* the sync_file that the job waits for */
+	int fence;		/* the job's own */
+};
+
+/* Reads the buffer's first page. */
+struct work work_reading(const struct bo *bo, uint32_t queue);
+/* Fills the buffer with the word. */
+struct work work_filling(const struct bo *bo, uint32_t queue, uint64_t word);
+/* Lets it run; the case fails when it does not succeed. */
+void work_release(struct work *w);
+
+/*
+ * A buffer mapped for the kernel (BO_VMAP) and so pinned, until
+ * vmapped_release(): the call sleeps while a writer's job on it is held.
+ */
+struct vmapped {
+	struct bo bo;
+	struct work work;
+	struct blocker blocker;
+	struct drm_dmashare_bo_vmap vmap;
+	int error;		/* errno of the call */
+};
+
+void vmapped_hold(struct vmapped *v, const struct bo *bo, uint64_t word);
+void vmapped_release(struct vmapped *v);
+
+#endif /* DMASHARE_TEST_PLACE_H */

@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Local memory, and buffers that move between it and system memory: by
+ * BO_MOVE and for want of room. The bytes stay what they are for whoever looks
+ * at them, and nobody sees them half-way.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <xf86drm.h>
+
+#include "lib/crc32c.h"
+#include "lib/dms.h"
+#include "lib/fence.h"
+#include "lib/foreign.h"
+#include "lib/ktap.h"
+#include "lib/ledger.h"
+#include "lib/place.h"
+
+#define PAGE	4096u
+#define ONES	0x0101010101010101ull
+#define WAIT	DRM_DMASHARE_MOVE_WAIT
+
+static uint64_t local_size(int fd)
+{
+	return dms_param(fd, DRM_DMASHARE_PARAM_LOCAL_SIZE);
+}
+
+static struct bo create_mapped_in(int fd, uint64_t size, uint32_t placement)
+{
+	struct bo bo = dms_create_in(fd, size, placement, 0, "moving");
+
+	dms_map(&bo);
+	return bo;
+}
+
+static void created_in_local(void)
+{
+	int fd = dms_open();
+	struct bar bar = local_bar(fd);
+	uint64_t before = local_free(fd);
+	struct bo bo = create_mapped_in(fd, 3 * PAGE, LOCAL);
+	struct drm_dmashare_bo_info info = dms_info(fd, bo.handle);
+
+	ASSERT_EQ(info.placement, LOCAL);
+	ASSERT_EQ(info.moves, 0);
+	ASSERT_EQ(local_free(fd), before - 3 * PAGE);
+	ASSERT(page_is_local(&bar, bo.map));
+	ASSERT(page_is_local(&bar, bo.map + 2 * PAGE));
+	pattern_fill(bo.map, bo.size, 1);
+	ASSERT_EQ(dms_crc(fd, &bo, 0, bo.size), crc32c(bo.map, bo.size));
+	dms_run_ok(fd, dms_job_fill(&bo, PAGE, PAGE, ONES));
+	ASSERT(all_bytes(bo.map + PAGE, PAGE, 1));
+	ASSERT(pattern_check(bo.map, PAGE, 1));
+	info = dms_info(fd, bo.handle);
+	ASSERT_EQ(info.n_segments, 1);
+	ASSERT_EQ(info.max_segment, bo.size);
+	dms_destroy(&bo);
+	ASSERT_EQ(local_free(fd), before);
+}
+
+/* All of local memory is filled, given back and handed out again. */
+static void given_out_clean(void)
+{
+	enum { N = 8 };
+	int fd = dms_open();
+	uint64_t size = local_free(fd) / N / PAGE * PAGE;
+	struct bo bo[N];
+	unsigned int i;
+
+	for (i = 0; i < N; i++) {
+		bo[i] = dms_create_in(fd, size, LOCAL, 0, "dirty");
+		dms_run_ok(fd, dms_job_fill(&bo[i], 0, size, ~0ull));
+	}
+	for (i = 0; i < N; i++)
+		dms_destroy(&bo[i]);
+	for (i = 0; i < N; i++) {
+		uint8_t *zeros = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		ASSERT(zeros != MAP_FAILED);
+		bo[i] = create_mapped_in(fd, size, LOCAL);
+		ASSERT(all_bytes(bo[i].map, PAGE, 0));
+		ASSERT(all_bytes(bo[i].map + size - PAGE, PAGE, 0));
+		ASSERT_EQ(dms_crc(fd, &bo[i], 0, size), crc32c(zeros, size));
+		munmap(zeros, size);
+	}
+	for (i = 0; i < N; i++)
+		ASSERT_EQ(dms_info(fd, bo[i].handle).placement, LOCAL);
+}
+
+/* What a page of system memory held before is not seen either. */
+static void moved_out_is_whole(void)
+{
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, 5 * PAGE, LOCAL);
+
+	bo.map[2 * PAGE] = 7;
+	dms_move(&bo, SYSTEM);
+	ASSERT(all_bytes(bo.map, 2 * PAGE, 0));
+	ASSERT_EQ(bo.map[2 * PAGE], 7);
+	ASSERT(all_bytes(bo.map + 2 * PAGE + 1, 3 * PAGE - 1, 0));
+}
+
+/* Through the DRM file and through the dma-buf, before and after each move. */
+static void cpu_mappings_follow(void)
+{
+	enum { SIZE = 9 * PAGE };
+	int fd = dms_open(), dmabuf;
+	struct bar bar = local_bar(fd);
+	struct bo bo = create_mapped_in(fd, SIZE, SYSTEM);
+	uint8_t *other;
+	unsigned int i;
+
+	dmabuf = dms_export(fd, bo.handle);
+	other = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf, 0);
+	ASSERT(other != MAP_FAILED);
+	pattern_fill(bo.map, SIZE, 100);
+	for (i = 0; i < 12; i++) {
+		uint32_t placement = i % 2 ? SYSTEM : LOCAL;
+
+		dms_move(&bo, placement);
+		ASSERT_EQ(page_is_local(&bar, bo.map), placement == LOCAL);
+		ASSERT_EQ(page_is_local(&bar, other + SIZE - PAGE), placement == LOCAL);
+		ASSERT(pattern_check(bo.map, SIZE, 100 + i));
+		ASSERT(pattern_check(other, SIZE, 100 + i));
+		pattern_fill(i % 3 ? bo.map : other, SIZE, 100 + i + 1);
+		ASSERT_EQ(dms_crc(fd, &bo, 0, SIZE), crc32c(bo.map, SIZE));
+	}
+	ASSERT_EQ(dms_info(fd, bo.handle).moves, 12);
+}
+
+/* The device's jobs find the bytes, and what they use is where it should be. */
+static void jobs_follow(void)
+{
+	enum { SIZE = 16 * PAGE };
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, SIZE, SYSTEM);
+	struct dmashare_ledger l, before = ledger_get(fd, bo.handle);
+	uint32_t crc;
+
+	pattern_fill(bo.map, SIZE, 1);
+	crc = crc32c(bo.map, SIZE);
+	dms_move(&bo, LOCAL);
+	l = ledger_get(fd, bo.handle);
+	ASSERT_EQ(l.places - before.places, 1);
+	ASSERT_EQ(l.local_bytes_written - before.local_bytes_written, SIZE);
+	before = l;
+	ASSERT_EQ(dms_crc(fd, &bo, 0, SIZE), crc);
+	dms_run_ok(fd, dms_job_fill(&bo, 0, PAGE, ONES));
+	l = ledger_get(fd, bo.handle);
+	ASSERT_EQ(l.local_bytes_read - before.local_bytes_read, SIZE);
+	ASSERT_EQ(l.local_bytes_written - before.local_bytes_written, PAGE);
+	before = l;
+	crc = crc32c(bo.map, SIZE);
+	dms_move(&bo, SYSTEM);
+	l = ledger_get(fd, bo.handle);
+	ASSERT_EQ(l.places - before.places, 1);
+	ASSERT_EQ(l.local_bytes_read - before.local_bytes_read, SIZE);
+	before = l;
+	ASSERT_EQ(dms_crc(fd, &bo, 0, SIZE), crc);
+	l = ledger_get(fd, bo.handle);
+	ASSERT_EQ(l.local_bytes_read, before.local_bytes_read);
+	ASSERT_EQ(l.bytes_read - before.bytes_read, SIZE);
+	ASSERT_EQ(l.faults, 0);
+}
+
+/* Moving it to where it is already is success, and no move. */
+static void already_there(void)
+{
+	int fd = dms_open();
+	struct bo bo = dms_create_in(fd, PAGE, LOCAL, 0, "there");
+	struct dmashare_ledger before = ledger_get(fd, bo.handle), now;
+
+	dms_move(&bo, LOCAL);
+	dms_move(&bo, LOCAL);
+	dms_move(&bo, SYSTEM);
+	dms_move(&bo, SYSTEM);
+	now = ledger_get(fd, bo.handle);
+	ASSERT_EQ(now.places - before.places, 1);
+	ASSERT_EQ(dms_info(fd, bo.handle).moves, 1);
+}
+
+static void wrong_arguments(void)
+{
+	int fd = dms_open();
+	struct bo bo = dms_create(fd, PAGE, "wrong");
+	struct drm_dmashare_bo_move m = { .handle = bo.handle, .placement = LOCAL, .pad = 1 };
+
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, bo.handle, 2, 0), EINVAL);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, bo.handle, ~0u, 0), EINVAL);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, bo.handle, LOCAL, 2), EINVAL);
+	ASSERT_REFUSED("BO_MOVE", drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_MOVE, &m), EINVAL);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, 12345, LOCAL, 0), ENOENT);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, 0, LOCAL, 0), ENOENT);
+	ASSERT_EQ(dms_info(fd, bo.handle).placement, SYSTEM);
+	ASSERT_EQ(dms_info(fd, bo.handle).moves, 0);
+}
+
+static void imported_or_static(void)
+{
+	int fd = dms_open();
+	struct foreign f = heap_buffer(PAGE);
+	struct bo there = dms_import(fd, f.dmabuf);
+	struct bo fixed = dms_create_in(fd, PAGE, SYSTEM, DRM_DMASHARE_BO_STATIC, "fixed");
+	struct bo local = dms_create_in(fd, PAGE, LOCAL, DRM_DMASHARE_BO_STATIC, "fixed");
+
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, there.handle, LOCAL, 0), EOPNOTSUPP);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, fixed.handle, LOCAL, 0), EOPNOTSUPP);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, local.handle, SYSTEM, 0), EOPNOTSUPP);
+	ASSERT_EQ(dms_info(fd, local.handle).placement, LOCAL);
+}
+
+static void no_room(void)
+{
+	int fd = dms_open();
+	uint64_t size = local_size(fd) + PAGE, free = local_free(fd);
+	struct bo big = dms_create(fd, size, "bigger than local memory"), fixed, bo;
+
+	dms_map(&big);
+	big.map[size - 1] = 9;
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, big.handle, LOCAL, WAIT), ENOSPC);
+	ASSERT_EQ(dms_info(fd, big.handle).placement, SYSTEM);
+	ASSERT_EQ(big.map[size - 1], 9);
+	ASSERT_REFUSED("BO_CREATE", dms_try_create_in(fd, size, LOCAL, 0, "too big", &bo), ENOSPC);
+	/* Room there is, but of what cannot be moved. */
+	fixed = dms_create_in(fd, free, LOCAL, DRM_DMASHARE_BO_STATIC, "all of it");
+	ASSERT_EQ(local_free(fd), 0);
+	ASSERT_REFUSED("BO_CREATE", dms_try_create_in(fd, PAGE, LOCAL, 0, "none", &bo), ENOSPC);
+	bo = dms_create(fd, PAGE, "outside");
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, bo.handle, LOCAL, 0), ENOSPC);
+	dms_destroy(&fixed);
+	ASSERT_EQ(local_free(fd), free);
+	dms_move(&bo, LOCAL);
+}
+
+static void pinned(void)
+{
+	int fd = dms_open();
+	struct bo in = create_mapped_in(fd, 4 * PAGE, LOCAL);
+	struct bo out = create_mapped_in(fd, 4 * PAGE, SYSTEM);
+	struct vmapped a, b;
+
+	vmapped_hold(&a, &in, ONES);
+	vmapped_hold(&b, &out, 2 * ONES);
+	ASSERT_EQ(dms_info(fd, in.handle).pins, 1);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, in.handle, SYSTEM, 0), EBUSY);
+	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, out.handle, LOCAL, WAIT), EBUSY);
+	/* It is there, so nothing has to move. */
+	ASSERT_OK(dms_try_move(fd, in.handle, LOCAL, 0));
+	vmapped_release(&a);
+	vmapped_release(&b);
+	ASSERT_EQ(dms_info(fd, in.handle).pins, 0);
+	ASSERT_EQ(dms_info(fd, in.handle).moves, 0);
+	ASSERT_EQ(a.vmap.flags, DRM_DMASHARE_VMAP_IOMEM);
+	ASSERT_EQ(b.vmap.flags, 0);
+	ASSERT_EQ(a.vmap.checksum, crc32c(in.map, in.size));
+	ASSERT_EQ(b.vmap.checksum, crc32c(out.map, out.size));
+	ASSERT(all_bytes(in.map, in.size, 1));
+	dms_move(&in, SYSTEM);
+	dms_move(&out, LOCAL);
+	ASSERT(all_bytes(in.map, in.size, 1));
+	ASSERT(all_bytes(out.map, out.size, 2));
+}
+
+/* The kernel's mapping is of the bytes, wherever they are. */
+static void vmap_follows(void)
+{
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, 8 * PAGE, LOCAL);
+	struct drm_dmashare_bo_vmap v;
+	unsigned int i;
+
+	for (i = 0; i < 6; i++) {
+		pattern_fill(bo.map, bo.size, i);
+		v = dms_vmap(&bo, PAGE, 5 * PAGE, 1 + i);
+		ASSERT_EQ(v.checksum, crc32c(bo.map + PAGE, 5 * PAGE));
+		ASSERT_EQ(v.flags, i % 2 ? 0 : DRM_DMASHARE_VMAP_IOMEM);
+		dms_move(&bo, i % 2 ? LOCAL : SYSTEM);
+	}
+}
+
+/* vgem holds the buffer as long as this kernel lets an attachment do that. */
+static void vgem_attached(void)
+{
+	int fd = dms_open(), vgem = vgem_open(), dmabuf;
+	struct bo bo = create_mapped_in(fd, 4 * PAGE, LOCAL);
+	uint32_t handle;
+	uint8_t *there;
+
+	pattern_fill(bo.map, bo.size, 1);
+	dmabuf = dms_export(fd, bo.handle);
+	ASSERT_OK(drmPrimeFDToHandle(vgem, dmabuf, &handle));
+	there = vgem_map(vgem, handle, bo.size);
+	ASSERT(pattern_check(there, bo.size, 1));
+	if (vgem_maps()) {
+		/* vgem takes no BAR addresses, so the bytes came out. */
+		ASSERT_EQ(dms_info(fd, bo.handle).placement, SYSTEM);
+		ASSERT_EQ(dms_info(fd, bo.handle).pins, 1);
+		ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, bo.handle, LOCAL, WAIT), EBUSY);
+		covers("move.busy:vgem p2p.fallback:vgem");
+	} else {
+		ASSERT_EQ(dms_info(fd, bo.handle).pins, 0);
+		dms_move(&bo, SYSTEM);
+		ASSERT(pattern_check(there, bo.size, 1));
+		dms_move(&bo, LOCAL);
+		ASSERT(pattern_check(there, bo.size, 1));
+	}
+	munmap(there, bo.size);
+	ASSERT_OK(drmCloseBufferHandle(vgem, handle));
+	ASSERT_EQ(dms_info(fd, bo.handle).pins, 0);
+	dms_move(&bo, SYSTEM);
+	dms_move(&bo, LOCAL);
+	ASSERT(pattern_check(bo.map, bo.size, 1));
+}
+
+/*
+ * A move with a reader pending: done when that is, and until then a KERNEL
+ * fence holds off readers, which do not wait for readers.
+ */
+static void waits_for_readers(void)
+{
+	int fd = dms_open(), dmabuf, before, after, late;
+	struct bo bo = create_mapped_in(fd, 4 * PAGE, SYSTEM);
+	struct drm_dmashare_job job;
+	struct dmashare_ledger l;
+	struct work w;
+
+	pattern_fill(bo.map, bo.size, 1);
+	dmabuf = dms_export(fd, bo.handle);
+	w = work_reading(&bo, 0);
+	before = dmabuf_fences(dmabuf, DMA_BUF_SYNC_READ);
+	ASSERT(!fence_pending(before));
+	ASSERT_EQ(poll_now(dmabuf, POLLIN), POLLIN);
+	ASSERT_OK(dms_try_move(fd, bo.handle, LOCAL, 0));
+	after = dmabuf_fences(dmabuf, DMA_BUF_SYNC_READ);
+	ASSERT(fence_pending(after));
+	ASSERT_EQ(poll_now(dmabuf, POLLIN), 0);
+	l = ledger_get(fd, bo.handle);
+	ASSERT_EQ(l.local_bytes_written, 0);
+	/* Nobody gets at the new place before the bytes are there. */
+	job = dms_job_crc(&bo, 0, bo.size);
+	late = dms_submit_fence(fd, 1, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, &job, 1);
+	ASSERT(fence_pending(late));
+	ASSERT(fence_pending(w.fence));
+	work_release(&w);
+	ASSERT_EQ(fence_finish(after), 0);
+	ASSERT_EQ(fence_finish(late), 0);
+	ASSERT_EQ(dms_result(fd, job.id).result, crc32c(bo.map, bo.size));
+	poll_until(dmabuf, POLLIN);
+	ASSERT_EQ(dms_info(fd, bo.handle).placement, LOCAL);
+	ASSERT(pattern_check(bo.map, bo.size, 1));
+	close(before);
+}
+
+/* What a job that was submitted before writes is part of what moves. */
+static void waits_for_writers(void)
+{
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, 4 * PAGE, SYSTEM);
+	unsigned int i;
+
+	for (i = 1; i <= 4; i++) {
+		struct work w = work_filling(&bo, i % 2, i * ONES);
+		struct drm_dmashare_job again;
+		int fence;
+
+		ASSERT_OK(dms_try_move(fd, bo.handle, i % 2 ? LOCAL : SYSTEM, 0));
+		/* Comes after it, wherever it writes. */
+		again = dms_job_fill(&bo, 2 * PAGE, PAGE, (i + 100) * ONES);
+		fence = dms_submit_fence(fd, 2, 0, &again, 1);
+		ASSERT(fence_pending(fence));
+		work_release(&w);
+		ASSERT_EQ(fence_finish(fence), 0);
+		ASSERT(all_bytes(bo.map, 2 * PAGE, i));
+		ASSERT(all_bytes(bo.map + 2 * PAGE, PAGE, i + 100));
+		ASSERT(all_bytes(bo.map + 3 * PAGE, PAGE, i));
+	}
+}
+
+static void touch(void *p)
+{
+	volatile uint8_t *b = p;
+
+	b[1]++;
+}
+
+/* A program that touches the buffer meanwhile waits, and finds its bytes. */
+static void page_fault_waits(void)
+{
+	int fd = dms_open();
+	struct bar bar = local_bar(fd);
+	struct bo bo = create_mapped_in(fd, 2 * PAGE, SYSTEM);
+	struct blocker b;
+	struct work w;
+
+	pattern_fill(bo.map, bo.size, 5);
+	w = work_reading(&bo, 0);
+	ASSERT_OK(dms_try_move(fd, bo.handle, LOCAL, 0));
+	blocker_start(&b, touch, bo.map);
+	ASSERT(blocker_sleeps(&b));
+	work_release(&w);
+	blocker_join(&b);
+	ASSERT(page_is_local(&bar, bo.map));
+	bo.map[1]--;
+	ASSERT(pattern_check(bo.map, bo.size, 5));
+}
+
+static void begin(void *arg)
+{
+	int dmabuf = *(int *)arg;
+
+	ASSERT_OK(dmabuf_sync(dmabuf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+}
+
+static void begin_cpu_access_waits(void)
+{
+	int fd = dms_open(), dmabuf;
+	struct bo bo = create_mapped_in(fd, 2 * PAGE, LOCAL);
+	struct blocker b;
+	struct work w;
+
+	pattern_fill(bo.map, bo.size, 6);
+	dmabuf = dms_export(fd, bo.handle);
+	w = work_reading(&bo, 0);
+	ASSERT_OK(dms_try_move(fd, bo.handle, SYSTEM, 0));
+	blocker_start(&b, begin, &dmabuf);
+	ASSERT(blocker_sleeps(&b));
+	work_release(&w);
+	blocker_join(&b);
+	ASSERT(pattern_check(bo.map, bo.size, 6));
+	ASSERT_OK(dmabuf_sync(dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+}
+
+/* There and back again with everything still pending. */
+static void several_moves_pending(void)
+{
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, 4 * PAGE, SYSTEM);
+	struct dmashare_ledger before = ledger_get(fd, bo.handle), now;
+	struct work w;
+	unsigned int i;
+
+	pattern_fill(bo.map, bo.size, 7);
+	w = work_reading(&bo, 0);
+	for (i = 0; i < 6; i++)
+		ASSERT_OK(dms_try_move(fd, bo.handle, i % 2 ? SYSTEM : LOCAL, 0));
+	work_release(&w);
+	ASSERT(pattern_check(bo.map, bo.size, 7));
+	dms_move(&bo, LOCAL);
+	ASSERT(pattern_check(bo.map, bo.size, 7));
+	now = ledger_get(fd, bo.handle);
+	ASSERT_EQ(now.places - before.places, 7);
+}
+
+/* The handle goes while the move waits; nothing is left over. */
+static void closed_while_moving(void)
+{
+	int fd = dms_open();
+	struct dmashare_ledger before = ledger_get(fd, 0);
+	uint64_t free = local_free(fd);
+	unsigned int i;
+
+	for (i = 0; i < 8; i++) {
+		struct bo bo = dms_create_in(fd, 8 * PAGE, i & 2 ? LOCAL : SYSTEM, 0, "closed");
+		struct work w = work_reading(&bo, i % 4);
+
+		ASSERT_OK(dms_try_move(fd, bo.handle, i & 2 ? SYSTEM : LOCAL, 0));
+		if (i & 1)
+			dms_destroy(&bo);
+		work_release(&w);
+		if (!(i & 1))
+			dms_destroy(&bo);
+	}
+	ledger_wait_gone(fd, &before);
+	while (local_free(fd) != free)
+		sched_yield();
+}
+
+struct mover {
+	struct bo bo;
+	uint32_t placement;
+	int error;
+};
+
+static void move_and_wait(void *arg)
+{
+	struct mover *m = arg;
+	struct drm_dmashare_bo_move move = {
+		.handle = m->bo.handle,
+		.placement = m->placement,
+		.flags = WAIT,
+	};
+
+	/* Not drmIoctl(), which would begin anew. */
+	m->error = ioctl(m->bo.fd, DRM_IOCTL_DMASHARE_BO_MOVE, &move) ? errno : 0;
+}
+
+/* A signal ends the wait and not the move. */
+static void interrupted(void)
+{
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, 4 * PAGE, SYSTEM);
+	struct mover m = { .bo = bo, .placement = LOCAL };
+	struct blocker b;
+	struct work w;
+
+	pattern_fill(bo.map, bo.size, 8);
+	w = work_reading(&bo, 0);
+	blocker_start(&b, move_and_wait, &m);
+	ASSERT(blocker_sleeps(&b));
+	blocker_interrupt(&b);
+	blocker_join(&b);
+	ASSERT_EQ(m.error, EINTR);
+	errno_seen("BO_MOVE", EINTR);
+	ASSERT(fence_pending(w.fence));
+	work_release(&w);
+	dms_move(&bo, LOCAL);
+	ASSERT(pattern_check(bo.map, bo.size, 8));
+	ASSERT_EQ(dms_info(fd, bo.handle).moves, 1);
+}
+
+static atomic_uint alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&alarms, 1);
+}
+
+/* Signals that come all the time, and a program that tries again. */
+static void signals_all_the_time(void)
+{
+	struct sigaction sa = { .sa_handler = on_alarm };
+	struct itimerval often = { { 0, 2000 }, { 0, 2000 } }, never = { 0 };
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, 16 * PAGE, SYSTEM);
+	unsigned int i;
+
+	pattern_fill(bo.map, bo.size, 9);
+	ASSERT_OK(sigaction(SIGALRM, &sa, NULL));
+	ASSERT_OK(setitimer(ITIMER_REAL, &often, NULL));
+	for (i = 0; i < 100; i++) {
+		dms_move(&bo, i % 2 ? SYSTEM : LOCAL);
+		ASSERT(pattern_check(bo.map + i % 16 * PAGE, 256, 9) || i % 16);
+	}
+	ASSERT_OK(setitimer(ITIMER_REAL, &never, NULL));
+	ASSERT(atomic_load(&alarms));
+	ASSERT(pattern_check(bo.map, bo.size, 9));
+	ASSERT_EQ(dms_info(fd, bo.handle).moves, 100);
+}
+
+/*
+ * More is asked for than local memory holds: what was used least lately makes
+ * room.
+ */
+static void pressure(void)
+{
+	enum { N = 8 };
+	int fd = dms_open();
+	uint64_t size = local_free(fd) / N / PAGE * PAGE;
+	struct bar bar = local_bar(fd);
+	struct dmashare_ledger l;
+	struct bo bo[N + 2];
+	unsigned int i, k, in = 0;
+	uint32_t crc[N];
+
+	for (i = 0; i < N; i++) {
+		bo[i] = create_mapped_in(fd, size, LOCAL);
+		dms_run_ok(fd, dms_job_fill(&bo[i], 0, size, (i + 1) * ONES));
+		pattern_fill(bo[i].map + size - PAGE, PAGE, i);
+		crc[i] = dms_crc(fd, &bo[i], 0, size);
+	}
+	/* In use again, so the next in turn is the second. */
+	ASSERT_EQ(dms_crc(fd, &bo[0], 0, size), crc[0]);
+	for (; i < N + 2; i++) {
+		bo[i] = create_mapped_in(fd, size, LOCAL);
+		ASSERT(all_bytes(bo[i].map, PAGE, 0));
+		ASSERT(all_bytes(bo[i].map + size - PAGE, PAGE, 0));
+		dms_run_ok(fd, dms_job_fill(&bo[i], 0, size, ~0ull));
+	}
+	for (i = 0; i < N + 2; i++)
+		in += dms_info(fd, bo[i].handle).placement == LOCAL;
+	ASSERT_EQ(in, N);
+	ASSERT_EQ(dms_info(fd, bo[0].handle).placement, LOCAL);
+	ASSERT_EQ(dms_info(fd, bo[1].handle).placement, SYSTEM);
+	ASSERT_EQ(dms_info(fd, bo[2].handle).placement, SYSTEM);
+	for (i = 0; i < N; i++) {
+		bool out = i == 1 || i == 2;
+
+		ASSERT_EQ(page_is_local(&bar, bo[i].map), !out);
+		ASSERT(all_bytes(bo[i].map, PAGE, i + 1));
+		ASSERT(pattern_check(bo[i].map + size - PAGE, PAGE, i));
+		ASSERT_EQ(dms_crc(fd, &bo[i], 0, size), crc[i]);
+		l = ledger_get(fd, bo[i].handle);
+		ASSERT_EQ(l.places, out);
+		ASSERT_EQ(dms_info(fd, bo[i].handle).moves, out);
+	}
+	/* And by a move: one comes in and another goes. */
+	dms_move(&bo[1], LOCAL);
+	ASSERT_EQ(dms_crc(fd, &bo[1], 0, size), crc[1]);
+	for (i = 0, in = 0; i < N + 2; i++)
+		in += dms_info(fd, bo[i].handle).placement == LOCAL;
+	ASSERT_EQ(in, N);
+	for (k = 0; k < N; k++)
+		ASSERT_EQ(dms_crc(fd, &bo[k], 0, size), crc[k]);
+}
+
+/* What is pinned, static or at work stays where it is. */
+static void pressure_spares_the_pinned(void)
+{
+	int fd = dms_open();
+	uint64_t size = local_free(fd) / 4 / PAGE * PAGE;
+	struct bo fixed = dms_create_in(fd, size, LOCAL, DRM_DMASHARE_BO_STATIC, "fixed");
+	struct bo held = dms_create_in(fd, size, LOCAL, 0, "held");
+	struct bo loose = dms_create_in(fd, size, LOCAL, 0, "loose");
+	struct bo rest = dms_create_in(fd, size, LOCAL, 0, "rest"), more, none;
+	struct vmapped v;
+
+	dms_map(&held);
+	vmapped_hold(&v, &held, ONES);
+	more = dms_create_in(fd, 2 * size, LOCAL, 0, "two of them");
+	ASSERT_EQ(dms_info(fd, fixed.handle).placement, LOCAL);
+	ASSERT_EQ(dms_info(fd, held.handle).placement, LOCAL);
+	ASSERT_EQ(dms_info(fd, more.handle).placement, LOCAL);
+	ASSERT_EQ(dms_info(fd, loose.handle).placement, SYSTEM);
+	ASSERT_EQ(dms_info(fd, rest.handle).placement, SYSTEM);
+	ASSERT_REFUSED("BO_CREATE",
+		       dms_try_create_in(fd, 3 * size, LOCAL, 0, "three", &none), ENOSPC);
+	vmapped_release(&v);
+	ASSERT(all_bytes(held.map, size, 1));
+}
+
+struct writer {
+	volatile uint32_t *word;	/* one every page */
+	unsigned int pages;
+	uint32_t rounds;
+	atomic_bool *stop;
+};
+
+/* Counts up in words of its own; a write that a move lost shows at the next. */
+static void *write_words(void *data)
+{
+	struct writer *w = data;
+	unsigned int i;
+
+	while (!atomic_load(w->stop)) {
+		for (i = 0; i < w->pages; i++) {
+			volatile uint32_t *word = &w->word[i * PAGE / 4];
+
+			ASSERT_MSG(*word == w->rounds, "page %u holds %u, %u was written last",
+				   i, *word, w->rounds);
+			*word = w->rounds + 1;
+		}
+		w->rounds++;
+	}
+	return NULL;
+}
+
+/* Programs that write all the time lose nothing when it moves under them. */
+static void writers_meanwhile(void)
+{
+	enum { PAGES = 8, N = 3 };
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, PAGES * PAGE, SYSTEM);
+	atomic_bool stop = false;
+	struct writer w[N];
+	pthread_t thread[N];
+	unsigned int i, k;
+
+	for (i = 0; i < N; i++) {
+		w[i] = (struct writer){
+			.word = (uint32_t *)bo.map + i,
+			.pages = PAGES,
+			.stop = &stop,
+		};
+		ASSERT_EQ(pthread_create(&thread[i], NULL, write_words, &w[i]), 0);
+	}
+	for (i = 0; i < 100; i++)
+		dms_move(&bo, i % 2 ? SYSTEM : LOCAL);
+	atomic_store(&stop, true);
+	for (i = 0; i < N; i++) {
+		ASSERT_EQ(pthread_join(thread[i], NULL), 0);
+		ASSERT(w[i].rounds);
+		for (k = 0; k < PAGES; k++)
+			ASSERT_EQ(w[i].word[k * PAGE / 4], w[i].rounds);
+	}
+}
+
+struct worker {
+	struct bo bo, out;
+	uint32_t queue;
+	unsigned int rounds;
+	atomic_bool *stop;
+};
+
+/* Passes a word on through the buffer, by jobs on a queue of its own. */
+static void *pass_words(void *data)
+{
+	struct worker *w = data;
+	uint64_t *word = (uint64_t *)w->out.map;
+
+	while (!atomic_load(w->stop)) {
+		uint64_t value = ++w->rounds * 0x100000001ull + w->queue;
+		uint64_t offset = w->queue * PAGE + w->rounds % 511 * 8;
+		struct drm_dmashare_job jobs[2] = {
+			dms_job_fill(&w->bo, offset, 8, value),
+			dms_job_copy(&w->out, 0, &w->bo, offset, 8),
+		};
+
+		ASSERT_EQ(fence_finish(dms_submit_fence(w->bo.fd, w->queue, 0, jobs, 2)), 0);
+		ASSERT_EQ(*word, value);
+	}
+	return NULL;
+}
+
+static void jobs_meanwhile(void)
+{
+	enum { N = 3 };
+	int fd = dms_open();
+	struct bo bo = create_mapped_in(fd, N * PAGE, SYSTEM);
+	struct dmashare_ledger l;
+	atomic_bool stop = false;
+	struct worker w[N];
+	pthread_t thread[N];
+	unsigned int i;
+
+	for (i = 0; i < N; i++) {
+		w[i] = (struct worker){
+			.bo = bo,
+			.out = dms_create_mapped(fd, PAGE, "out"),
+			.queue = i,
+			.stop = &stop,
+		};
+		ASSERT_EQ(pthread_create(&thread[i], NULL, pass_words, &w[i]), 0);
+	}
+	for (i = 0; i < 60; i++)
+		dms_move(&bo, i % 2 ? SYSTEM : LOCAL);
+	atomic_store(&stop, true);
+	for (i = 0; i < N; i++) {
+		ASSERT_EQ(pthread_join(thread[i], NULL), 0);
+		ASSERT(w[i].rounds);
+	}
+	l = ledger_get(fd, bo.handle);
+	ASSERT_EQ(l.places, 60);
+	ASSERT_EQ(l.jobs_failed, 0);
+}
+
+/* A process that moves its buffers back and forth and is killed at that. */
+static void killed_while_moving(void)
+{
+	int watch = dms_open(), fds[2], status;
+	struct dmashare_ledger before = ledger_get(watch, 0);
+	uint64_t free = local_free(watch);
+	unsigned int i, k;
+	pid_t pid;
+	char c;
+
+	for (i = 0; i < 5; i++) {
+		ASSERT_OK(pipe(fds));
+		pid = fork();
+		ASSERT_OK(pid);
+		if (!pid) {
+			int fd = dms_open();
+			struct bo bo = create_mapped_in(fd, 64 * PAGE, LOCAL);
+
+			for (k = 0;; k++) {
+				struct drm_dmashare_job job = dms_job_fill(&bo, 0, bo.size, k);
+
+				dms_submit(fd, 0, 0, &job, 1);
+				ASSERT_OK(dms_try_move(fd, bo.handle, k % 2, 0));
+				if (k == 4 + i)
+					ASSERT_EQ(write(fds[1], "", 1), 1);
+			}
+		}
+		close(fds[1]);
+		ASSERT_EQ(read(fds[0], &c, 1), 1);
+		ASSERT_OK(kill(pid, SIGKILL));
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		ASSERT(WIFSIGNALED(status));
+		close(fds[0]);
+		ledger_wait_gone(watch, &before);
+		while (local_free(watch) != free)
+			sched_yield();
+	}
+	dms_run_ok(watch, dms_job_noop(0));
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_COVERS(created_in_local, "mmap:user"),
+	KTAP_CASE(given_out_clean),
+	KTAP_COVERS(moved_out_is_whole, "move.to-system:user"),
+	KTAP_COVERS(cpu_mappings_follow, "move.cpu:user move.to-local:user mmap:user"),
+	KTAP_COVERS(jobs_follow, "move.to-local:user move.to-system:user"),
+	KTAP_CASE(already_there),
+	KTAP_CASE(wrong_arguments),
+	KTAP_CASE(imported_or_static),
+	KTAP_CASE(no_room),
+	KTAP_COVERS(pinned, "move.busy:user vmap.iomem:user vmap.system:user pin:user unpin:user"),
+	KTAP_COVERS(vmap_follows, "vmap.iomem:user vmap.system:user vmap:user vunmap:user"),
+	KTAP_COVERS(vgem_attached, "attach:vgem detach:vgem move.cpu:vgem"),
+	KTAP_COVERS(waits_for_readers, "move.fence:user usage.kernel:user poll.read:user sync-file.export:user"),
+	KTAP_COVERS(waits_for_writers, "move.fence:user"),
+	KTAP_COVERS(page_fault_waits, "move.cpu:user move.fence:user"),
+	KTAP_COVERS(begin_cpu_access_waits, "move.fence:user begin_cpu:user"),
+	KTAP_CASE(several_moves_pending),
+	KTAP_CASE(closed_while_moving),
+	KTAP_CASE(interrupted),
+	KTAP_CASE(signals_all_the_time),
+	KTAP_COVERS(pressure, "move.pressure:user"),
+	KTAP_COVERS(pressure_spares_the_pinned, "move.pressure:user move.busy:user"),
+	KTAP_COVERS(writers_meanwhile, "move.load:user move.cpu:user"),
+	KTAP_COVERS(jobs_meanwhile, "move.load:user"),
+	KTAP_CASE(killed_while_moving),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
