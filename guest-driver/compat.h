@@ -8,6 +8,8 @@
 #ifndef DMASHARE_COMPAT_H
 #define DMASHARE_COMPAT_H
 
+#include <linux/crc32.h>
+#include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/module.h>
 #include <linux/version.h>
@@ -41,6 +43,37 @@
 #else
 #define DMASHARE_FENCE_OPS_64BIT	.use_64bit_seqno = true,
 #endif
+
+/* The importer's callback for memory that moves has a new name since 7.0. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+#define DMASHARE_INVALIDATE	invalidate_mappings
+#else
+#define DMASHARE_INVALIDATE	move_notify
+#endif
+
+/*
+ * Would the core map a dynamic attachment to this dma-buf at once, and for both
+ * directions? Before 6.16 it did if the exporter is not dynamic; a static
+ * attachment is then the better one, for there is nothing to be told of.
+ */
+static inline bool dmashare_attach_maps(struct dma_buf *dmabuf)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	return false;
+#else
+	return !dma_buf_is_dynamic(dmabuf);
+#endif
+}
+
+/* CRC32C without inversions; before 6.15 the one of the library was a module. */
+static inline u32 dmashare_crc32c(u32 crc, const void *p, size_t length)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+	return crc32c(crc, p, length);
+#else
+	return __crc32c_le(crc, p, length);
+#endif
+}
 
 static inline void dmashare_dma_fence_init(struct dma_fence *fence,
 					   const struct dma_fence_ops *ops,

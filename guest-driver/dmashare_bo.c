@@ -6,7 +6,6 @@
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -17,76 +16,6 @@
 #include <drm/drm_vma_manager.h>
 
 #include "dmashare_drv.h"
-
-static void dmashare_bo_unmap_locked(struct dmashare_bo *bo);
-
-static unsigned long dmashare_bo_num_pages(const struct dmashare_bo *bo)
-{
-	return bo->base.size >> PAGE_SHIFT;
-}
-
-static void dmashare_bo_free_pages(struct dmashare_bo *bo)
-{
-	unsigned long i, n = dmashare_bo_num_pages(bo);
-
-	if (!bo->pages)
-		return;
-
-	for (i = 0; i < n && bo->pages[i]; i++)
-		__free_page(bo->pages[i]);
-	kvfree(bo->pages);
-	bo->pages = NULL;
-}
-
-/*
- * Zeroed pages in runs as long as can be had without effort, the whole buffer
- * in one if possible: an importer without an IOMMU in front of it and without
- * scatter-gather can use nothing else. Runs are split into single pages, for
- * that is what a page fault maps; the tail of the last one is given back.
- */
-static int dmashare_bo_alloc_pages(struct dmashare_bo *bo)
-{
-	unsigned long n = dmashare_bo_num_pages(bo), done = 0;
-	unsigned int order = MAX_PAGE_ORDER;
-
-	if (n > totalram_pages())
-		return -ENOMEM;
-
-	bo->pages = kvcalloc(n, sizeof(*bo->pages), GFP_KERNEL);
-	if (!bo->pages)
-		return -ENOMEM;
-
-	while (done < n) {
-		gfp_t gfp = GFP_USER | __GFP_ZERO | __GFP_NOWARN | __GFP_ACCOUNT;
-		unsigned long i, use;
-		struct page *page;
-
-		order = min_t(unsigned int, order, get_order((n - done) << PAGE_SHIFT));
-		gfp |= order ? __GFP_NORETRY : __GFP_RETRY_MAYFAIL;
-		page = alloc_pages(gfp, order);
-		if (!page && order) {
-			order--;
-			continue;
-		}
-		if (!page || fatal_signal_pending(current)) {
-			if (page)
-				__free_pages(page, order);
-			dmashare_bo_free_pages(bo);
-			return page ? -EINTR : -ENOMEM;
-		}
-
-		split_page(page, order);
-		use = min(1UL << order, n - done);
-		for (i = 0; i < use; i++)
-			bo->pages[done + i] = page + i;
-		for (; i < 1UL << order; i++)
-			__free_page(page + i);
-		done += use;
-		cond_resched();
-	}
-
-	return 0;
-}
 
 /**
  * dmashare_bo_vmap_locked - map the pages of a buffer of our own for the kernel
@@ -239,49 +168,39 @@ static int dmashare_bo_unmake_stale(struct dmashare_device *ddev, struct sg_tabl
 }
 
 /**
- * dmashare_bo_map - make sure that the device has a mapping of the buffer
- * @bo: the buffer
+ * dmashare_bo_map_locked - make sure that the device has a mapping of the buffer
+ * @bo: the buffer; its reservation lock is held, and the caller is inside
+ *	drm_dev_enter(): removal waits for it, and then undoes what it did
  *
  * A buffer of our own is mapped by the first job that uses it, and stays so
- * until it is freed; an imported one was mapped by the import.
+ * until it is freed or moved.
  *
- * Returns: 0, -EINTR, -EFBIG and -ENOSPC as dmashare_map(), -ENODEV if the
- * device is gone, or another error
+ * Returns: 0, -EFBIG and -ENOSPC as dmashare_map(), or another error
  */
-int dmashare_bo_map(struct dmashare_bo *bo)
+int dmashare_bo_map_locked(struct dmashare_bo *bo)
 {
 	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
 	struct dmashare_mapping *map;
 	struct sg_table *sgt;
-	int ret, idx;
+	u32 flags = 0;
 
-	/* Removal waits for us, and then undoes what we do. */
-	if (!drm_dev_enter(&ddev->drm, &idx))
-		return -ENODEV;
-
-	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
-	if (ret)
-		goto out_exit;
+	dma_resv_assert_held(bo->base.resv);
 
 	if (bo->map)
-		goto out_unlock;
+		return 0;
+	if (dmashare_bo_imported(bo))
+		return dmashare_import_map_locked(bo);
 
-	if (drm_WARN_ON(&ddev->drm, !bo->pages)) {
-		ret = -ENODEV;
-		goto out_unlock;
-	}
+	sgt = dmashare_bo_get_sgt(bo, ddev->drm.dev, bo->dir);
+	if (IS_ERR(sgt))
+		return PTR_ERR(sgt);
 
-	sgt = dmashare_bo_get_sgt(bo, ddev->drm.dev, DMA_BIDIRECTIONAL);
-	if (IS_ERR(sgt)) {
-		ret = PTR_ERR(sgt);
-		goto out_unlock;
-	}
-
-	map = dmashare_map(ddev, sgt, bo->base.size, bo->id, 0, DMA_BIDIRECTIONAL);
+	if (bo->flags & DRM_DMASHARE_BO_SKIP_MAP)
+		flags |= DMASHARE_MAP_F_SKIP_SYNC;
+	map = dmashare_map(ddev, sgt, bo->base.size, bo->id, 0, bo->dir, flags);
 	if (IS_ERR(map)) {
-		ret = PTR_ERR(map);
-		dmashare_bo_put_sgt(ddev->drm.dev, sgt, DMA_BIDIRECTIONAL);
-		goto out_unlock;
+		dmashare_bo_put_sgt(ddev->drm.dev, sgt, bo->dir);
+		return PTR_ERR(map);
 	}
 
 	bo->sgt = sgt;
@@ -291,30 +210,33 @@ int dmashare_bo_map(struct dmashare_bo *bo)
 		bo->stale = true;
 	}
 
-out_unlock:
-	dma_resv_unlock(bo->base.resv);
-out_exit:
-	drm_dev_exit(idx);
-
-	return ret;
+	return 0;
 }
 
-/* Takes the buffer from the device. */
-static void dmashare_bo_unmap_locked(struct dmashare_bo *bo)
+/**
+ * dmashare_bo_unmap_locked - take the buffer from the device
+ * @bo: the buffer; its reservation lock is held. Not mapped is fine.
+ *
+ * The caller made sure that no job uses the mapping: the device would fail it.
+ */
+void dmashare_bo_unmap_locked(struct dmashare_bo *bo)
 {
 	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+	u32 flags = 0;
 
 	dma_resv_assert_held(bo->base.resv);
 
 	if (!bo->map)
 		return;
 
-	if (!bo->pages) {
+	if (dmashare_bo_imported(bo)) {
 		dmashare_import_unmap_locked(bo);
 		return;
 	}
 
-	dmashare_unmap(ddev, bo->map);
+	if (bo->flags & DRM_DMASHARE_BO_SKIP_UNMAP)
+		flags |= DMASHARE_UNMAP_F_SKIP_SYNC;
+	dmashare_unmap(ddev, bo->map, flags);
 	bo->map = NULL;
 	if (bo->stale && dmashare_bo_unmake_stale(ddev, bo->sgt)) {
 		/* The DMA address is lost, which harms nobody. */
@@ -322,10 +244,37 @@ static void dmashare_bo_unmap_locked(struct dmashare_bo *bo)
 		sg_free_table(bo->sgt);
 		kfree(bo->sgt);
 	} else {
-		dmashare_bo_put_sgt(ddev->drm.dev, bo->sgt, DMA_BIDIRECTIONAL);
+		dmashare_bo_put_sgt(ddev->drm.dev, bo->sgt, bo->dir);
 	}
 	bo->sgt = NULL;
 	bo->stale = false;
+}
+
+/**
+ * dmashare_bo_wait_locked - wait for the device's jobs that use a buffer
+ * @bo: the buffer; its reservation lock is held, so no job is added
+ * @interruptible: by a signal
+ *
+ * Jobs of other devices are not waited for: they have mappings of their own.
+ *
+ * Returns: 0 or -ERESTARTSYS
+ */
+int dmashare_bo_wait_locked(struct dmashare_bo *bo, bool interruptible)
+{
+	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+	struct dma_resv_iter cursor;
+	struct dma_fence *fence;
+	long ret;
+
+	dma_resv_for_each_fence(&cursor, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
+		if (!dmashare_job_fence(ddev, fence))
+			continue;
+		ret = dma_fence_wait(fence, interruptible);
+		if (ret)
+			return ret;
+	}
+
+	return 0;
 }
 
 /**
@@ -373,7 +322,7 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 		drm_prime_gem_destroy(obj, NULL);
 
 	drm_WARN_ON(obj->dev, bo->vmap_count);
-	dmashare_bo_free_pages(bo);
+	dmashare_pages_free(bo->pages, dmashare_bo_num_pages(bo));
 	drm_gem_object_release(obj);
 	kfree(bo);
 }
@@ -438,6 +387,8 @@ struct dmashare_bo *dmashare_bo_alloc(struct dmashare_device *ddev, size_t size)
 		return ERR_PTR(-ENOMEM);
 
 	bo->base.funcs = &dmashare_gem_funcs;
+	bo->dir = DMA_BIDIRECTIONAL;
+	INIT_LIST_HEAD(&bo->lru);
 	drm_gem_private_object_init(&ddev->drm, &bo->base, size);
 
 	return bo;
@@ -466,7 +417,7 @@ struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
 
 	ret = drm_gem_create_mmap_offset(&bo->base);
 	if (!ret)
-		ret = dmashare_bo_alloc_pages(bo);
+		ret = dmashare_pages_alloc(bo);
 	if (!ret)
 		ret = dmashare_buffer_create(ddev, bo);
 	if (ret) {

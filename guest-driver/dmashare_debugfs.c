@@ -13,7 +13,7 @@
 
 static void dmashare_show_buffer(struct seq_file *m, struct dmashare_bo *bo)
 {
-	struct dma_buf *dmabuf = bo->pages ? bo->base.dma_buf : NULL;
+	struct dma_buf *dmabuf = dmashare_bo_imported(bo) ? NULL : bo->base.dma_buf;
 	struct dma_buf_attachment *attach;
 	unsigned int attachments = 0;
 
@@ -23,10 +23,10 @@ static void dmashare_show_buffer(struct seq_file *m, struct dmashare_bo *bo)
 			attachments++;
 	seq_printf(m, "%6u %-8s %-8s %12zu %11u", bo->id,
 		   bo->placement == DMASHARE_PLACEMENT_LOCAL ? "local" : "system",
-		   bo->pages ? "own" : "imported", bo->base.size, attachments);
+		   dmashare_bo_imported(bo) ? "imported" : "own", bo->base.size, attachments);
 	if (bo->map)
 		seq_printf(m, " %7u %8u %#14llx", bo->map->id, bo->map->n_segments,
-			   (u64)bo->map->first);
+			   bo->map->first);
 	else
 		seq_printf(m, " %7s %8s %14s", "-", "-", "-");
 	if (bo->pages)

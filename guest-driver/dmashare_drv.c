@@ -6,6 +6,7 @@
  * Start reading at dmashare_export.c for what an exporter of dma-bufs does,
  * at dmashare_import.c for an importer, at dmashare_job.c for fences and jobs.
  */
+#include <linux/capability.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/rcupdate.h>
@@ -31,6 +32,16 @@ bool dmashare_unsafe_tests;
 module_param_named(unsafe_tests, dmashare_unsafe_tests, bool, 0644);
 MODULE_PARM_DESC(unsafe_tests,
 		 "Let CAP_SYS_ADMIN make the device do what a broken driver would (default off)");
+
+/**
+ * dmashare_unsafe_allowed - may the caller do what a broken driver would?
+ *
+ * Returns: true with CAP_SYS_ADMIN and the module parameter unsafe_tests
+ */
+bool dmashare_unsafe_allowed(void)
+{
+	return READ_ONCE(dmashare_unsafe_tests) && capable(CAP_SYS_ADMIN);
+}
 
 /*
  * What must sleep but is asked for where it cannot: dropping a job's buffers,
@@ -224,6 +235,17 @@ static struct pci_driver dmashare_pci_driver = {
 	.remove		= dmashare_remove,
 	.shutdown	= dmashare_shutdown,
 };
+
+/**
+ * dmashare_is_device - is this one of the devices that this driver drives?
+ * @dev: a device
+ *
+ * Returns: true if so
+ */
+bool dmashare_is_device(const struct device *dev)
+{
+	return dev->driver == &dmashare_pci_driver.driver;
+}
 
 static int __init dmashare_init(void)
 {

@@ -35,6 +35,7 @@
 #include <drm/drm_device.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_ioctl.h>
+#include <drm/drm_mm.h>
 #include <drm/dmashare_drm.h>
 #include <drm/gpu_scheduler.h>
 
@@ -334,9 +335,12 @@ struct dmashare_seg_list {
  * @buffer: buffer id
  * @attachment: attachment id, 0 for a buffer of our own
  * @direction: direction
+ * @placement: enum dmashare_placement of the segments
+ * @flags: DMASHARE_MAP_F_*
  * @length: bytes
  * @n_segments: segments after merging
- * @first: DMA address of byte 0
+ * @first: DMA address of byte 0, or its offset in local memory
+ * @max_segment: bytes of the longest segment
  * @list: kept as long as the mapping, so that a reset can send it again
  *	without allocating
  */
@@ -345,9 +349,12 @@ struct dmashare_mapping {
 	u32 buffer;
 	u32 attachment;
 	enum dma_data_direction direction;
+	u32 placement;
+	u32 flags;
 	u64 length;
 	u32 n_segments;
-	dma_addr_t first;
+	u64 first;
+	u64 max_segment;
 	struct dmashare_seg_list list;
 };
 
@@ -356,34 +363,54 @@ struct dmashare_mapping {
  * @base: GEM object
  * @id: buffer id, 0 until the device knows it
  * @flags: DRM_DMASHARE_BO_*
- * @placement: enum dmashare_placement
+ * @import_flags: DRM_DMASHARE_IMPORT_*, of an imported buffer
  * @name: for people
- * @pages: the pages of a buffer of our own, NULL for an imported one; constant
- *	from creation to free
+ * @dynamic: exports with pin and unpin; constant
+ * @foreign: imported from an exporter that is not this driver; constant
+ * @placement: enum dmashare_placement
+ * @local: where in local memory, if it is there
+ * @lru: in the device's list of buffers that may be moved out of local memory
+ * @pin_count: users that keep the buffer where it is
+ * @moves: moves made; imported: mappings that a move of the exporter ended
+ * @pages: the pages of a buffer of our own that is in the system placement
  * @vaddr: where the pages are mapped for the kernel
- * @vmap_count: users of @vaddr; both protected by the reservation lock
+ * @vmap_count: users of @vaddr
  * @self: imported: our own attachment to the foreign dma-buf
- * @map: the device's mapping; protected by the reservation lock
+ * @map: the device's mapping
+ * @dir: its direction; constant
  * @sgt: what @map was made from; of the exporter when imported
  * @stale: the IOMMU mapping under @map was taken away (BO_STALE_DMA)
+ * @p2p: imported: @map is of addresses in another device's BAR
+ *
+ * What is not constant is protected by the reservation lock.
  *
  * Pages are not shmem's but our own, because what kind of memory a buffer is
- * made of (runs as long as possible now, other kinds by flag later) decides
- * which importers can use it.
+ * made of (see dmashare_pages.c) decides which importers can use it.
  */
 struct dmashare_bo {
 	struct drm_gem_object base;
 	u32 id;
 	u32 flags;
-	u32 placement;
+	u32 import_flags;
 	char name[DMASHARE_NAME_LEN];
+	bool dynamic;
+	bool foreign;
+
+	u32 placement;
+	struct drm_mm_node local;
+	struct list_head lru;
+	unsigned int pin_count;
+	u64 moves;
 	struct page **pages;
 	void *vaddr;
 	unsigned int vmap_count;
+
 	struct dmashare_attachment self;
 	struct dmashare_mapping *map;
+	enum dma_data_direction dir;
 	struct sg_table *sgt;
 	bool stale;
+	bool p2p;
 };
 
 /**
@@ -487,6 +514,23 @@ static inline struct dmashare_bo *to_dmashare_bo(struct drm_gem_object *obj)
 	return container_of(obj, struct dmashare_bo, base);
 }
 
+/* Is it somebody else's memory? Constant once the buffer can be found. */
+static inline bool dmashare_bo_imported(const struct dmashare_bo *bo)
+{
+	return bo->base.import_attach;
+}
+
+static inline unsigned long dmashare_bo_num_pages(const struct dmashare_bo *bo)
+{
+	return bo->base.size >> PAGE_SHIFT;
+}
+
+/* Does the device work on copies of its own, so that SYNC is needed? */
+static inline bool dmashare_noncoherent(const struct dmashare_device *ddev)
+{
+	return ddev->limits.features & DMASHARE_FEATURE_NONCOHERENT;
+}
+
 static inline struct dmashare_job *to_dmashare_job(struct drm_sched_job *job)
 {
 	return container_of(job, struct dmashare_job, base);
@@ -515,6 +559,8 @@ static inline void dmashare_desc_init(struct dmashare_desc *desc, u8 opcode)
 }
 
 /* dmashare_drv.c */
+bool dmashare_is_device(const struct device *dev);
+bool dmashare_unsafe_allowed(void);
 void dmashare_put_user(struct dmashare_device *ddev);
 extern unsigned int dmashare_job_timeout_ms;
 extern bool dmashare_unsafe_tests;
@@ -561,8 +607,13 @@ void dmashare_detach(struct dmashare_device *ddev, struct dmashare_attachment *a
 struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
 				      struct sg_table *sgt, u64 length,
 				      u32 buffer, u32 attachment,
-				      enum dma_data_direction dir);
-void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map);
+				      enum dma_data_direction dir, u32 flags);
+struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
+					    u64 start, u64 length, u32 buffer,
+					    enum dma_data_direction dir);
+void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map,
+		    u32 flags);
+void dmashare_place(struct dmashare_device *ddev, struct dmashare_bo *bo);
 int dmashare_replay(struct dmashare_device *ddev);
 
 /* dmashare_bo.c */
@@ -575,7 +626,13 @@ struct sg_table *dmashare_bo_get_sgt(struct dmashare_bo *bo, struct device *dev,
 				     enum dma_data_direction dir);
 void dmashare_bo_put_sgt(struct device *dev, struct sg_table *sgt,
 			 enum dma_data_direction dir);
-int dmashare_bo_map(struct dmashare_bo *bo);
+int dmashare_bo_map_locked(struct dmashare_bo *bo);
+void dmashare_bo_unmap_locked(struct dmashare_bo *bo);
+int dmashare_bo_wait_locked(struct dmashare_bo *bo, bool interruptible);
+int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement,
+			    bool interruptible);
+int dmashare_bo_pin_locked(struct dmashare_bo *bo);
+void dmashare_bo_unpin_locked(struct dmashare_bo *bo);
 void dmashare_bo_revoke_all(struct dmashare_device *ddev);
 bool dmashare_iommu_translates(struct dmashare_device *ddev);
 
@@ -583,11 +640,24 @@ bool dmashare_iommu_translates(struct dmashare_device *ddev);
 struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags);
 struct drm_gem_object *dmashare_own_export(struct drm_device *drm,
 					   struct dma_buf *dmabuf);
+struct dmashare_bo *dmashare_exported_bo(struct dma_buf *dmabuf);
 
 /* dmashare_import.c */
 struct drm_gem_object *dmashare_gem_import(struct drm_device *drm,
 					   struct dma_buf *dmabuf);
+int dmashare_import_map_locked(struct dmashare_bo *bo);
 void dmashare_import_unmap_locked(struct dmashare_bo *bo);
+struct dmashare_bo *dmashare_importer_bo(struct dma_buf_attachment *attach);
+int dmashare_bo_import_ioctl(struct drm_device *drm, void *data,
+			     struct drm_file *drm_file);
+
+/* dmashare_pages.c */
+int dmashare_pages_alloc(struct dmashare_bo *bo);
+void dmashare_pages_free(struct page **pages, unsigned long n);
+
+/* dmashare_sync.c */
+void dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
+			  bool for_cpu);
 
 /* dmashare_fence.c */
 struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue);
@@ -604,6 +674,7 @@ void dmashare_job_drop_buffers(struct dmashare_job *job);
 void dmashare_result_put(struct dmashare_result *result);
 void dmashare_queue_collect_locked(struct dmashare_queue *queue);
 void dmashare_queue_signal(struct dmashare_queue *queue);
+bool dmashare_job_fence(struct dmashare_device *ddev, struct dma_fence *fence);
 void dmashare_queue_fail(struct dmashare_queue *queue,
 			 struct dmashare_job *guilty, int error);
 
@@ -612,7 +683,7 @@ int dmashare_submit_ioctl(struct drm_device *drm, void *data,
 			  struct drm_file *file);
 
 /* dmashare_ioctl.c */
-#define DMASHARE_NUM_IOCTLS 7
+#define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_BO_VMAP + 1)
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
 int dmashare_open(struct drm_device *drm, struct drm_file *file);
 void dmashare_postclose(struct drm_device *drm, struct drm_file *file);

@@ -340,6 +340,17 @@ struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags)
 }
 
 /**
+ * dmashare_exported_bo - the buffer that a dma_buf was made of
+ * @dmabuf: a dma_buf
+ *
+ * Returns: the buffer, of whichever device, or NULL if another driver's
+ */
+struct dmashare_bo *dmashare_exported_bo(struct dma_buf *dmabuf)
+{
+	return dmabuf->ops == &dmashare_export_ops ? dmabuf_to_bo(dmabuf) : NULL;
+}
+
+/**
  * dmashare_own_export - is this dma_buf one of the device's own?
  * @drm: the device
  * @dmabuf: a dma_buf
@@ -349,12 +360,7 @@ struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags)
 struct drm_gem_object *dmashare_own_export(struct drm_device *drm,
 					   struct dma_buf *dmabuf)
 {
-	struct drm_gem_object *obj;
+	struct dmashare_bo *bo = dmashare_exported_bo(dmabuf);
 
-	if (dmabuf->ops != &dmashare_export_ops)
-		return NULL;
-
-	obj = dmabuf->priv;
-
-	return obj->dev == drm ? obj : NULL;
+	return bo && bo->base.dev == drm ? &bo->base : NULL;
 }

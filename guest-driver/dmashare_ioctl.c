@@ -6,6 +6,7 @@
  * (ENODEV after removal, EFAULT for the argument) it says before we are called.
  */
 #include <linux/capability.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -138,6 +139,32 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 	}
 }
 
+/* What only a broken driver does. */
+#define DMASHARE_BO_UNSAFE	(DRM_DMASHARE_BO_STALE_DMA |	\
+				 DRM_DMASHARE_BO_SKIP_BEGIN |	\
+				 DRM_DMASHARE_BO_SKIP_END |	\
+				 DRM_DMASHARE_BO_SKIP_MAP |	\
+				 DRM_DMASHARE_BO_SKIP_UNMAP)
+#define DMASHARE_BO_PAGES	(DRM_DMASHARE_BO_SCATTERED |	\
+				 DRM_DMASHARE_BO_CONTIGUOUS |	\
+				 DRM_DMASHARE_BO_HUGE)
+#define DMASHARE_BO_EXPORTS	(DRM_DMASHARE_BO_STATIC | DRM_DMASHARE_BO_DYNAMIC)
+#define DMASHARE_BO_FLAGS	(DMASHARE_BO_UNSAFE |		\
+				 DMASHARE_BO_PAGES |		\
+				 DMASHARE_BO_EXPORTS |		\
+				 DRM_DMASHARE_BO_NO_MMAP |	\
+				 DRM_DMASHARE_BO_NO_VMAP |	\
+				 DRM_DMASHARE_BO_NO_ATTACH |	\
+				 DRM_DMASHARE_BO_READ_ONLY)
+
+/* Known ones, and of those that exclude each other one at most. */
+static bool dmashare_bo_flags_ok(u32 flags)
+{
+	return !(flags & ~DMASHARE_BO_FLAGS) &&
+	       hweight32(flags & DMASHARE_BO_PAGES) <= 1 &&
+	       hweight32(flags & DMASHARE_BO_EXPORTS) <= 1;
+}
+
 static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
 				    struct drm_file *drm_file)
 {
@@ -146,8 +173,10 @@ static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
 	struct dmashare_bo *bo;
 	int ret;
 
-	if (args->flags & ~DRM_DMASHARE_BO_STALE_DMA ||
+	if (!dmashare_bo_flags_ok(args->flags) ||
 	    !args->size || args->size > SIZE_MAX - PAGE_SIZE)
+		return -EINVAL;
+	if (args->flags & DRM_DMASHARE_BO_HUGE && args->size % SZ_2M)
 		return -EINVAL;
 
 	switch (args->placement) {
@@ -159,12 +188,10 @@ static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
 		return -EINVAL;
 	}
 
-	if (args->flags & DRM_DMASHARE_BO_STALE_DMA) {
-		if (!READ_ONCE(dmashare_unsafe_tests) || !capable(CAP_SYS_ADMIN))
-			return -EPERM;
-		if (!dmashare_iommu_translates(ddev))
-			return -EOPNOTSUPP;
-	}
+	if (args->flags & DMASHARE_BO_UNSAFE && !dmashare_unsafe_allowed())
+		return -EPERM;
+	if (args->flags & DRM_DMASHARE_BO_STALE_DMA && !dmashare_iommu_translates(ddev))
+		return -EOPNOTSUPP;
 
 	args->size = PAGE_ALIGN(args->size);
 	bo = dmashare_bo_create(ddev, args);
@@ -193,10 +220,10 @@ static int dmashare_bo_mmap_ioctl(struct drm_device *drm, void *data,
 	if (!obj)
 		return -ENOENT;
 
-	if (to_dmashare_bo(obj)->pages)
-		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
-	else
+	if (dmashare_bo_imported(to_dmashare_bo(obj)))
 		ret = -EOPNOTSUPP;
+	else
+		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
 	drm_gem_object_put(obj);
 
 	return ret;
@@ -222,14 +249,22 @@ static int dmashare_bo_info_ioctl(struct drm_device *drm, void *data,
 
 	*args = (struct drm_dmashare_bo_info){
 		.handle = handle,
-		.flags = bo->pages ? 0 : DRM_DMASHARE_BO_INFO_IMPORTED,
 		.size = obj->size,
 		.placement = bo->placement,
 		.buffer = bo->id,
+		.pins = bo->pin_count,
+		.moves = bo->moves,
 	};
+	if (dmashare_bo_imported(bo))
+		args->flags |= DRM_DMASHARE_BO_INFO_IMPORTED;
+	if (bo->dynamic)
+		args->flags |= DRM_DMASHARE_BO_INFO_DYNAMIC;
+	if (bo->p2p)
+		args->flags |= DRM_DMASHARE_BO_INFO_P2P;
 	if (bo->map) {
 		args->flags |= DRM_DMASHARE_BO_INFO_MAPPED;
 		args->n_segments = bo->map->n_segments;
+		args->max_segment = bo->map->max_segment;
 		args->mapping = bo->map->id;
 		if (capable(CAP_SYS_ADMIN))
 			args->dma_addr = bo->map->first;
@@ -393,4 +428,5 @@ const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(DMASHARE_SUBMIT, dmashare_submit_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_JOB_RESULT, dmashare_job_result_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_LEDGER, dmashare_ledger_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_IMPORT, dmashare_bo_import_ioctl, DRM_RENDER_ALLOW),
 };

@@ -269,6 +269,26 @@ void dmashare_queue_fail(struct dmashare_queue *queue, struct dmashare_job *guil
 	dmashare_queue_signal(queue);
 }
 
+/**
+ * dmashare_job_fence - does a fence belong to a job of this device?
+ * @ddev: the device
+ * @fence: a fence, as found in a reservation object
+ *
+ * Returns: true if so; maybe not any more when it has signalled
+ */
+bool dmashare_job_fence(struct dmashare_device *ddev, struct dma_fence *fence)
+{
+	struct drm_sched_fence *sched_fence = to_drm_sched_fence(fence);
+	u32 i;
+
+	/* Another device's scheduler may be gone: it is only compared. */
+	for (i = 0; sched_fence && i < ddev->limits.num_queues; i++)
+		if (sched_fence->sched == &ddev->queue[i].sched)
+			return true;
+
+	return false;
+}
+
 static struct dma_fence *dmashare_run_job(struct drm_sched_job *sched_job)
 {
 	struct dmashare_job *job = to_dmashare_job(sched_job);

@@ -10,6 +10,8 @@
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
 
+#include <kunit/visibility.h>
+
 #include <drm/drm_print.h>
 
 #include "dmashare_drv.h"
@@ -83,7 +85,8 @@ static void dmashare_buffer_desc(struct dmashare_desc *desc, struct dmashare_bo 
 {
 	dmashare_desc_init(desc, DMASHARE_OP_BUFFER_CREATE);
 	desc->buffer.id = cpu_to_le32(bo->id);
-	desc->buffer.flags = cpu_to_le32(bo->pages ? 0 : DMASHARE_BUFFER_F_IMPORTED);
+	desc->buffer.flags = cpu_to_le32(dmashare_bo_imported(bo) ?
+					 DMASHARE_BUFFER_F_IMPORTED : 0);
 	desc->buffer.size = cpu_to_le64(bo->base.size);
 	desc->buffer.placement = cpu_to_le32(bo->placement);
 	memcpy(desc->buffer.name, bo->name, sizeof(desc->buffer.name));
@@ -217,19 +220,30 @@ static u64 dmashare_seg_room(const struct dmashare_limits *limits, u64 addr, u64
 	return room;
 }
 
-/*
- * Walks the DMA addresses of the first @length bytes of @sgt as the fewest
- * segments that the limits allow, and writes them to @list unless that is NULL.
- * Neighbours are joined, and what is too long is cut: not every exporter knows
- * what dma_set_max_seg_size() asks for.
+/**
+ * dmashare_seg_walk - the fewest segments of which the limits allow a mapping
+ * @limits: of the device
+ * @sgt: mapped for the device
+ * @length: bytes of it to be used
+ * @list: where the segments are written, or NULL
+ * @per_block: segments of a block of @list
+ * @longest: if not NULL, set to the bytes of the longest segment
  *
- * Returns the number of segments, or -EINVAL if @sgt is shorter than @length.
+ * Neighbours are joined, and what is too long is cut: not every exporter knows
+ * what dma_set_max_seg_size() asks for, and an entry of a scatterlist cannot
+ * say a length of 4 GiB. The pages of @sgt are not looked at: it may have none.
+ *
+ * Returns: the number of segments, -EINVAL if @sgt is shorter than @length, or
+ * -EFBIG if there are more segments than the device can have, or an address
+ * that it cannot say
  */
-static long dmashare_seg_walk(const struct dmashare_limits *limits,
-			      struct sg_table *sgt, u64 length,
-			      struct dmashare_seg_list *list, u32 per_block)
+VISIBLE_IF_KUNIT
+long dmashare_seg_walk(const struct dmashare_limits *limits, struct sg_table *sgt,
+		       u64 length, struct dmashare_seg_list *list, u32 per_block,
+		       u64 *longest)
 {
-	u64 seg_addr = 0, seg_len = 0, left = length;
+	u64 seg_addr = 0, seg_len = 0, left = length, max = 0;
+	u64 last = DMA_BIT_MASK(limits->dma_bits);
 	struct scatterlist *sg;
 	long n = 0;
 	int i;
@@ -237,6 +251,9 @@ static long dmashare_seg_walk(const struct dmashare_limits *limits,
 	for_each_sgtable_dma_sg(sgt, sg, i) {
 		u64 addr = sg_dma_address(sg);
 		u64 len = min_t(u64, sg_dma_len(sg), left);
+
+		if (len && (addr > last || len - 1 > last - addr))
+			return -EFBIG;
 
 		left -= len;
 		while (len) {
@@ -247,13 +264,15 @@ static long dmashare_seg_walk(const struct dmashare_limits *limits,
 			if (!room) {
 				seg_addr = addr;
 				seg_len = 0;
-				n++;
+				if (++n > limits->max_segments)
+					return -EFBIG;
 				room = dmashare_seg_room(limits, addr, 0);
 			}
 			room = min(room, len);
 			seg_len += room;
 			addr += room;
 			len -= room;
+			max = max(max, seg_len);
 
 			if (list) {
 				struct dmashare_seg_block *block =
@@ -267,8 +286,12 @@ static long dmashare_seg_walk(const struct dmashare_limits *limits,
 		}
 	}
 
+	if (longest)
+		*longest = max;
+
 	return left ? -EINVAL : n;
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_seg_walk);
 
 static void dmashare_seg_free(struct dmashare_seg_list *list)
 {
@@ -282,24 +305,15 @@ static void dmashare_seg_free(struct dmashare_seg_list *list)
 	memset(list, 0, sizeof(*list));
 }
 
-/* Builds the list of the first @length bytes of @sgt for the device. */
-static int dmashare_seg_build(struct dmashare_device *ddev,
-			      struct dmashare_seg_list *list,
-			      struct sg_table *sgt, u64 length, u32 *n_segments)
+/* Blocks for as many segments. */
+static int dmashare_seg_alloc(struct dmashare_device *ddev,
+			      struct dmashare_seg_list *list, u32 n, u32 *per_block)
 {
-	const struct dmashare_limits *limits = &ddev->limits;
-	u32 per_block, i;
-	long n;
+	u32 i;
 
-	n = dmashare_seg_walk(limits, sgt, length, NULL, 0);
-	if (n < 0)
-		return n;
-	if (n > limits->max_segments)
-		return -EFBIG;
-
-	per_block = n <= DMASHARE_SEG_SMALL ? DMASHARE_SEG_SMALL : DMASHARE_SEG_LARGE;
+	*per_block = n <= DMASHARE_SEG_SMALL ? DMASHARE_SEG_SMALL : DMASHARE_SEG_LARGE;
 	list->pool = n <= DMASHARE_SEG_SMALL ? ddev->seg_small : ddev->seg_large;
-	list->n_blocks = DIV_ROUND_UP(n, per_block);
+	list->n_blocks = DIV_ROUND_UP(n, *per_block);
 	list->block = kvcalloc(list->n_blocks, sizeof(*list->block), GFP_KERNEL);
 	list->dma = kvcalloc(list->n_blocks, sizeof(*list->dma), GFP_KERNEL);
 	if (!list->block || !list->dma) {
@@ -315,14 +329,35 @@ static int dmashare_seg_build(struct dmashare_device *ddev,
 			list->block[i - 1]->next = cpu_to_le64(list->dma[i]);
 	}
 
-	dmashare_seg_walk(limits, sgt, length, list, per_block);
-	*n_segments = n;
-
 	return 0;
 
 err_free:
 	dmashare_seg_free(list);
 	return -ENOMEM;
+}
+
+/* Builds the segment list of @map from the beginning of @sgt. */
+static int dmashare_seg_build(struct dmashare_device *ddev,
+			      struct dmashare_mapping *map, struct sg_table *sgt)
+{
+	const struct dmashare_limits *limits = &ddev->limits;
+	u32 per_block;
+	long n;
+	int ret;
+
+	n = dmashare_seg_walk(limits, sgt, map->length, NULL, 0, &map->max_segment);
+	if (n < 0)
+		return n;
+
+	ret = dmashare_seg_alloc(ddev, &map->list, n, &per_block);
+	if (ret)
+		return ret;
+
+	dmashare_seg_walk(limits, sgt, map->length, &map->list, per_block, NULL);
+	map->n_segments = n;
+	map->first = sg_dma_address(sgt->sgl);
+
+	return 0;
 }
 
 static void dmashare_map_desc(struct dmashare_desc *desc,
@@ -335,49 +370,50 @@ static void dmashare_map_desc(struct dmashare_desc *desc,
 	desc->map.direction = cpu_to_le32(map->direction);
 	desc->map.length = cpu_to_le64(map->length);
 	desc->map.n_segments = cpu_to_le32(map->n_segments);
-	desc->map.placement = cpu_to_le32(DMASHARE_PLACEMENT_SYSTEM);
+	desc->map.placement = cpu_to_le32(map->placement);
 	desc->map.list = cpu_to_le64(map->list.dma[0]);
+	desc->map.flags = cpu_to_le32(map->flags);
 }
 
-/**
- * dmashare_map - let the device's engines use memory
- * @ddev: the device
- * @sgt: mapped for the device; at least @length bytes
- * @length: bytes, the size of the buffer
- * @buffer: buffer id
- * @attachment: attachment id for an imported buffer, else 0
- * @dir: direction
- *
- * Returns: the mapping; -EINVAL if @sgt is too short, -EFBIG if it takes more
- * segments than the device can have in a mapping or breaks another of its
- * limits, -ENOSPC at the limit of mappings or segments, or another error
- */
-struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
-				      struct sg_table *sgt, u64 length,
-				      u32 buffer, u32 attachment,
-				      enum dma_data_direction dir)
+static struct dmashare_mapping *dmashare_mapping_alloc(u32 buffer, u32 attachment,
+						       enum dma_data_direction dir,
+						       u64 length)
 {
-	struct dmashare_mapping *map;
-	struct dmashare_desc desc;
-	int ret;
+	struct dmashare_mapping *map = kzalloc(sizeof(*map), GFP_KERNEL);
 
-	map = kzalloc(sizeof(*map), GFP_KERNEL);
 	if (!map)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 
 	map->buffer = buffer;
 	map->attachment = attachment;
 	map->direction = dir;
 	map->length = length;
-	map->first = sg_dma_address(sgt->sgl);
 
-	ret = dmashare_seg_build(ddev, &map->list, sgt, length, &map->n_segments);
-	if (ret)
-		goto err_free;
+	return map;
+}
+
+static void dmashare_mapping_free(struct dmashare_mapping *map)
+{
+	dmashare_seg_free(&map->list);
+	kfree(map);
+}
+
+static void dmashare_mapping_ended(struct dmashare_device *ddev)
+{
+	if (atomic_dec_and_test(&ddev->live_mappings))
+		wake_up_all(&ddev->unmapped);
+}
+
+/* Gives the mapping, which has its segments, to the device, or frees it. */
+static struct dmashare_mapping *dmashare_mapping_make(struct dmashare_device *ddev,
+						      struct dmashare_mapping *map)
+{
+	struct dmashare_desc desc;
+	int ret;
 
 	ret = dmashare_id_reserve(&ddev->mappings, &map->id, &ddev->next_mapping);
 	if (ret)
-		goto err_list;
+		goto err_free;
 
 	atomic_inc(&ddev->live_mappings);
 	dmashare_map_desc(&desc, map);
@@ -389,37 +425,132 @@ struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
 	return map;
 
 err_dead:
-	if (atomic_dec_and_test(&ddev->live_mappings))
-		wake_up_all(&ddev->unmapped);
-err_list:
-	dmashare_seg_free(&map->list);
+	dmashare_mapping_ended(ddev);
 err_free:
-	kfree(map);
+	dmashare_mapping_free(map);
 	return ERR_PTR(ret);
+}
+
+/**
+ * dmashare_map - let the device's engines use system memory
+ * @ddev: the device
+ * @sgt: mapped for the device; at least @length bytes
+ * @length: bytes, the size of the buffer
+ * @buffer: buffer id
+ * @attachment: attachment id for an imported buffer, else 0
+ * @dir: direction
+ * @flags: DMASHARE_MAP_F_*, which a coherent device is not told
+ *
+ * Returns: the mapping; -EINVAL if @sgt is too short, -EFBIG if it takes more
+ * segments than the device can have in a mapping or breaks another of its
+ * limits, -ENOSPC at the limit of mappings or segments, or another error
+ */
+struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
+				      struct sg_table *sgt, u64 length,
+				      u32 buffer, u32 attachment,
+				      enum dma_data_direction dir, u32 flags)
+{
+	struct dmashare_mapping *map;
+	int ret;
+
+	map = dmashare_mapping_alloc(buffer, attachment, dir, length);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+
+	map->placement = DMASHARE_PLACEMENT_SYSTEM;
+	map->flags = dmashare_noncoherent(ddev) ? flags : 0;
+	ret = dmashare_seg_build(ddev, map, sgt);
+	if (ret) {
+		dmashare_mapping_free(map);
+		return ERR_PTR(ret);
+	}
+
+	return dmashare_mapping_make(ddev, map);
+}
+
+/**
+ * dmashare_map_local - let the device's engines use local memory
+ * @ddev: the device
+ * @start: offset in local memory
+ * @length: bytes, the size of the buffer
+ * @buffer: buffer id
+ * @dir: direction
+ *
+ * None of the limits of DMA apply.
+ *
+ * Returns: the mapping, or an error as dmashare_map()
+ */
+struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
+					    u64 start, u64 length, u32 buffer,
+					    enum dma_data_direction dir)
+{
+	struct dmashare_mapping *map;
+	u32 per_block;
+	int ret;
+
+	map = dmashare_mapping_alloc(buffer, 0, dir, length);
+	if (!map)
+		return ERR_PTR(-ENOMEM);
+
+	ret = dmashare_seg_alloc(ddev, &map->list, 1, &per_block);
+	if (ret) {
+		dmashare_mapping_free(map);
+		return ERR_PTR(ret);
+	}
+	map->placement = DMASHARE_PLACEMENT_LOCAL;
+	map->first = start;
+	map->max_segment = length;
+	map->n_segments = 1;
+	map->list.block[0]->count = cpu_to_le32(1);
+	map->list.block[0]->segment[0].addr = cpu_to_le64(start);
+	map->list.block[0]->segment[0].len = cpu_to_le64(length);
+
+	return dmashare_mapping_make(ddev, map);
 }
 
 /**
  * dmashare_unmap - take memory from the device's engines
  * @ddev: the device
  * @map: the mapping; freed
+ * @flags: DMASHARE_UNMAP_F_*, which a coherent device is not told
  *
  * When this returns the device does not touch the memory any more: it said so,
  * or it was reset, or it is gone.
  */
-void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map)
+void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map,
+		    u32 flags)
 {
 	struct dmashare_desc desc;
 
-	dmashare_id_desc(&desc, DMASHARE_OP_UNMAP, map->id);
+	dmashare_desc_init(&desc, DMASHARE_OP_UNMAP);
+	desc.unmap.id = cpu_to_le32(map->id);
+	desc.unmap.flags = cpu_to_le32(dmashare_noncoherent(ddev) ? flags : 0);
 	down_read(&ddev->state_sem);
 	xa_erase(&ddev->mappings, map->id);
 	dmashare_command(ddev, &desc, NULL);
 	up_read(&ddev->state_sem);
 
-	dmashare_seg_free(&map->list);
-	kfree(map);
-	if (atomic_dec_and_test(&ddev->live_mappings))
-		wake_up_all(&ddev->unmapped);
+	dmashare_mapping_free(map);
+	dmashare_mapping_ended(ddev);
+}
+
+/**
+ * dmashare_place - tell the device where a buffer's bytes are now; posted
+ * @ddev: the device
+ * @bo: the buffer, with its new placement; its reservation lock is held
+ *
+ * A reset at any time does no harm: what is made anew has the new placement.
+ */
+void dmashare_place(struct dmashare_device *ddev, struct dmashare_bo *bo)
+{
+	struct dmashare_desc desc;
+
+	dmashare_desc_init(&desc, DMASHARE_OP_PLACE);
+	desc.place.id = cpu_to_le32(bo->id);
+	desc.place.placement = cpu_to_le32(bo->placement);
+	down_read(&ddev->state_sem);
+	dmashare_command_post(ddev, &desc);
+	up_read(&ddev->state_sem);
 }
 
 /**

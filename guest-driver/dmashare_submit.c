@@ -14,6 +14,7 @@
 #include <linux/sync_file.h>
 #include <linux/uaccess.h>
 
+#include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
@@ -138,14 +139,16 @@ static bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
 	return end <= size;
 }
 
-/* Looks up, checks and maps an operand's buffer; fills in the descriptor. */
+/*
+ * Looks up and checks an operand's buffer; fills in the descriptor but for the
+ * mapping, which must not end any more when it is filled in.
+ */
 static int dmashare_get_operand(struct dmashare_submit *submit,
 				const struct drm_dmashare_job *args,
 				const struct drm_dmashare_operand *operand,
 				struct dmashare_operand *out, struct dmashare_bo **bo)
 {
 	struct drm_gem_object *obj;
-	int ret;
 
 	if (!operand->handle)
 		return 0;
@@ -158,11 +161,6 @@ static int dmashare_get_operand(struct dmashare_submit *submit,
 	if (!dmashare_range_ok(operand, args, obj->size))
 		return -EINVAL;
 
-	ret = dmashare_bo_map(*bo);
-	if (ret)
-		return ret;
-
-	out->mapping = cpu_to_le32((*bo)->map->id);
 	out->offset = cpu_to_le64(operand->offset);
 	out->pitch = cpu_to_le64(operand->pitch);
 
@@ -370,11 +368,7 @@ static int dmashare_copy_ids(struct dmashare_submit *submit,
 	return 0;
 }
 
-/*
- * Locks the reservations of all buffers and makes room for our fences: one as
- * a reader's and one as a writer's in each, for a later fence of the same
- * entity takes the place of an earlier one.
- */
+/* Locks the reservations of all buffers. */
 static int dmashare_lock_buffers(struct dmashare_submit *submit, struct drm_exec *exec)
 {
 	int ret = 0;
@@ -394,7 +388,7 @@ static int dmashare_lock_buffers(struct dmashare_submit *submit, struct drm_exec
 			for (k = 0; k < ARRAY_SIZE(bo); k++) {
 				if (!bo[k])
 					continue;
-				ret = drm_exec_prepare_obj(exec, &bo[k]->base, 2);
+				ret = drm_exec_lock_obj(exec, &bo[k]->base);
 				drm_exec_retry_on_contention(exec);
 				if (ret)
 					return ret;
@@ -403,6 +397,51 @@ static int dmashare_lock_buffers(struct dmashare_submit *submit, struct drm_exec
 	}
 
 	return ret;
+}
+
+/*
+ * Has all buffers mapped for the device. An exporter that is asked for a mapping
+ * may move the memory, and so end one that we had of the same memory by another
+ * import. It does not move it back for that one, so a second round is enough.
+ */
+static int dmashare_map_buffers(struct dmashare_submit *submit)
+{
+	u32 i, k, round;
+	int ret;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < submit->n_jobs; i++) {
+			struct dmashare_job *job = submit->jobs[i];
+			struct dmashare_bo *bo[] = { job->src, job->dst };
+
+			for (k = 0; k < ARRAY_SIZE(bo); k++) {
+				ret = bo[k] ? dmashare_bo_map_locked(bo[k]) : 0;
+				if (ret)
+					return ret;
+			}
+		}
+	}
+
+	return 0;
+}
+
+/*
+ * The last that can fail for a buffer of a job: room for our fences, one as a
+ * reader's and one as a writer's, for a later fence of the same entity takes the
+ * place of an earlier one. After the mapping, which may have used up what there
+ * was. From here until the reservations are unlocked the mapping stays, and
+ * after that it is the job's fence that keeps it.
+ */
+static int dmashare_ready_buffer(struct dmashare_bo *bo, struct dmashare_operand *operand)
+{
+	if (!bo)
+		return 0;
+	if (!bo->map)
+		return -EBUSY;
+
+	operand->mapping = cpu_to_le32(bo->map->id);
+
+	return dma_resv_reserve_fences(bo->base.resv, 2);
 }
 
 /*
@@ -537,6 +576,35 @@ static struct drm_gem_object **dmashare_hold_buffers(struct dmashare_submit *sub
 	return held;
 }
 
+/* With all reservations locked. */
+static int dmashare_commit_locked(struct dmashare_submit *submit)
+{
+	int ret, idx;
+	u32 i;
+
+	/* Removal waits for us, and then undoes our mappings. */
+	if (!drm_dev_enter(&submit->ddev->drm, &idx))
+		return -ENODEV;
+
+	ret = dmashare_map_buffers(submit);
+	for (i = 0; !ret && i < submit->n_jobs; i++) {
+		struct dmashare_job *job = submit->jobs[i];
+
+		ret = dmashare_ready_buffer(job->src, &job->desc.job.src);
+		if (!ret)
+			ret = dmashare_ready_buffer(job->dst, &job->desc.job.dst);
+		if (!ret)
+			ret = dmashare_add_implicit(submit, job, job->src, false);
+		if (!ret)
+			ret = dmashare_add_implicit(submit, job, job->dst, true);
+	}
+	if (!ret)
+		dmashare_commit(submit);
+	drm_dev_exit(idx);
+
+	return ret;
+}
+
 static int dmashare_lock_and_commit(struct dmashare_submit *submit)
 {
 	struct drm_gem_object **held;
@@ -550,15 +618,8 @@ static int dmashare_lock_and_commit(struct dmashare_submit *submit)
 
 	drm_exec_init(&exec, DRM_EXEC_INTERRUPTIBLE_WAIT | DRM_EXEC_IGNORE_DUPLICATES, 0);
 	ret = dmashare_lock_buffers(submit, &exec);
-	for (i = 0; !ret && i < submit->n_jobs; i++) {
-		struct dmashare_job *job = submit->jobs[i];
-
-		ret = dmashare_add_implicit(submit, job, job->src, false);
-		if (!ret)
-			ret = dmashare_add_implicit(submit, job, job->dst, true);
-	}
 	if (!ret)
-		dmashare_commit(submit);
+		ret = dmashare_commit_locked(submit);
 	drm_exec_fini(&exec);
 
 	for (i = 0; i < n_held; i++)
