@@ -697,4 +697,18 @@ static inline void dmashare_debugfs_init(struct dmashare_device *ddev)
 }
 #endif
 
+/* What dmashare_kunit.c tests without a device, and no other file uses. */
+#if IS_ENABLED(CONFIG_KUNIT)
+long dmashare_seg_walk(const struct dmashare_limits *limits, struct sg_table *sgt,
+		       u64 length, struct dmashare_seg_list *list, u32 per_block,
+		       u64 *longest);
+int dmashare_pages_fill(struct page **pages, unsigned long n, gfp_t gfp,
+			unsigned int max_order, unsigned int min_order);
+int dmashare_pages_scatter(struct page **pages, unsigned long n, gfp_t gfp);
+int dmashare_check_job(const struct dmashare_limits *limits,
+		       const struct drm_dmashare_job *job);
+bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
+		       const struct drm_dmashare_job *job, u64 size);
+#endif
+
 #endif /* DMASHARE_DRV_H */

@@ -4,6 +4,8 @@
  */
 #include <linux/pci.h>
 
+#include <kunit/visibility.h>
+
 #include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
@@ -33,6 +35,7 @@ int dmashare_status_to_errno(u32 status)
 
 	return -dmashare_errno[status];
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_status_to_errno);
 
 static u64 dmashare_read64(struct dmashare_device *ddev, u32 lo)
 {

@@ -14,6 +14,8 @@
 #include <linux/sync_file.h>
 #include <linux/uaccess.h>
 
+#include <kunit/visibility.h>
+
 #include <drm/drm_drv.h>
 #include <drm/drm_exec.h>
 #include <drm/drm_file.h>
@@ -97,8 +99,16 @@ static bool dmashare_operand_ok(const struct drm_dmashare_operand *operand,
 	return operand->pitch >= job->length;
 }
 
-static int dmashare_check_job(const struct dmashare_device *ddev,
-			      const struct drm_dmashare_job *job)
+/**
+ * dmashare_check_job - is a job well-formed?
+ * @limits: of the device
+ * @job: as user space gave it
+ *
+ * Returns: 0 or -EINVAL
+ */
+VISIBLE_IF_KUNIT
+int dmashare_check_job(const struct dmashare_limits *limits,
+		       const struct drm_dmashare_job *job)
 {
 	u64 bytes;
 
@@ -117,15 +127,24 @@ static int dmashare_check_job(const struct dmashare_device *ddev,
 
 	if (!job->length ||
 	    check_mul_overflow(job->length, (u64)max(job->rows, 1), &bytes) ||
-	    bytes > ddev->limits.max_job_bytes)
+	    bytes > limits->max_job_bytes)
 		return -EINVAL;
 
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_check_job);
 
-/* Does the operand end within the buffer? */
-static bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
-			      const struct drm_dmashare_job *job, u64 size)
+/**
+ * dmashare_range_ok - does an operand end within its buffer?
+ * @operand: of @job
+ * @job: the job, well-formed
+ * @size: bytes of the buffer
+ *
+ * Returns: true if so
+ */
+VISIBLE_IF_KUNIT
+bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
+		       const struct drm_dmashare_job *job, u64 size)
 {
 	u64 end = 0;
 
@@ -138,6 +157,7 @@ static bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
 
 	return end <= size;
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_range_ok);
 
 /*
  * Looks up and checks an operand's buffer; fills in the descriptor but for the
@@ -205,7 +225,7 @@ static int dmashare_make_job(struct dmashare_submit *submit, u32 i)
 	struct dmashare_job *job;
 	int ret;
 
-	ret = dmashare_check_job(submit->ddev, args);
+	ret = dmashare_check_job(&submit->ddev->limits, args);
 	if (ret)
 		return ret;
 
