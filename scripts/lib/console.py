@@ -121,10 +121,11 @@ class Finding:
         return f'{self.kind}: {self.line}'
 
 
-def bad_taint(value):
-    """The reasons in a taint value that are not allowed, as text, or ''."""
+def bad_taint(value, allowed=0):
+    """The reasons in a taint value that are not allowed, as text, or ''.
+    `allowed` are bits that are, besides those of any module of ours."""
     return ', '.join(TAINTS.get(bit, f'bit {bit}') for bit in range(64)
-                     if value & ~TAINT_ALLOWED & (1 << bit))
+                     if value & ~TAINT_ALLOWED & ~allowed & (1 << bit))
 
 
 class Checker:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What goes into a guest, and which VM each test program runs in."""
 import dataclasses
+import glob
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -18,12 +20,32 @@ AGENT = os.path.join(PROGRAMS, 'init/dmashare-agent')
 
 
 @dataclasses.dataclass
+class Only:
+    """A line "NAME only KERNEL REASON": elsewhere it cannot run."""
+    kernel: str         # a kernel's name, or VERSION+ or VERSION-
+    reason: str
+
+    def allows(self, kernel):
+        """May it run on this vm.Kernel?"""
+        if self.kernel[-1] not in '+-':
+            return kernel.name == self.kernel
+        newer = version(kernel.release) >= version(self.kernel)
+        return newer == (self.kernel[-1] == '+')
+
+
+@dataclasses.dataclass
 class Entry:
     """One line of tests/guest/list."""
-    program: str
+    name: str           # PROGRAM, or PROGRAM:LABEL
     vms: list           # empty: in the guest, but not a test
     timeout: float
     arguments: list
+    only: dict = dataclasses.field(default_factory=dict)    # {VM or '': Only}
+
+    @property
+    def program(self):
+        """The file's name."""
+        return self.name.split(':')[0]
 
     @property
     def path(self):
@@ -31,23 +53,57 @@ class Entry:
         return os.path.join(PROGRAMS, self.program)
 
 
+@dataclasses.dataclass
+class Row:
+    """One line of tests/guest/vms."""
+    name: str
+    variables: dict
+    only: Only = None
+
+
+def version(release):
+    """The first two numbers of a kernel's release, for comparing."""
+    found = re.match(r'(\d+)\.(\d+)', release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
 def _lines(path):
+    """(where, words, Only or None) of each line that says something."""
     try:
         with open(path, encoding='utf-8') as f:
-            for number, line in enumerate(f, 1):
-                words = line.split('#')[0].split()
-                if words:
-                    yield number, words
+            lines = f.read().splitlines()
     except OSError as error:
         common.die(f'{path}: {error.strerror}')
+    for number, line in enumerate(lines, 1):
+        where = f'{path}:{number}'
+        if line.startswith('#') or not line.strip():
+            continue
+        words = line.split(None, 3)
+        if words[1:2] == ['only']:
+            if len(words) < 4:
+                common.die(f'{where}: a restriction is "NAME only KERNEL '
+                           'REASON"')
+            if words[2][-1] in '+-' and version(words[2]) == (0, 0):
+                common.die(f'{where}: {words[2]} is not a version as in 7.0+')
+            yield where, words, Only(words[2], words[3].strip())
+            continue
+        try:
+            yield where, shlex.split(line, comments=True), None
+        except ValueError as error:
+            common.die(f'{where}: {error}')
 
 
 def read_list():
     """The guest programs."""
     known = read_vms()
-    entries = []
-    for number, words in _lines(LIST):
-        where = f'{LIST}:{number}'
+    entries = {}
+    for where, words, only in _lines(LIST):
+        if only:
+            name, _, row = words[0].partition('@')
+            if name not in entries or row and row not in entries[name].vms:
+                common.die(f'{where}: no line above says what {words[0]} is')
+            entries[name].only[row] = only
+            continue
         if len(words) < 2:
             common.die(f'{where}: a line is "PROGRAM VM[,VM...] TIMEOUT '
                        '[ARGUMENT...]"')
@@ -59,22 +115,30 @@ def read_list():
             timeout = float(words[2]) if vms else 0
         except (IndexError, ValueError):
             common.die(f'{where}: the third word is a timeout in seconds')
-        entries.append(Entry(words[0], vms, timeout, words[3:]))
-    return entries
+        if words[0] in entries:
+            common.die(f'{where}: {words[0]} is there already: give one of '
+                       'them a label, as in PROGRAM:LABEL')
+        entries[words[0]] = Entry(words[0], vms, timeout, words[3:])
+    return list(entries.values())
 
 
 def read_vms():
-    """{name: {variable: value}}"""
+    """{name: Row}"""
     found = {}
-    for number, words in _lines(VMS):
-        settings = {}
+    for where, words, only in _lines(VMS):
+        if only:
+            if words[0] not in found:
+                common.die(f'{where}: no line above says what {words[0]} is')
+            found[words[0]].only = only
+            continue
+        variables = {}
         for word in words[1:]:
             key, equals, value = word.partition('=')
             if not equals or key not in vm.Settings.NAMES.values():
-                common.die(f'{VMS}:{number}: {word} is not VARIABLE=VALUE of '
+                common.die(f'{where}: {word} is not VARIABLE=VALUE of '
                            + ', '.join(vm.Settings.NAMES.values()))
-            settings[key] = value
-        found[words[0]] = settings
+            variables[key] = value
+        found[words[0]] = Row(words[0], variables)
     return found
 
 
@@ -124,8 +188,12 @@ def prepare(settings, bare=False):
     for path in modules + own:
         words += ['--module', os.path.realpath(path)]
     if not bare:
-        for entry in read_list():
-            words += ['--program', entry.path]
+        # What else the driver's build made, as its KUnit module.
+        for path in sorted(glob.glob(os.path.dirname(driver) + '/*.ko')):
+            if path not in modules:
+                words += ['--spare', os.path.realpath(path)]
+        for path in dict.fromkeys(entry.path for entry in read_list()):
+            words += ['--program', path]
     # The user's modules make an archive of their own, so that the ordinary
     # one stays as it is, for whoever boots it at the same time.
     name = kernel.name

@@ -5,6 +5,9 @@ A suite is one run of one program.  A case is one result line with no results
 nested under it; only cases are counted.  What a suite said is never better
 than what happened: a missing plan, a plan that does not match, "Bail out!" or
 a runner's own finding each become a failed case of their own.
+
+A case may say what it proves, in diagnostic lines before its result,
+"# covers: WORD WORD ..." and "# errno: CALL NAME": both are kept with it.
 """
 import dataclasses
 import json
@@ -15,6 +18,7 @@ RESULT = re.compile(r'^(\s*)(ok|not ok)\b\s*(\d+)?\s*(?:-\s)?\s*(.*?)\s*$')
 PLAN = re.compile(r'^(\s*)1\.\.(\d+)\s*(?:#\s*(.*))?$')
 DIRECTIVE = re.compile(r'(?:^|\s+)#\s*(SKIP|TODO|XFAIL)\b\s*(.*)$', re.I)
 SUBTEST = re.compile(r'^\s*#\s*Subtest:\s*(.*?)\s*$')
+PROVES = re.compile(r'^\s*#\s*(covers|errno):\s*(.*?)\s*$')
 BAIL = re.compile(r'^\s*Bail out!\s*(.*)$')
 # Characters that XML 1.0 cannot carry.
 UNPRINTABLE = re.compile('[^\t\n\r\x20-\ud7ff\ue000-\ufffd]')
@@ -30,6 +34,8 @@ class Case:
     outcome: str
     reason: str = ''
     detail: str = ''
+    covers: list = dataclasses.field(default_factory=list)  # words
+    errnos: list = dataclasses.field(default_factory=list)  # "CALL NAME"
 
 
 @dataclasses.dataclass
@@ -38,6 +44,7 @@ class Suite:
     name: str
     cases: list = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    vm: str = ''        # where it ran, when it is a guest test
 
     def count(self, outcome):
         """How many cases ended so."""
@@ -71,6 +78,8 @@ class Parser:
     def __init__(self):
         self.levels = [_Level(0)]
         self.notes = []
+        self.covers = []
+        self.errnos = []
         self.bail = None
         self.pending_name = ''
 
@@ -85,6 +94,11 @@ class Parser:
             self.bail = match[1] or 'no reason given'
         elif match := SUBTEST.match(line):
             self.pending_name = match[1]
+        elif match := PROVES.match(line):
+            if match[1] == 'covers':
+                self.covers += match[2].split()
+            else:
+                self.errnos.append(match[2])
         elif line.strip():
             self.notes.append(line)
             del self.notes[:-DETAIL_LINES]
@@ -171,7 +185,9 @@ class Parser:
             reason = f'known to fail: {directive[2] or "no reason given"}'
         if children is None:
             detail = self._detail() if outcome == FAILED else ''
-            level.cases.append(Case(name, outcome, reason, detail))
+            level.cases.append(Case(name, outcome, reason, detail,
+                                    self.covers, self.errnos))
+            self.covers, self.errnos = [], []
         else:
             self._close(children)
             failed = any(c.outcome == FAILED for c in children.cases)
@@ -202,7 +218,7 @@ def dump(suite):
 def restore(data):
     """The suite that `dump` wrote, from its parsed JSON."""
     cases = [Case(**case) for case in data['cases']]
-    return Suite(data['name'], cases, data['seconds'])
+    return Suite(data['name'], cases, data['seconds'], data.get('vm', ''))
 
 
 def totals(suites):

@@ -7,7 +7,8 @@
 
 Programs run through the guest agent (tests/guest/init/agent.c, which has the
 protocol) over a channel of its own; the console goes to a file in `folder`.
-`vm.qmp(command)` speaks to QEMU while the guest runs.
+`vm.qmp(command)` speaks to QEMU while the guest runs, and so may a program in
+the guest: a port of its own leads to a monitor (tests/guest/lib/host.h).
 """
 import collections
 import dataclasses
@@ -25,9 +26,12 @@ import console as console_reader
 IOMMUS = ('vtd', 'virtio', 'none')
 ACCELS = ('auto', 'tcg', 'kvm')
 CHANNEL_NAME = 'org.dmashare.results'
-BOOT_TIMEOUT = 120      # seconds; under TCG on a busy machine it may take 20
+QMP_NAME = 'org.dmashare.qmp'
+BOOT_TIMEOUT = 180      # seconds; under TCG on a busy machine it may take 60
 PROBE_TIMEOUT = 20
 MEMORY_LEAST = 128      # MiB; with less the kernel cannot unpack its initramfs
+# Room for BARs above 4 GiB: for two of 16 GiB and their alignment.
+HOLE64 = '128G'
 # What the guest may be late with its answer to a timeout before it counts as
 # hung: the agent needs 5 s for a process that does not die.
 HANG_GRACE = 20
@@ -48,6 +52,7 @@ class Settings:
     accel: str = 'auto'
     devices: int = 1            # how many dmashare devices
     device_args: str = ''       # properties, appended to each of them
+    device2_args: str = ''      # ... and to the second one, where they count
     memory: str = '512M'
     smp: str = '1'
     kernel_args: str = ''
@@ -56,7 +61,8 @@ class Settings:
 
     # The variables of make that these come from.
     NAMES = {'iommu': 'IOMMU', 'accel': 'ACCEL', 'devices': 'DEVICES',
-             'device_args': 'DEVICE_ARGS', 'memory': 'MEM', 'smp': 'SMP',
+             'device_args': 'DEVICE_ARGS', 'device2_args': 'DEVICE2_ARGS',
+             'memory': 'MEM', 'smp': 'SMP',
              'kernel_args': 'KERNEL_ARGS', 'qemu_args': 'QEMU_ARGS',
              'skip': 'SKIP_MODULES'}
 
@@ -85,6 +91,8 @@ class Settings:
             self.devices = -1
         if not 0 <= self.devices <= 8:
             common.die('DEVICES must be a number from 0 to 8')
+        if self.device2_args and self.devices < 2:
+            common.die('DEVICE2_ARGS is for a second device: set DEVICES=2')
         if not str(self.smp).isdigit() or not 1 <= int(self.smp) <= 16:
             common.die(f'SMP={self.smp} is not a number from 1 to 16')
         if self.memory.isdigit():
@@ -241,14 +249,21 @@ class Machine:
 
     # -- the command line
 
-    def command(self, channel_fd, monitor_fd):
-        """The words that start QEMU."""
+    def command(self, channel_fd, monitor_fd, guest_fds):
+        """The words that start QEMU.  `guest_fds` are the two ends of what
+        connects the guest's own port with a monitor of its own."""
         s = self.settings
+        # 5-level paging makes sanitizer kernels fail now and then.
+        cpu = 'max,la57=off'
+        if s.accel != 'kvm':
+            # Behind this family of AMD's, and behind few other things, Linux
+            # lets PCI devices speak to each other directly.
+            cpu += ',vendor=AuthenticAMD,family=23'
         words = [find_qemu(), '-nodefaults', '-no-user-config', '-no-reboot',
                  '-display', 'none', '-M', 'q35',
                  '-accel', s.accel, '-m', s.memory, '-smp', s.smp,
-                 # 5-level paging makes sanitizer kernels fail now and then
-                 '-cpu', 'max,la57=off']
+                 '-cpu', cpu,
+                 '-global', f'q35-pcihost.pci-hole64-size={HOLE64}']
         if s.iommu == 'vtd':
             words += ['-device', 'intel-iommu']
         elif s.iommu == 'virtio':
@@ -256,8 +271,9 @@ class Machine:
         # Fixed places, so that messages and tests can name them.
         for i in range(s.devices):
             device = f'dmashare,id=dmashare{i},addr={0x10 + i:#x}'
-            if s.device_args:
-                device += ',' + s.device_args
+            # Of a property that is given twice the last one counts.
+            for args in (s.device_args, s.device2_args if i == 1 else ''):
+                device += f',{args}' if args else ''
             words += ['-device', device]
         if self.mode == 'agent':
             words += ['-chardev', f'file,id=console,path={self.console}']
@@ -265,11 +281,17 @@ class Machine:
             words += ['-chardev', 'stdio,id=console,mux=on,signal=off,'
                       f'logfile={self.console}']
         words += ['-serial', 'chardev:console']
+        if self.virtio:
+            words += ['-device', 'virtio-serial-pci,addr=0x4',
+                      '-chardev', f'socket,id=guest-port,fd={guest_fds[0]}',
+                      '-chardev', f'socket,id=guest-qmp,fd={guest_fds[1]}',
+                      '-mon', 'chardev=guest-qmp,mode=control',
+                      '-device', 'virtserialport,chardev=guest-port,'
+                      f'name={QMP_NAME}']
         if self.mode == 'agent':
             words += ['-chardev', f'socket,id=results,fd={channel_fd}']
             if self.virtio:
-                words += ['-device', 'virtio-serial-pci,addr=0x4',
-                          '-device', 'virtserialport,chardev=results,'
+                words += ['-device', 'virtserialport,chardev=results,'
                           f'name={CHANNEL_NAME}']
             else:
                 words += ['-serial', 'chardev:results']
@@ -286,10 +308,12 @@ class Machine:
         s = self.settings
         words = ['console=ttyS0', 'panic=-1', 'iommu.strict=1',
                  'iommu.passthrough=0', f'vm_mode={self.mode}',
-                 f'vm_iommu={s.iommu}',
+                 f'vm_iommu={s.iommu}', f'vm_kernel={self.kernel.name}',
                  # An emulated timer may be late on a busy host; the kernel
                  # would take it for a broken one and panic.
-                 'no_timer_check']
+                 'no_timer_check',
+                 # An emulated processor has none of these faults.
+                 'mitigations=off']
         if s.iommu == 'vtd':
             words.append('intel_iommu=on')
         if self.mode == 'agent':
@@ -318,24 +342,27 @@ class Machine:
         except OSError as error:
             common.die(f'cannot write in {self.folder}: {error.strerror}: free '
                        'some space or correct the permissions')
-        ours = theirs = mon_ours = mon_theirs = None
-        fds = []
-        if self.mode == 'agent':
-            ours, theirs = socket.socketpair()
-            mon_ours, mon_theirs = socket.socketpair()
-            fds = [theirs.fileno(), mon_theirs.fileno()]
-        words = self.command(*(fds or (None, None)))
+        # QEMU's ends of the sockets, by what they are for.
+        ours, theirs = socket.socketpair()
+        mon_ours, mon_theirs = socket.socketpair()
+        given = [theirs, mon_theirs, *socket.socketpair()]
+        fds = [end.fileno() for end in given]
+        words = self.command(fds[0], fds[1], fds[2:])
         with log:
             log.write((shlex.join(words) + '\n').encode())
             log.flush()
             if self.mode != 'agent':
-                self.process = subprocess.Popen(words)
-                return
-            self.process = subprocess.Popen(
-                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                pass_fds=fds)
-        theirs.close()
-        mon_theirs.close()
+                self.process = subprocess.Popen(words, pass_fds=fds)
+            else:
+                self.process = subprocess.Popen(
+                    words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    pass_fds=fds)
+        for end in given:
+            end.close()
+        if self.mode != 'agent':
+            ours.close()
+            mon_ours.close()
+            return
         self.channel = ours
         self.monitor = mon_ours.makefile('rwb', buffering=0)
         mon_ours.settimeout(30)

@@ -16,6 +16,7 @@
 #include <dmashare/abi.h>
 
 #include "lib/dms.h"
+#include "lib/host.h"
 #include "lib/ktap.h"
 #include "lib/module.h"
 
@@ -146,6 +147,60 @@ static void vivid_loads_and_unloads(void)
 	ASSERT_OK(module_unload("vivid"));
 }
 
+static bool has_pci(unsigned long vendor, unsigned long number)
+{
+	DIR *dir = opendir(PCI_DEVICES);
+	bool found = false;
+	struct dirent *d;
+
+	ASSERT_MSG(dir, "%s: %s", PCI_DEVICES, strerror(errno));
+	while ((d = readdir(dir)))
+		found = found || (d->d_name[0] != '.' &&
+				  pci_number(d->d_name, "vendor") == vendor &&
+				  pci_number(d->d_name, "device") == number);
+	closedir(dir);
+	return found;
+}
+
+/* Its driver is loaded where the device is, and nowhere else. */
+static void virtio_gpu_is_driven(void)
+{
+	ASSERT_EQ(drm_open_driver("virtio_gpu", false, 0) >= 0,
+		  has_pci(0x1af4, 0x1050));
+}
+
+/* The port to QEMU's monitor: what comes back is what was asked for. */
+static void qemu_answers(void)
+{
+	char answer[4096];
+
+	if (!host_there())
+		SKIP("a kernel without a virtio console");
+	ASSERT_OK(host_qmp("{\"execute\": \"query-status\"}", answer, sizeof(answer)));
+	ASSERT_MSG(strstr(answer, "\"status\": \"running\""), "%s", answer);
+	ASSERT_ERRNO(host_qmp("{\"execute\": \"no-such-command\"}", answer, sizeof(answer)),
+		     EPROTO);
+	ASSERT_MSG(strstr(answer, "CommandNotFound"), "%s", answer);
+	ASSERT_OK(host_qmp("{\"execute\": \"qom-get\", \"arguments\": "
+			   "{\"path\": \"/machine/peripheral/dmashare0\", "
+			   "\"property\": \"type\"}}", answer, sizeof(answer)));
+	ASSERT_MSG(strstr(answer, "\"return\": \"dmashare\""), "%s", answer);
+	ASSERT_ERRNO(host_set("dmashare0", "no-such-property", "1"), EPROTO);
+}
+
+/* An event that comes by itself after the command; and one that never does. */
+static void qemu_tells_of_events(void)
+{
+	if (!host_there())
+		SKIP("a kernel without a virtio console");
+	ASSERT_OK(host_qmp("{\"execute\": \"device_add\", \"arguments\": "
+			   "{\"driver\": \"virtserialport\", \"id\": \"extra\"}}", NULL, 0));
+	ASSERT_OK(host_qmp("{\"execute\": \"device_del\", \"arguments\": "
+			   "{\"id\": \"extra\"}}", NULL, 0));
+	ASSERT_OK(host_event("DEVICE_DELETED", 60));
+	ASSERT_ERRNO(host_event("DEVICE_DELETED", 1), ETIMEDOUT);
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE(driver_bound),
 	KTAP_CASE(iommu_translates),
@@ -154,6 +209,9 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(udmabuf_is_there),
 	KTAP_CASE(system_heap_is_there),
 	KTAP_CASE(vivid_loads_and_unloads),
+	KTAP_CASE(virtio_gpu_is_driven),
+	KTAP_CASE(qemu_answers),
+	KTAP_CASE(qemu_tells_of_events),
 };
 
 int main(int argc, char **argv)

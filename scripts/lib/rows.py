@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Guest tests in their VMs, several VMs at a time.
+
+    plan = Plan('guest-test', logs, kernel, initramfs)
+    plan.add(row, settings, entries)
+    plan.run(jobs)
+
+A row of tests/guest/vms is worked on by one VM or by more, as long as there is
+more left to do than a boot costs: each takes the next program that nobody has.
+What a program did goes to scripts/results as the suite PROGRAM[@ROW]; the VMs of
+a row are a suite of their own, vm-ROW, whose cases hold for all its boots.
+"""
+import concurrent.futures
+import json
+import os
+import subprocess
+import threading
+import time
+
+import common
+import console
+import tap
+import vm
+
+# The guest program that looks, before a VM ends, for what was left behind.
+EPILOGUE = 'epilogue'
+EPILOGUE_TIMEOUT = 120
+# In-kernel tests set their taint (bit 18), which is what they are for.
+KUNIT = 'kunit'
+KUNIT_TAINT = 1 << 18
+# What a program is thought to take before it was ever run: this part of its
+# timeout.
+GUESS = 0.2
+
+
+def results(*words):
+    """One call of scripts/results."""
+    subprocess.run([os.path.join(common.TOP, 'scripts/results'), *words],
+                   check=True)
+
+
+def suite_name(entry, row):
+    """test-bo, or test-bo@virtio"""
+    return entry.name if row == 'default' else f'{entry.name}@{row}'
+
+
+class Console:
+    """The checker on a console file that still grows."""
+
+    def __init__(self, path):
+        self.path = path
+        self.offset = 0
+        self.checker = console.Checker()
+        self.reported = 0
+        self.told = 0
+
+    def news(self, last=False):
+        """The findings since the last call."""
+        try:
+            with open(self.path, 'rb') as f:
+                f.seek(self.offset)
+                data = f.read()
+        except OSError:
+            data = b''
+        self.offset += len(data)
+        self.checker.feed_bytes(data)
+        if last:
+            self.checker.finish()
+        found = self.checker.findings[self.reported:]
+        self.reported = len(self.checker.findings)
+        for finding, why in self.checker.known[self.told:]:
+            common.say(f'guest-test: {finding.program}: not held against it: '
+                       f'{finding.line}: {why}')
+        self.told = len(self.checker.known)
+        return found
+
+
+class Row:
+    """One VM of tests/guest/vms and what is to be done in it."""
+
+    def __init__(self, name, settings, entries):
+        self.name = name
+        self.settings = settings
+        self.left = entries     # the longest first
+        self.active = 0         # VMs that work on it
+        self.boots = 0
+        self.dead = False       # it does not boot
+        self.cases = {}         # of vm-NAME: {text: (good, reason, detail)}
+        self.seconds = 0.0
+
+    def case(self, good, text, reason='', detail=''):
+        """A case of the VM: good when it is in every boot."""
+        before = self.cases.get(text)
+        if before is None or before[0]:
+            self.cases[text] = (good, f'{reason} (boot {self.boots})', detail)
+
+
+class Plan:
+    """All rows of a group."""
+
+    def __init__(self, group, logs, kernel, initramfs):
+        self.group = group
+        self.logs = logs
+        self.kernel = kernel
+        self.initramfs = initramfs
+        self.rows = []
+        self.lock = threading.Lock()
+        self.boot_seconds = 5.0         # until one was measured
+        self.times_file = os.path.join(logs, 'times.json')
+        try:
+            with open(self.times_file, encoding='utf-8') as f:
+                self.times = json.load(f)
+        except (OSError, ValueError):
+            self.times = {}
+
+    def add(self, name, settings, entries):
+        """A row and what to run in it."""
+        entries = sorted(entries, reverse=True,
+                         key=lambda entry: self.expected(entry, name))
+        self.rows.append(Row(name, settings, entries))
+
+    def expected(self, entry, name):
+        """How many seconds it may take: what it took the last time."""
+        return self.times.get(suite_name(entry, name), entry.timeout * GUESS)
+
+    def run(self, jobs):
+        """Everything, in at most so many VMs at a time."""
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            workers = [pool.submit(self._work) for _ in range(jobs)]
+            try:
+                for worker in workers:
+                    worker.result()
+            except BaseException:
+                with self.lock:
+                    self.rows.clear()
+                raise
+        for row in self.rows:
+            self._report(row)
+        temporary = f'{self.times_file}.new'
+        with open(temporary, 'w', encoding='utf-8') as f:
+            json.dump(self.times, f, indent=1, sort_keys=True)
+        os.replace(temporary, self.times_file)
+
+    # -- what to do next
+
+    def _choose(self):
+        """The row with the most left to do, when a VM more is worth it."""
+        best, most = None, 0.0
+        for row in self.rows:
+            left = sum(self.expected(e, row.name) for e in row.left)
+            if not row.left or (row.active and left < 2 * self.boot_seconds):
+                continue
+            if left / (row.active + 1) >= most:
+                best, most = row, left / (row.active + 1)
+        return best
+
+    def _work(self):
+        while True:
+            with self.lock:
+                row = self._choose()
+                if row is None:
+                    return
+                row.active += 1
+                row.boots += 1
+                boot = row.boots
+            started = time.monotonic()
+            try:
+                Boot(self, row, boot).run()
+            finally:
+                with self.lock:
+                    row.active -= 1
+                    row.seconds += time.monotonic() - started
+
+    def next(self, row):
+        """A program of the row that nobody has taken yet, or None."""
+        with self.lock:
+            return row.left.pop(0) if row.left else None
+
+    # -- what came of it
+
+    def fail(self, row, suite, case, reason, detail=''):
+        """A failed case that the program did not report itself."""
+        path = os.path.join(self.logs, f'{suite}.{case}.log')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write(detail + '\n')
+        results('fail', self.group, suite, case, reason, '--log', path,
+                '--vm', row.name)
+
+    def _report(self, row):
+        suite = f'vm-{row.name}'
+        path = os.path.join(self.logs, f'{suite}.tap')
+        with open(path, 'w', encoding='utf-8') as f:
+            f.write('TAP version 13\n')
+            for number, (text, case) in enumerate(row.cases.items(), 1):
+                good, reason, detail = case
+                if not good:
+                    f.writelines(f'# {line}\n' for line in
+                                 [reason, *detail.splitlines()])
+                f.write(f'{"ok" if good else "not ok"} {number} {text}\n')
+            f.write(f'1..{len(row.cases)}\n')
+        results('add', self.group, suite, path, '--vm', row.name,
+                '--seconds', f'{row.seconds:.1f}')
+
+
+class Boot:
+    """One VM, from its boot to its end."""
+
+    def __init__(self, plan, row, number):
+        self.plan = plan
+        self.row = row
+        suffix = f'-{number}' if number > 1 else ''
+        self.suite = f'vm-{row.name}'
+        self.machine = vm.Machine(
+            row.settings, plan.kernel, plan.initramfs,
+            os.path.join(plan.logs, f'vm-{row.name}{suffix}'))
+        self.output = Console(self.machine.console)
+
+    def run(self):
+        """Boot and run what is left, until something spoils the guest."""
+        row, machine = self.row, self.machine
+        running = None
+        booted = False
+        try:
+            started = time.monotonic()
+            with machine:
+                machine.wait_ready()
+                booted = True
+                self.plan.boot_seconds = time.monotonic() - started
+                found = self.output.news()
+                row.case(not found, 'boots with a clean console')
+                self.splats(self.suite, found)
+                spoilt = False
+                while not spoilt:
+                    running = self.plan.next(row)
+                    if running is None:
+                        break
+                    spoilt = self.program(running)
+                running = None
+                if not spoilt:
+                    self.epilogue()
+        except vm.VmError as error:
+            suite = suite_name(running, row.name) if running else self.suite
+            self.splats(suite, self.output.news(last=True))
+            self.fail(suite, 'guest', f'{error}',
+                      f'{error.detail}\nconsole: {machine.console}')
+            common.say(f'guest-test: {suite}: {error}')
+            if not booted:
+                self.give_up()
+            return
+        found = self.output.news(last=True)
+        status = machine.process.returncode
+        row.case(not found and status == 0, 'powers off with a clean console',
+                 f'status {status} of QEMU')
+        self.splats(self.suite, found)
+
+    def give_up(self):
+        """It did not boot, and would not the next time."""
+        self.row.case(False, 'boots with a clean console')
+        while (entry := self.plan.next(self.row)) is not None:
+            self.fail(suite_name(entry, self.row.name), 'run',
+                      f'did not run: the VM {self.row.name} did not boot')
+
+    def fail(self, suite, case, reason, detail=''):
+        """A failed case that the program did not report itself."""
+        self.plan.fail(self.row, suite, case, reason, detail)
+
+    def splats(self, suite, found):
+        """Make each finding a failed case."""
+        for number, finding in enumerate(found, 1):
+            self.fail(suite, 'console' + (f'-{number}' if number > 1 else ''),
+                      finding.summary(), finding.excerpt)
+
+    def run_program(self, name, arguments, timeout, said, log):
+        """Run one and keep what it says, as it comes: the guest may die."""
+        with open(said, 'wb') as out, open(log, 'wb') as err:
+            def write(kind, data):
+                stream = out if kind == 'out' else err
+                stream.write(data)
+                stream.flush()
+            return self.machine.run([name, *arguments], timeout, write)
+
+    def program(self, entry):
+        """Run one test and record it; True when the guest is spoilt."""
+        group, row = self.plan.group, self.row
+        suite = suite_name(entry, row.name)
+        said = os.path.join(self.plan.logs, f'{suite}.ktap')
+        log = os.path.join(self.plan.logs, f'{suite}.log')
+        where = ('--log', log, '--vm', row.name)
+        try:
+            result = self.run_program(entry.program, entry.arguments,
+                                      entry.timeout, said, log)
+        except vm.VmError:
+            results('add', group, suite, said, '--status', '1', *where)
+            raise
+        with self.plan.lock:
+            self.plan.times[suite] = result.seconds
+        trouble = result.trouble()
+        # A death has its own case below; its status would say it twice.
+        results('add', group, suite, said, *where,
+                '--status', '0' if trouble else str(result.status),
+                '--seconds', f'{result.seconds:.1f}')
+        found = self.ended(suite)
+        if trouble:
+            with open(log, encoding='utf-8', errors='replace') as f:
+                self.fail(suite, 'exit', f'{entry.program} {trouble}',
+                          f.read() + '\n-- console:\n'
+                          + self.machine.console_tail())
+        taint = console.bad_taint(
+            result.taint, KUNIT_TAINT if entry.program == KUNIT else 0)
+        if taint:
+            self.fail(suite, 'taint', f'left the kernel tainted: {taint}',
+                      self.machine.console_tail())
+        cases = tap.parse(result.out.decode(errors='replace'))
+        counts = tap.totals([tap.Suite(suite, cases)])
+        common.say('{}: {}: {} passed, {} failed, {} skipped, {:.1f} s'
+                   .format(group, suite, *counts, result.seconds)
+                   + (f'; {trouble}' if trouble else '')
+                   + (f'; {len(found)} on the console' if found else '')
+                   + (f'; taint {taint}' if taint else ''))
+        return bool(found or taint or result.stuck)
+
+    def ended(self, suite):
+        """What the console says of the program that has just ended."""
+        before = self.output.checker.ended
+        found = self.output.news()
+        if self.output.checker.ended != before + 1:
+            # Nothing found on a console that says nothing proves nothing.
+            self.fail(suite, 'console', 'the console has no mark of its end: '
+                      'is the disk full, or was the log level changed?',
+                      self.machine.console_tail())
+        self.splats(suite, found)
+        return found
+
+    def epilogue(self):
+        """What the programs left behind, as cases of the VM."""
+        name = os.path.join(self.machine.folder, EPILOGUE)
+        result = self.run_program(EPILOGUE, [], EPILOGUE_TIMEOUT,
+                                  f'{name}.ktap', f'{name}.log')
+        self.ended(self.suite)
+        for case in tap.parse(result.out.decode(errors='replace')):
+            if case.outcome != tap.SKIPPED:
+                self.row.case(case.outcome == tap.PASSED, case.name,
+                              case.reason, case.detail)
+        trouble = result.trouble()
+        if trouble:
+            self.fail(self.suite, EPILOGUE, f'{EPILOGUE} {trouble}',
+                      result.err.decode(errors='replace') + '\n-- console:\n'
+                      + self.machine.console_tail())

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The last program in a VM: what those before it left behind, and whether the
+ * kernel's checks were on until now. It unloads the modules of the tests.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/dms.h"
+#include "lib/ktap.h"
+#include "lib/module.h"
+
+#define DEBUGFS		"/sys/kernel/debug/"
+#define KMEMLEAK	DEBUGFS "kmemleak"
+/* kmemleak does not look at what is younger than five seconds. */
+#define LEAK_AGE_MS	6000
+/* How much of what was found is shown. */
+#define MOST_LINES	60
+
+/* Whoever uses the next is before it. */
+static const char *const modules[] = { "vivid", "vgem", "vkms", "dmashare" };
+
+/* Lockdep switches itself off for good at its first report, or when full. */
+static void lockdep_was_on(void)
+{
+	char *text = read_file("/proc/lockdep_stats"), *at;
+
+	if (!text)
+		SKIP("a kernel without lockdep");
+	at = strstr(text, "debug_locks:");
+	ASSERT(at);
+	ASSERT_EQ(strtoul(at + strlen("debug_locks:"), NULL, 10), 1);
+	free(text);
+}
+
+/* So does the debugging of the DMA API, when it runs out of memory. */
+static void dma_debugging_was_on(void)
+{
+	char *text = read_file(DEBUGFS "dma-api/disabled");
+
+	if (!text)
+		SKIP("a kernel without CONFIG_DMA_API_DEBUG");
+	ASSERT_EQ(text[0], 'N');
+	free(text);
+}
+
+static unsigned long shared_buffers(void)
+{
+	char *text = read_file(DEBUGFS "dma_buf/bufinfo"), *at;
+	unsigned long n;
+
+	if (!text)
+		SKIP("a kernel that does not list its dma-bufs");
+	at = strstr(text, "\nTotal ");
+	ASSERT(at);
+	n = strtoul(at + strlen("\nTotal "), NULL, 10);
+	free(text);
+	return n;
+}
+
+static void no_shared_buffer_is_left(void)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+	unsigned long n;
+
+	/* A file is closed for good a moment after its process is gone. */
+	while ((n = shared_buffers()) && time(NULL) < end)
+		sched_yield();
+	ASSERT_EQ(n, 0);
+}
+
+static void modules_unload(void)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(modules); i++)
+		if (module_loaded(modules[i]))
+			ASSERT_MSG(!module_unload_soon(modules[i]),
+				   "%s: %s", modules[i], strerror(errno));
+}
+
+/*
+ * Code of a module that is gone has no name any more: in a stack trace it is a
+ * bare address of the upper half.
+ */
+static bool names_unloaded_code(const char *line)
+{
+	const char *at = line;
+
+	while ((at = strstr(at, "0xffffffff"))) {
+		if (at == line || at[-1] == ' ')
+			return true;
+		at += 10;
+	}
+	return strstr(line, "[dmashare]");
+}
+
+/*
+ * Goes through a file of records, each begun by a line for which @begins is
+ * true. Returns how many of them have code of ours, and shows these with @show.
+ */
+static unsigned int our_records(const char *path, bool (*begins)(const char *line),
+				bool show)
+{
+	char *line = NULL, record[8192] = "", *save, *part;
+	unsigned int found = 0, shown = 0;
+	bool ours = false, maybe = false, more = true;
+	size_t room = 0, used = 0;
+	FILE *f = fopen(path, "re");
+
+	if (!f)
+		return 0;
+	while (more) {
+		more = getline(&line, &room, f) > 0;
+		if (!more || begins(line)) {
+			ours = ours || maybe;
+			found += ours;
+			for (part = strtok_r(record, "\n", &save);
+			     show && ours && part && shown < MOST_LINES;
+			     part = strtok_r(NULL, "\n", &save), shown++)
+				ktap_diag("%s", part);
+			ours = maybe = false;
+			used = 0;
+			record[0] = '\0';
+		}
+		/* The initial code of any module is gone, and this is its caller. */
+		if (more && strstr(line, " do_one_initcall+"))
+			maybe = false;
+		ours = ours || maybe;
+		maybe = more && names_unloaded_code(line);
+		if (more && used + strlen(line) < sizeof(record))
+			used += sprintf(record + used, "%s", line);
+	}
+	free(line);
+	fclose(f);
+	return found;
+}
+
+static bool begins_trace(const char *line)
+{
+	/* "     12 function+0x..."; the stack below it is indented further. */
+	return strspn(line, " ") < 7 && line[strspn(line, " ")] != '\n';
+}
+
+static unsigned int our_slabs(const glob_t *g, bool show)
+{
+	unsigned int found = 0, n;
+	size_t i;
+
+	for (i = 0; i < g->gl_pathc; i++) {
+		n = our_records(g->gl_pathv[i], begins_trace, show);
+		if (n && show)
+			ktap_diag("%u in %s", n, g->gl_pathv[i]);
+		found += n;
+	}
+	return found;
+}
+
+/* Needs slab_debug=U on the kernel's command line. */
+static void slab_has_nothing_of_theirs(void)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+	glob_t g;
+
+	if (glob(DEBUGFS "slab/kmalloc-*/alloc_traces", 0, NULL, &g))
+		SKIP("the kernel does not keep who allocated what");
+	/* What waits for RCU is freed in batches, seconds later. */
+	while (our_slabs(&g, false) && time(NULL) < end)
+		sched_yield();
+	ASSERT_EQ(our_slabs(&g, true), 0);
+	globfree(&g);
+}
+
+static bool begins_leak(const char *line)
+{
+	return !strncmp(line, "unreferenced object", 19);
+}
+
+static void scan(void)
+{
+	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		SKIP("a kernel without kmemleak");
+	if (write(fd, "scan", 4) != 4) {
+		ASSERT_EQ(errno, EPERM);
+		SKIP("kmemleak is off");
+	}
+	close(fd);
+}
+
+/* Needs kmemleak=on on the kernel's command line. */
+static void kmemleak_finds_nothing_of_theirs(void)
+{
+	unsigned int i;
+
+	scan();
+	poll(NULL, 0, LEAK_AGE_MS);
+	/* One scan finds what looks unused, the next that it stayed so. */
+	for (i = 0; i < 2; i++)
+		scan();
+	ASSERT_EQ(our_records(KMEMLEAK, begins_leak, true), 0);
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_CASE(lockdep_was_on),
+	KTAP_CASE(dma_debugging_was_on),
+	KTAP_CASE(no_shared_buffer_is_left),
+	KTAP_CASE(modules_unload),
+	KTAP_CASE(slab_has_nothing_of_theirs),
+	KTAP_CASE(kmemleak_finds_nothing_of_theirs),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+}

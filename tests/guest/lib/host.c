@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dms.h"
+#include "host.h"
+
+#define PORTS		"/sys/class/virtio-ports"
+#define PORT_NAME	"org.dmashare.qmp\n"
+/* What QEMU needs for an answer is microseconds; this is for a busy host. */
+#define ANSWER_SECONDS	60
+#define MAX_EVENTS	32
+
+/*
+ * The port is one for the whole VM and takes one opener at a time; it stays
+ * open in the process that used it first, and its children have it as well.
+ */
+static int port = -1;
+static char line[65536];
+static size_t have;
+
+/* Names of events that nobody has asked for yet, the oldest first. */
+static char events[MAX_EVENTS][48];
+static unsigned int n_events;
+
+static int find_port(char *path, size_t size)
+{
+	struct dirent *d;
+	char file[300], *name;
+	DIR *dir = opendir(PORTS);
+	int ret = -1;
+
+	errno = ENODEV;
+	if (!dir)
+		return -1;
+	while (ret && (d = readdir(dir))) {
+		snprintf(file, sizeof(file), PORTS "/%s/name", d->d_name);
+		name = d->d_name[0] == '.' ? NULL : read_file(file);
+		if (name && !strcmp(name, PORT_NAME)) {
+			snprintf(path, size, "/dev/%s", d->d_name);
+			ret = 0;
+		}
+		free(name);
+	}
+	closedir(dir);
+	if (ret)
+		errno = ENODEV;
+	return ret;
+}
+
+bool host_there(void)
+{
+	char path[300];
+
+	return port >= 0 || !find_port(path, sizeof(path));
+}
+
+static long long now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
+}
+
+/* The next line of the monitor, without its end; valid until the next call. */
+static char *next_line(long long deadline)
+{
+	static size_t used;
+	struct pollfd p = { .fd = port, .events = POLLIN };
+	char *end;
+	ssize_t n;
+
+	memmove(line, line + used, have - used);
+	have -= used;
+	used = 0;
+	while (!(end = memchr(line, '\n', have))) {
+		long long left = deadline - now_ms();
+
+		if (have == sizeof(line)) {
+			errno = EOVERFLOW;
+			return NULL;
+		}
+		if (left <= 0 || poll(&p, 1, left) == 0) {
+			errno = ETIMEDOUT;
+			return NULL;
+		}
+		n = read(port, line + have, sizeof(line) - have);
+		if (n == 0)
+			errno = EPIPE;
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return NULL;
+		have += n > 0 ? n : 0;
+	}
+	used = end + 1 - line;
+	*end = '\0';
+	if (end > line && end[-1] == '\r')
+		end[-1] = '\0';
+	return line;
+}
+
+static void remember_event(const char *text)
+{
+	const char *name = strstr(text, "\"event\": \"");
+
+	if (!name)
+		return;
+	if (n_events == MAX_EVENTS) {
+		memmove(events[0], events[1], sizeof(events) - sizeof(events[0]));
+		n_events--;
+	}
+	sscanf(name + 10, "%47[A-Z0-9_]", events[n_events++]);
+}
+
+/* Writes a command with an id, and returns the line that answers it. */
+static const char *ask(const char *json)
+{
+	static unsigned int count;
+	long long deadline = now_ms() + ANSWER_SECONDS * 1000;
+	const char *rest = strchr(json, '{');
+	char id[48], *command, *text;
+	ssize_t n, at, length;
+
+	if (!rest) {
+		errno = EINVAL;
+		return NULL;
+	}
+	/* What an earlier program asked for may still come: a word of our own. */
+	snprintf(id, sizeof(id), "\"id\": \"guest-%d-%u\"", getpid(), count++);
+	length = asprintf(&command, "{%s, %s\n", id, rest + 1);
+	if (length < 0)
+		return NULL;
+	for (at = 0; at < length; at += n) {
+		n = write(port, command + at, length - at);
+		if (n < 0 && errno != EINTR) {
+			free(command);
+			return NULL;
+		}
+		n = n < 0 ? 0 : n;
+	}
+	free(command);
+	while ((text = next_line(deadline))) {
+		if (strstr(text, id))
+			return text;
+		remember_event(text);
+	}
+	return NULL;
+}
+
+static int open_port(void)
+{
+	char path[300];
+
+	if (port >= 0)
+		return 0;
+	if (find_port(path, sizeof(path)))
+		return -1;
+	port = open(path, O_RDWR | O_CLOEXEC);
+	if (port < 0)
+		return -1;
+	/*
+	 * Needed once in the life of the monitor, and refused afterwards; either
+	 * answer comes after everything that was meant for somebody else.
+	 */
+	if (!ask("{\"execute\": \"qmp_capabilities\"}")) {
+		int err = errno;
+
+		close(port);
+		port = -1;
+		errno = err;
+		return -1;
+	}
+	n_events = 0;
+	return 0;
+}
+
+int host_qmp(const char *json, char *answer, size_t size)
+{
+	const char *text;
+
+	if (open_port())
+		return -1;
+	text = ask(json);
+	if (!text)
+		return -1;
+	if (answer)
+		snprintf(answer, size, "%s", text);
+	if (!strncmp(text, "{\"error\":", 9) || strstr(text, "\"error\": {\"class\":")) {
+		errno = EPROTO;
+		return -1;
+	}
+	return 0;
+}
+
+int host_set(const char *device, const char *property, const char *value)
+{
+	char *json;
+	int ret;
+
+	if (asprintf(&json, "{\"execute\": \"qom-set\", \"arguments\": "
+		     "{\"path\": \"/machine/peripheral/%s\", "
+		     "\"property\": \"%s\", \"value\": %s}}",
+		     device, property, value) < 0)
+		return -1;
+	ret = host_qmp(json, NULL, 0);
+	free(json);
+	return ret;
+}
+
+int host_event(const char *name, unsigned int seconds)
+{
+	long long deadline = now_ms() + seconds * 1000LL;
+	unsigned int i;
+	char *text;
+
+	if (open_port())
+		return -1;
+	for (;;) {
+		for (i = 0; i < n_events; i++) {
+			if (strcmp(events[i], name))
+				continue;
+			n_events--;
+			memmove(events[i], events[i + 1],
+				(n_events - i) * sizeof(events[0]));
+			return 0;
+		}
+		text = next_line(deadline);
+		if (!text)
+			return -1;
+		remember_event(text);
+	}
+}
