@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * One buffer moves a thousand times between system and local memory while
+ * three importers use it, a dynamic one (the second dmashare device), a static
+ * one (vgem) and one that captures into it (vivid), and while programs read and
+ * write their mappings of it. Nobody ever finds a wrong byte.
+ *
+ * An importer that keeps the buffer where it is comes and goes; in between it
+ * waits until the buffer has moved on. Which ones those are depends on the
+ * kernel, see dynamic_maps_pin() and vgem_maps().
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "lib/crc32c.h"
+#include "lib/dms.h"
+#include "lib/fence.h"
+#include "lib/foreign.h"
+#include "lib/ktap.h"
+#include "lib/ledger.h"
+#include "lib/place.h"
+#include "lib/vivid.h"
+
+#define PAGE		4096u
+
+/* The buffer: what vivid captures, and then pages that belong to one each. */
+#define FRAME_WIDTH	320
+#define FRAME_HEIGHT	180
+#define FRAME_SIZE	(2 * FRAME_WIDTH * FRAME_HEIGHT)
+#define FRAME_PAGES	((FRAME_SIZE + PAGE - 1) / PAGE)
+
+enum part {
+	PART_PATTERN,		/* never written again */
+	PART_CPU,		/* counted up through the DRM file's mapping */
+	PART_DMABUF,		/* through the dma-buf's */
+	PART_VGEM,		/* through vgem's */
+	PART_IMPORTER,		/* by jobs of the second device */
+	PART_OWN,		/* by jobs of the first */
+	N_PARTS,
+};
+
+#define PART_AT(part)	((FRAME_PAGES + (part)) * PAGE)
+#define SIZE		PART_AT(N_PARTS)
+
+struct moving {
+	int fd, other;		/* the exporter, the dynamic importer */
+	int dmabuf;
+	struct bo bo;
+	uint8_t *dmabuf_map;
+
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	uint64_t moves;
+	bool done;
+
+	/* What each did, so that nobody passes by doing nothing. */
+	unsigned int patterns, cpu_words, dmabuf_words, vgem_words, frames, imports, jobs,
+		     own_jobs, busy;
+};
+
+static bool done(struct moving *m)
+{
+	bool is;
+
+	pthread_mutex_lock(&m->lock);
+	is = m->done;
+	pthread_mutex_unlock(&m->lock);
+	return is;
+}
+
+/* Waits for that many more moves; false when there are no more to come. */
+static bool wait_moves(struct moving *m, uint64_t n)
+{
+	uint64_t until;
+	bool more;
+
+	pthread_mutex_lock(&m->lock);
+	until = m->moves + n;
+	while (!m->done && m->moves < until)
+		pthread_cond_wait(&m->moved, &m->lock);
+	more = !m->done;
+	pthread_mutex_unlock(&m->lock);
+	return more;
+}
+
+static void *read_pattern(void *data)
+{
+	struct moving *m = data;
+
+	while (!done(m)) {
+		ASSERT(pattern_check(m->bo.map + PART_AT(PART_PATTERN), PAGE, 77));
+		ASSERT(pattern_check(m->dmabuf_map + PART_AT(PART_PATTERN), PAGE, 77));
+		m->patterns++;
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* Each word must be what was written last, and becomes one more. */
+static void count_up(volatile uint32_t *words, unsigned int *rounds)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGE / 4; i += 16) {
+		uint32_t is = words[i];
+
+		ASSERT_MSG(is == *rounds, "word %u is %u, %u was written last", i, is, *rounds);
+		words[i] = *rounds + 1;
+	}
+	++*rounds;
+}
+
+static void *write_cpu(void *data)
+{
+	struct moving *m = data;
+
+	while (!done(m)) {
+		count_up((uint32_t *)(m->bo.map + PART_AT(PART_CPU)), &m->cpu_words);
+		count_up((uint32_t *)(m->dmabuf_map + PART_AT(PART_DMABUF)), &m->dmabuf_words);
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* A static importer. Its attachment pins where the kernel has it map. */
+static void *use_vgem(void *data)
+{
+	struct moving *m = data;
+	int vgem = vgem_open();
+
+	do {
+		unsigned int i;
+		uint32_t handle;
+		uint8_t *map;
+
+		ASSERT_OK(drmPrimeFDToHandle(vgem, m->dmabuf, &handle));
+		map = vgem_map(vgem, handle, SIZE);
+		for (i = 0; i < 4; i++) {
+			count_up((uint32_t *)(map + PART_AT(PART_VGEM)), &m->vgem_words);
+			ASSERT(pattern_check(map + PART_AT(PART_PATTERN), PAGE, 77));
+			if (!vgem_maps() && !wait_moves(m, 5))
+				break;
+		}
+		munmap(map, SIZE);
+		ASSERT_OK(drmCloseBufferHandle(vgem, handle));
+	} while (wait_moves(m, 10));
+	close(vgem);
+	return NULL;
+}
+
+/* A word written into the buffer by a job and copied out by the next. */
+static void pass_word(int fd, const struct bo *bo, const struct bo *out, uint64_t at,
+		      uint64_t value)
+{
+	struct drm_dmashare_job jobs[2] = {
+		dms_job_fill(bo, at, 8, value),
+		dms_job_copy(out, 0, bo, at, 8),
+	};
+
+	ASSERT_EQ(fence_finish(dms_submit_fence(fd, 0, 0, jobs, 2)), 0);
+	ASSERT_EQ(*(uint64_t *)out->map, value);
+}
+
+static void *use_importer(void *data)
+{
+	struct moving *m = data;
+	struct bo out = dms_create_mapped(m->other, PAGE, "out");
+	bool pins = dynamic_maps_pin();
+	uint8_t pattern[PAGE];
+	unsigned int i;
+	uint32_t crc;
+
+	pattern_fill(pattern, PAGE, 77);
+	crc = crc32c(pattern, PAGE);
+	do {
+		struct bo there = dms_import(m->other, m->dmabuf);
+
+		m->imports++;
+		for (i = 0; i < 16 && !done(m); i++) {
+			m->jobs++;
+			pass_word(m->other, &there, &out,
+				  PART_AT(PART_IMPORTER) + m->jobs % 512 * 8, m->jobs * 3);
+			ASSERT_EQ(dms_crc(m->other, &there, PART_AT(PART_PATTERN), PAGE), crc);
+			if (!pins)
+				continue;
+			dms_unmap(&there);
+			if (!wait_moves(m, 2))
+				break;
+		}
+		ASSERT_OK(dms_try_close(m->other, there.handle));
+	} while (!done(m));
+	return NULL;
+}
+
+static void *use_own(void *data)
+{
+	struct moving *m = data;
+	struct bo out = dms_create_mapped(m->fd, PAGE, "out");
+
+	while (!done(m)) {
+		m->own_jobs++;
+		pass_word(m->fd, &m->bo, &out, PART_AT(PART_OWN) + m->own_jobs % 512 * 8,
+			  m->own_jobs * 5);
+	}
+	return NULL;
+}
+
+/* Captures a frame, lets go, and finds the frame later where the bytes are. */
+static void *use_vivid(void *data)
+{
+	struct moving *m = data;
+	struct vivid v = vivid_open(FRAME_WIDTH, FRAME_HEIGHT);
+	struct bo second;
+	uint32_t crc, last = 0;
+	int dmabufs[2];
+
+	ASSERT_EQ(v.size, FRAME_SIZE);
+	second = dms_create_in(m->fd, SIZE, SYSTEM, DRM_DMASHARE_BO_CONTIGUOUS, "other frame");
+	dmabufs[0] = m->dmabuf;
+	dmabufs[1] = dms_export(m->fd, second.handle);
+	do {
+		vivid_start(&v, dmabufs, 2);
+		while (vivid_dequeue(&v, NULL))
+			ASSERT_OK(vivid_try_queue(&v, 1));
+		crc = crc32c(m->bo.map, FRAME_SIZE);
+		ASSERT_MSG(crc != last, "vivid captured the frame that was there already");
+		last = crc;
+		vivid_stop(&v);
+		m->frames++;
+		wait_moves(m, 20);
+		ASSERT_EQ(crc32c(m->bo.map, FRAME_SIZE), crc);
+		ASSERT_EQ(dms_crc(m->fd, &m->bo, 0, FRAME_SIZE), crc);
+	} while (wait_moves(m, 20));
+	vivid_close(&v);
+	return NULL;
+}
+
+/* Until it has moved so often; a move that is not one does not count. */
+static void move_on(struct moving *m, uint64_t n)
+{
+	uint64_t moves = 0;
+
+	while (moves < n) {
+		uint32_t to = dms_info(m->fd, m->bo.handle).placement == LOCAL ? SYSTEM : LOCAL;
+
+		if (dms_try_move(m->fd, m->bo.handle, to, DRM_DMASHARE_MOVE_WAIT)) {
+			ASSERT_MSG(errno == EBUSY, "BO_MOVE: %s", strerror(errno));
+			m->busy++;
+			sched_yield();
+			continue;
+		}
+		moves = dms_info(m->fd, m->bo.handle).moves;
+		pthread_mutex_lock(&m->lock);
+		m->moves = moves;
+		pthread_cond_broadcast(&m->moved);
+		pthread_mutex_unlock(&m->lock);
+	}
+	pthread_mutex_lock(&m->lock);
+	m->done = true;
+	pthread_cond_broadcast(&m->moved);
+	pthread_mutex_unlock(&m->lock);
+}
+
+static void moves_of(enum vivid_memory memory, uint64_t n)
+{
+	static struct moving m = {
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.moved = PTHREAD_COND_INITIALIZER,
+	};
+	void *(*const users[])(void *) = {
+		read_pattern, write_cpu, use_vgem, use_importer, use_own, use_vivid,
+	};
+	pthread_t thread[ARRAY_SIZE(users)];
+	struct dmashare_ledger l, other;
+	unsigned int i;
+
+	vivid_load(memory);
+	m.fd = dms_open_nth(0);
+	m.other = dms_open_nth(1);
+	m.bo = dms_create_in(m.fd, SIZE, SYSTEM, DRM_DMASHARE_BO_CONTIGUOUS, "moving");
+	dms_map(&m.bo);
+	m.dmabuf = dms_export(m.fd, m.bo.handle);
+	m.dmabuf_map = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, m.dmabuf, 0);
+	ASSERT(m.dmabuf_map != MAP_FAILED);
+	pattern_fill(m.bo.map + PART_AT(PART_PATTERN), PAGE, 77);
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		ASSERT_EQ(pthread_create(&thread[i], NULL, users[i], &m), 0);
+	move_on(&m, n);
+	for (i = 0; i < ARRAY_SIZE(users); i++)
+		ASSERT_EQ(pthread_join(thread[i], NULL), 0);
+	l = ledger_get(m.fd, m.bo.handle);
+	other = ledger_get(m.other, 0);
+	ktap_diag("%llu moves (%llu times EBUSY), notifications %llu; patterns %u, words %u+%u+%u, frames %u, imports %u, jobs %u+%u",
+		  (unsigned long long)l.places, (unsigned long long)m.busy,
+		  (unsigned long long)l.notes[DMASHARE_NOTE_MOVE], m.patterns, m.cpu_words,
+		  m.dmabuf_words, m.vgem_words, m.frames, m.imports, m.jobs, m.own_jobs);
+	ASSERT(l.places >= n);
+	ASSERT_EQ(dms_info(m.fd, m.bo.handle).moves, l.places);
+	ASSERT_EQ(l.jobs_failed, 0);
+	ASSERT_EQ(other.jobs_failed, 0);
+	ASSERT_EQ(l.faults + other.faults, 0);
+	ASSERT_EQ(l.live_attachments, 0);
+	ASSERT_EQ(l.notes[DMASHARE_NOTE_PIN], l.notes[DMASHARE_NOTE_UNPIN]);
+	ASSERT_EQ(l.notes[DMASHARE_NOTE_MAP], l.notes[DMASHARE_NOTE_UNMAP]);
+	ASSERT_EQ(dms_info(m.fd, m.bo.handle).pins, 0);
+	ASSERT(m.patterns && m.cpu_words && m.dmabuf_words && m.vgem_words);
+	ASSERT(m.frames >= 2 && m.imports && m.jobs >= 10 && m.own_jobs >= 10);
+	if (dynamic_maps_pin())
+		ASSERT(m.busy);
+	else
+		covers("import.invalidate:dmashare");
+	if (memory == VIVID_DMA_CONTIG)
+		ASSERT(l.notes[DMASHARE_NOTE_PIN] >= m.frames);
+	else
+		ASSERT(l.notes[DMASHARE_NOTE_VMAP] >= m.frames);
+}
+
+/* The proof: vivid attaches and maps the buffer for DMA. */
+static void thousand_moves(void)
+{
+	moves_of(VIVID_DMA_CONTIG, 1000);
+}
+
+/* The same with vivid writing through the kernel's mapping, wherever it is. */
+static void moves_of_a_vmapped_buffer(void)
+{
+	moves_of(VIVID_VMALLOC, 150);
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_SLOW_COVERS(thousand_moves, 280,
+			 "move.load:dmashare move.load:vgem move.load:vivid-contig "
+			 "move.cpu:vgem move.cpu:dmashare move.cpu:vivid-contig import.dynamic:dmashare"),
+	KTAP_SLOW_COVERS(moves_of_a_vmapped_buffer, 120,
+			 "move.load:vivid-vmalloc move.cpu:vivid-vmalloc"),
+};
+
+int main(int argc, char **argv)
+{
+	int status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+
+	vivid_unload();
+	return status;
+}
