@@ -19,15 +19,20 @@ static void attachment_free(gpointer data)
     g_free(att);
 }
 
+/* Nobody can find it any more: what may still refer to it has no copies. */
 static void buffer_drop(gpointer data)
 {
+    DmashareBuffer *buf = data;
+
+    dmashare_copies_clear(&buf->copies);
     dmashare_buffer_unref(data);
 }
 
-void dmashare_buffers_init(DmashareBuffers *bufs, uint32_t max_buffers,
-                           uint32_t max_attachments)
+void dmashare_buffers_init(DmashareBuffers *bufs, DmashareCache *cache,
+                           uint32_t max_buffers, uint32_t max_attachments)
 {
     memset(bufs, 0, sizeof(*bufs));
+    bufs->cache = cache;
     bufs->max_buffers = max_buffers;
     bufs->max_attachments = max_attachments;
     bufs->buffers = g_hash_table_new_full(NULL, NULL, NULL, buffer_drop);
@@ -39,6 +44,7 @@ void dmashare_buffers_reset(DmashareBuffers *bufs)
 {
     g_hash_table_remove_all(bufs->attachments);
     g_hash_table_remove_all(bufs->buffers);
+    dmashare_cache_reset(bufs->cache);
     memset(&bufs->ledger, 0, sizeof(bufs->ledger));
 }
 
@@ -97,16 +103,18 @@ uint16_t dmashare_buffer_create(DmashareBuffers *bufs, uint32_t id,
     buf->flags = flags;
     buf->placement = placement;
     buf->refs = 1;
+    QLIST_INIT(&buf->writers);
+    dmashare_copies_init(&buf->copies, bufs->cache, id, size);
     memcpy(buf->name, name, sizeof(buf->name));
     g_hash_table_insert(bufs->buffers, GUINT_TO_POINTER(id), buf);
 
     DMASHARE_COUNT(bufs, buf, buffers, 1);
     DMASHARE_COUNT(bufs, buf, live_buffers, 1);
-    trace_dmashare_buffer_create(id, size, flags);
+    trace_dmashare_buffer_create(id, size, flags, placement);
     return DMASHARE_STATUS_OK;
 }
 
-uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id)
+uint16_t dmashare_buffer_removable(DmashareBuffers *bufs, uint32_t id)
 {
     DmashareBuffer *buf = dmashare_buffer_find(bufs, id);
 
@@ -115,6 +123,17 @@ uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id)
     }
     if (buf->ledger.live_attachments || buf->ledger.live_mappings) {
         return DMASHARE_STATUS_BUSY;
+    }
+    return DMASHARE_STATUS_OK;
+}
+
+uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(bufs, id);
+    uint16_t status = dmashare_buffer_removable(bufs, id);
+
+    if (status) {
+        return status;
     }
 
     DMASHARE_COUNT(bufs, buf, live_buffers, -1);
@@ -169,6 +188,26 @@ uint16_t dmashare_detach(DmashareBuffers *bufs, uint32_t id)
     return DMASHARE_STATUS_OK;
 }
 
+uint16_t dmashare_place(DmashareBuffers *bufs, uint32_t id, uint32_t placement)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(bufs, id);
+
+    if (!buf) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (placement == DMASHARE_PLACEMENT_LOCAL &&
+        buf->flags & DMASHARE_BUFFER_F_IMPORTED) {
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
+
+    trace_dmashare_place(id, buf->placement, placement);
+    if (buf->placement != placement) {
+        buf->placement = placement;
+        DMASHARE_COUNT(bufs, buf, places, 1);
+    }
+    return DMASHARE_STATUS_OK;
+}
+
 uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
                        uint32_t attachment, uint32_t error)
 {
@@ -197,8 +236,9 @@ uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
 uint16_t dmashare_ledger_write(DmashareBuffers *bufs, uint32_t id,
                                void *out, size_t len)
 {
-    const DmashareLedger *ledger = &bufs->ledger;
-    uint64_t counters[sizeof(*ledger) / sizeof(uint64_t)];
+    const DmashareCacheStats *cache = &bufs->cache->stats;
+    DmashareLedger ledger = bufs->ledger;
+    uint64_t counters[sizeof(ledger) / sizeof(uint64_t)];
     size_t known = MIN(len, sizeof(counters));
 
     if (id) {
@@ -207,10 +247,17 @@ uint16_t dmashare_ledger_write(DmashareBuffers *bufs, uint32_t id,
         if (!buf) {
             return DMASHARE_STATUS_BAD_ID;
         }
-        ledger = &buf->ledger;
+        ledger = buf->ledger;
+        cache = &buf->copies.stats;
     }
 
-    memcpy(counters, ledger, sizeof(counters));
+    ledger.cache_bytes = cache->bytes;
+    ledger.cache_dirty = cache->dirty;
+    ledger.cache_written_back = cache->written_back;
+    ledger.cache_discarded = cache->discarded;
+    ledger.stale_bytes = cache->stale;
+
+    memcpy(counters, &ledger, sizeof(counters));
     for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
         counters[i] = cpu_to_le64(counters[i]);
     }

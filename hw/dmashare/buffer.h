@@ -5,7 +5,7 @@
 #ifndef HW_DMASHARE_BUFFER_H
 #define HW_DMASHARE_BUFFER_H
 
-#include "dmashare/abi.h"
+#include "hw/dmashare/coherence.h"
 
 /*
  * The ledger is kept in the struct that QUERY_LEDGER writes, but in the
@@ -21,6 +21,9 @@ typedef struct dmashare_ledger DmashareLedger;
  * @refs: the table's, and one of each mapping and attachment; a mapping that
  *        a job still holds keeps a destroyed buffer's ledger alive
  * @placement: enum dmashare_placement
+ * @system_mappings: live ones of placement SYSTEM
+ * @writers: those of them that the device may write through
+ * @copies: the device's own of its bytes
  * @name: for people, not necessarily ending in zero
  * @ledger: what happened to it
  */
@@ -30,6 +33,9 @@ typedef struct DmashareBuffer {
     uint64_t size;
     uint32_t refs;
     uint32_t placement;
+    uint32_t system_mappings;
+    QLIST_HEAD(, DmashareMapping) writers;
+    DmashareCopies copies;
     char name[DMASHARE_NAME_LEN];
     DmashareLedger ledger;
 } DmashareBuffer;
@@ -56,6 +62,7 @@ typedef struct DmashareAttachment {
  * @attachments: id to DmashareAttachment
  * @max_buffers: live at once
  * @max_attachments: live at once
+ * @cache: of the device; what it counts is part of the ledger
  * @ledger: of the device, since power-on or reset
  */
 typedef struct DmashareBuffers {
@@ -63,6 +70,7 @@ typedef struct DmashareBuffers {
     GHashTable *attachments;
     uint32_t max_buffers;
     uint32_t max_attachments;
+    DmashareCache *cache;
     DmashareLedger ledger;
 } DmashareBuffers;
 
@@ -75,8 +83,8 @@ typedef struct DmashareBuffers {
         }                                               \
     } while (0)
 
-void dmashare_buffers_init(DmashareBuffers *bufs, uint32_t max_buffers,
-                           uint32_t max_attachments);
+void dmashare_buffers_init(DmashareBuffers *bufs, DmashareCache *cache,
+                           uint32_t max_buffers, uint32_t max_attachments);
 /* Forget every buffer and attachment, and the ledger. Mappings go first. */
 void dmashare_buffers_reset(DmashareBuffers *bufs);
 void dmashare_buffers_destroy(DmashareBuffers *bufs);
@@ -94,10 +102,14 @@ void dmashare_buffer_unref(DmashareBuffer *buf);
 uint16_t dmashare_buffer_create(DmashareBuffers *bufs, uint32_t id,
                                 uint64_t size, uint32_t flags,
                                 uint32_t placement, const uint8_t *name);
+/* Can it be removed? Which then cannot fail. */
+uint16_t dmashare_buffer_removable(DmashareBuffers *bufs, uint32_t id);
 uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id);
 uint16_t dmashare_attach(DmashareBuffers *bufs, uint32_t id, uint32_t buffer,
                          uint32_t flags, const uint8_t *name);
 uint16_t dmashare_detach(DmashareBuffers *bufs, uint32_t id);
+uint16_t dmashare_place(DmashareBuffers *bufs, uint32_t id,
+                        uint32_t placement);
 uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
                        uint32_t attachment, uint32_t error);
 

@@ -11,22 +11,38 @@
 #include "dmashare/abi.h"
 
 /**
- * DmashareWindow: a run of bus memory the engines can touch at once
+ * DmashareWindowKind: what a window is on
+ * @DMASHARE_WINDOW_BUS: memory on the bus
+ * @DMASHARE_WINDOW_LOCAL: local memory
+ * @DMASHARE_WINDOW_COPY: the device's copy of a buffer
+ */
+typedef enum DmashareWindowKind {
+    DMASHARE_WINDOW_BUS,
+    DMASHARE_WINDOW_LOCAL,
+    DMASHARE_WINDOW_COPY,
+} DmashareWindowKind;
+
+/**
+ * DmashareWindow: a run of memory the engines can touch at once
+ * @kind: what it is on
  * @host: where the bytes are; valid until the window is closed
- * @addr: DMA address of the first byte
+ * @addr: DMA address of the first byte, ~0 if it has none
  * @len: bytes
  * @write: opened for writing
  * @bounced: @host is a private copy, written back on close
+ * @copy: the piece that @host is in, of a window for writing to a copy
  *
  * A window never outlives the call that opened it: the memory behind a DMA
  * address may go away as soon as the engine returns.
  */
 typedef struct DmashareWindow {
+    DmashareWindowKind kind;
     void *host;
     uint64_t addr;
     uint64_t len;
     bool write;
     bool bounced;
+    struct DmasharePiece *copy;
 } DmashareWindow;
 
 /**
@@ -37,6 +53,7 @@ typedef struct DmashareWindow {
  * @write64: write one aligned 64-bit little-endian value in one piece
  * @open: open a window of 1..@len bytes at @addr
  * @close: close it, @used bytes having been touched
+ * @local_written: @len bytes at @offset of local memory have changed
  * @notify: send the interrupt of a vector
  * @enter: work begins that no access to the device's own registers may enter
  * @leave: it ended
@@ -53,6 +70,7 @@ typedef struct DmashareBusOps {
     uint16_t (*open)(void *opaque, uint64_t addr, uint64_t len, bool write,
                      DmashareWindow *win);
     uint16_t (*close)(void *opaque, DmashareWindow *win, uint64_t used);
+    void (*local_written)(void *opaque, uint64_t offset, uint64_t len);
     void (*notify)(void *opaque, unsigned vector);
     void (*enter)(void *opaque);
     void (*leave)(void *opaque);

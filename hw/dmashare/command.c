@@ -25,6 +25,43 @@ static bool direction_valid(uint32_t direction)
     return direction <= DMASHARE_DIR_FROM_DEVICE;
 }
 
+static bool placement_valid(const DmashareCommands *cmds, uint32_t placement)
+{
+    return placement == DMASHARE_PLACEMENT_SYSTEM ||
+           (placement == DMASHARE_PLACEMENT_LOCAL &&
+            cmds->mappings->local->size);
+}
+
+/*
+ * The copies of a buffer that a command goes through in steps
+ */
+
+static void sweep_start(DmashareJob *job, DmashareSweepOp op, uint64_t offset,
+                        uint64_t length)
+{
+    job->sweeping = true;
+    job->sweep.op = op;
+    job->sweep.next = offset;
+    job->sweep.last = offset + length - 1;
+}
+
+/* Returns true when there is nothing left to go through. */
+static bool sweep_step(DmashareJob *job, DmashareBuffer *buf,
+                       DmashareMapping *via, int64_t *budget)
+{
+    if (job->sweeping) {
+        if (!dmashare_copies_sweep(&buf->copies, via, &job->sweep, budget)) {
+            return false;
+        }
+        job->sweeping = false;
+        if (job->sweep.status) {
+            job->status = job->sweep.status;
+            job->fault.addr = job->sweep.addr;
+        }
+    }
+    return true;
+}
+
 /*
  * Jobs
  */
@@ -43,7 +80,8 @@ static uint16_t job_take(DmashareCommands *cmds, DmashareJob *job)
         return DMASHARE_STATUS_BAD_OPCODE;
     }
     if (desc->reserved || desc->n_waits > DMASHARE_MAX_WAITS ||
-        le16_to_cpu(desc->flags) & ~DMASHARE_JOB_F_STRICT ||
+        le16_to_cpu(desc->flags) & ~(DMASHARE_JOB_F_STRICT |
+                                     DMASHARE_JOB_F_UNCACHED) ||
         !body_ends(desc, sizeof(*body)) ||
         !buffer_is_zero(&body->wait[desc->n_waits],
                         (DMASHARE_MAX_WAITS - desc->n_waits) *
@@ -113,7 +151,9 @@ static uint16_t buffer_create(DmashareCommands *cmds, DmashareJob *job)
 
     if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
         flags & ~DMASHARE_BUFFER_F_IMPORTED ||
-        placement != DMASHARE_PLACEMENT_SYSTEM) {
+        !placement_valid(cmds, placement) ||
+        (placement == DMASHARE_PLACEMENT_LOCAL &&
+         flags & DMASHARE_BUFFER_F_IMPORTED)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
     return dmashare_buffer_create(cmds->buffers, le32_to_cpu(body->id),
@@ -139,18 +179,45 @@ static uint16_t by_id(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_body_id *body = &job->desc.id;
     uint32_t id = le32_to_cpu(body->id);
+    uint16_t status;
 
     if (body->reserved || !body_ends(&job->desc, sizeof(*body))) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
-    switch (job->desc.opcode) {
-    case DMASHARE_OP_BUFFER_DESTROY:
-        return dmashare_buffer_remove(cmds->buffers, id);
-    case DMASHARE_OP_DETACH:
+    if (job->desc.opcode == DMASHARE_OP_DETACH) {
         return dmashare_detach(cmds->buffers, id);
-    default:
-        return dmashare_mapping_end(cmds->mappings, id);
     }
+    status = dmashare_buffer_removable(cmds->buffers, id);
+    if (!status) {
+        /* The buffer goes when its copies are gone. */
+        sweep_start(job, DMASHARE_SWEEP_DROP, 0, UINT64_MAX);
+    }
+    return status;
+}
+
+static bool destroy_step(DmashareCommands *cmds, DmashareJob *job,
+                         int64_t *budget)
+{
+    uint32_t id = le32_to_cpu(job->desc.id.id);
+
+    if (!sweep_step(job, dmashare_buffer_find(cmds->buffers, id), NULL,
+                    budget)) {
+        return false;
+    }
+    job->status = dmashare_buffer_remove(cmds->buffers, id);
+    return true;
+}
+
+static uint16_t place(DmashareCommands *cmds, DmashareJob *job)
+{
+    const struct dmashare_body_place *body = &job->desc.place;
+    uint32_t placement = le32_to_cpu(body->placement);
+
+    if (!body_ends(&job->desc, sizeof(*body)) ||
+        !placement_valid(cmds, placement)) {
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
+    return dmashare_place(cmds->buffers, le32_to_cpu(body->id), placement);
 }
 
 static uint16_t note(DmashareCommands *cmds, DmashareJob *job)
@@ -205,22 +272,27 @@ static uint16_t query_ledger(DmashareCommands *cmds, DmashareJob *job)
 static uint16_t map_start(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_body_map *body = &job->desc.map;
-    uint32_t direction = le32_to_cpu(body->direction);
+    DmashareMapRequest req = {
+        .id = le32_to_cpu(body->id),
+        .buffer = le32_to_cpu(body->buffer),
+        .attachment = le32_to_cpu(body->attachment),
+        .direction = le32_to_cpu(body->direction),
+        .length = le64_to_cpu(body->length),
+        .n_segments = le32_to_cpu(body->n_segments),
+        .placement = le32_to_cpu(body->placement),
+        .flags = le32_to_cpu(body->flags),
+    };
 
     job->list = le64_to_cpu(body->list);
-    if (!body_ends(&job->desc, sizeof(*body)) || job->list & 7 ||
-        le32_to_cpu(body->placement) != DMASHARE_PLACEMENT_SYSTEM) {
+    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+        job->list & 7 || !placement_valid(cmds, req.placement) ||
+        req.flags & ~(DMASHARE_MAP_F_SKIP_SYNC | DMASHARE_MAP_F_UNCACHED)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
-    if (!direction_valid(direction)) {
+    if (!direction_valid(req.direction)) {
         return DMASHARE_STATUS_BAD_DIRECTION;
     }
-    return dmashare_mapping_begin(cmds->mappings, le32_to_cpu(body->id),
-                                  le32_to_cpu(body->buffer),
-                                  le32_to_cpu(body->attachment), direction,
-                                  le64_to_cpu(body->length),
-                                  le32_to_cpu(body->n_segments),
-                                  &job->making);
+    return dmashare_mapping_begin(cmds->mappings, &req, &job->making);
 }
 
 static uint16_t list_read(DmashareCommands *cmds, DmashareJob *job,
@@ -275,7 +347,8 @@ static uint16_t map_block(DmashareCommands *cmds, DmashareJob *job)
     return status;
 }
 
-static bool map_step(DmashareCommands *cmds, DmashareJob *job, int64_t *budget)
+/* Returns true when the list is read, or is found wrong. */
+static bool map_read(DmashareCommands *cmds, DmashareJob *job, int64_t *budget)
 {
     DmashareMapping *map = job->making;
 
@@ -294,9 +367,140 @@ static bool map_step(DmashareCommands *cmds, DmashareJob *job, int64_t *budget)
         *budget -= BLOCK_COST + (map->filled - before) * 32;
     }
     job->status = job->list ? DMASHARE_STATUS_BAD_LENGTH :
-                  dmashare_mapping_commit(cmds->mappings, map);
+                  dmashare_mapping_complete(map);
+    return true;
+}
+
+static bool map_step(DmashareCommands *cmds, DmashareJob *job, int64_t *budget)
+{
+    DmashareMapping *map = job->making;
+
+    if (!job->sweeping) {
+        if (!map_read(cmds, job, budget)) {
+            return false;
+        }
+        if (job->status) {
+            return true;
+        }
+        if (map->placement == DMASHARE_PLACEMENT_SYSTEM &&
+            !(map->flags & DMASHARE_MAP_F_SKIP_SYNC)) {
+            sweep_start(job, DMASHARE_SWEEP_DROP_CLEAN, 0, map->length);
+        }
+    }
+    if (!sweep_step(job, map->buffer, map, budget)) {
+        return false;
+    }
+    dmashare_mapping_commit(cmds->mappings, map);
+    job->making = NULL;
+    return true;
+}
+
+static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
+{
+    const struct dmashare_body_unmap *body = &job->desc.unmap;
+    uint32_t flags = le32_to_cpu(body->flags);
+    DmashareMapping *map;
+    uint16_t status;
+
+    if (!body_ends(&job->desc, sizeof(*body)) ||
+        flags & ~DMASHARE_UNMAP_F_SKIP_SYNC) {
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
+    status = dmashare_mapping_end(cmds->mappings, le32_to_cpu(body->id),
+                                  &job->ending);
+    if (status) {
+        return status;
+    }
+
+    map = job->ending;
+    if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
+        if (!(flags & DMASHARE_UNMAP_F_SKIP_SYNC)) {
+            sweep_start(job, DMASHARE_SWEEP_FLUSH, 0, map->length);
+        } else if (!map->buffer->system_mappings) {
+            /* No way to memory is left. */
+            sweep_start(job, DMASHARE_SWEEP_DROP_DIRTY, 0, map->length);
+        }
+    }
+    return DMASHARE_STATUS_OK;
+}
+
+static bool unmap_step(DmashareCommands *cmds, DmashareJob *job,
+                       int64_t *budget)
+{
+    if (!sweep_step(job, job->ending->buffer, job->ending, budget)) {
+        return false;
+    }
+    dmashare_mapping_finish(cmds->mappings, job->ending);
+    job->ending = NULL;
+    return true;
+}
+
+/* The queue was stopped in the middle: the mapping has ended all the same. */
+static void unmap_abort(DmashareCommands *cmds, DmashareJob *job)
+{
+    DmashareMapping *map = job->ending;
+    int64_t budget = INT64_MAX;
+
+    if (job->sweeping && !map->buffer->system_mappings) {
+        sweep_start(job, DMASHARE_SWEEP_DROP_DIRTY, 0, map->length);
+        sweep_step(job, map->buffer, map, &budget);
+    }
+    dmashare_mapping_finish(cmds->mappings, map);
+}
+
+static uint16_t sync_start(DmashareCommands *cmds, DmashareJob *job)
+{
+    const struct dmashare_body_sync *body = &job->desc.sync;
+    uint32_t id = le32_to_cpu(body->mapping);
+    uint32_t flags = le32_to_cpu(body->flags);
+    uint32_t direction = le32_to_cpu(body->direction);
+    uint64_t offset = le64_to_cpu(body->offset);
+    uint64_t length = le64_to_cpu(body->length);
+    DmashareMapping *map;
+
+    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+        (flags != DMASHARE_SYNC_F_FOR_CPU &&
+         flags != DMASHARE_SYNC_F_FOR_DEVICE)) {
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
+    if (!direction_valid(direction)) {
+        return DMASHARE_STATUS_BAD_DIRECTION;
+    }
+    map = dmashare_mapping_find(cmds->mappings, id);
+    if (!map) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+    if (!length || offset > map->length || length > map->length - offset) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+
+    trace_dmashare_sync(id, flags, direction, offset, length);
+    job->syncing = dmashare_mapping_ref(map);
+    if (map->placement != DMASHARE_PLACEMENT_SYSTEM) {
+        return DMASHARE_STATUS_OK;
+    }
+    if (flags == DMASHARE_SYNC_F_FOR_CPU) {
+        sweep_start(job, DMASHARE_SWEEP_WRITE, offset, length);
+    } else if (direction != DMASHARE_DIR_FROM_DEVICE) {
+        sweep_start(job, DMASHARE_SWEEP_DROP, offset, length);
+    }
+    return DMASHARE_STATUS_OK;
+}
+
+static bool sync_step(DmashareCommands *cmds, DmashareJob *job,
+                      int64_t *budget)
+{
+    DmashareBuffer *buf = job->syncing->buffer;
+
+    if (!sweep_step(job, buf, job->syncing, budget)) {
+        return false;
+    }
     if (!job->status) {
-        job->making = NULL;
+        if (le32_to_cpu(job->desc.sync.flags) == DMASHARE_SYNC_F_FOR_CPU) {
+            DMASHARE_COUNT(cmds->buffers, buf, syncs_for_cpu, 1);
+        } else {
+            DMASHARE_COUNT(cmds->buffers, buf, syncs_for_device, 1);
+        }
     }
     return true;
 }
@@ -305,7 +509,7 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_desc *desc = &job->desc;
 
-    if (desc->opcode > DMASHARE_OP_QUERY_LEDGER) {
+    if (desc->opcode > DMASHARE_OP_SYNC) {
         return DMASHARE_STATUS_BAD_OPCODE;
     }
     if (desc->reserved || desc->n_waits || desc->flags) {
@@ -320,8 +524,9 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
         return buffer_create(cmds, job);
     case DMASHARE_OP_BUFFER_DESTROY:
     case DMASHARE_OP_DETACH:
-    case DMASHARE_OP_UNMAP:
         return by_id(cmds, job);
+    case DMASHARE_OP_UNMAP:
+        return unmap_start(cmds, job);
     case DMASHARE_OP_ATTACH:
         return attach(cmds, job);
     case DMASHARE_OP_MAP:
@@ -330,8 +535,29 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
         return note(cmds, job);
     case DMASHARE_OP_QUERY_LEDGER:
         return query_ledger(cmds, job);
+    case DMASHARE_OP_PLACE:
+        return place(cmds, job);
+    case DMASHARE_OP_SYNC:
+        return sync_start(cmds, job);
     default:
         return DMASHARE_STATUS_BAD_OPCODE;
+    }
+}
+
+static bool control_step(DmashareCommands *cmds, DmashareJob *job,
+                         int64_t *budget)
+{
+    switch (job->desc.opcode) {
+    case DMASHARE_OP_BUFFER_DESTROY:
+        return destroy_step(cmds, job, budget);
+    case DMASHARE_OP_MAP:
+        return map_step(cmds, job, budget);
+    case DMASHARE_OP_UNMAP:
+        return unmap_step(cmds, job, budget);
+    case DMASHARE_OP_SYNC:
+        return sync_step(cmds, job, budget);
+    default:
+        return true;
     }
 }
 
@@ -363,13 +589,19 @@ bool dmashare_command_step(DmashareCommands *cmds, DmashareJob *job,
     if (dmashare_command_is_job(job)) {
         return dmashare_engine_step(cmds->engines, job, budget);
     }
-    return !job->making || map_step(cmds, job, budget);
+    return control_step(cmds, job, budget);
 }
 
 void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job)
 {
     if (job->making) {
         dmashare_mapping_abandon(cmds->mappings, job->making);
+    }
+    if (job->ending) {
+        unmap_abort(cmds, job);
+    }
+    if (job->syncing) {
+        dmashare_mapping_unref(job->syncing);
     }
     dmashare_engine_release(job);
     g_free(job);

@@ -7,6 +7,7 @@
 #include "qemu/host-utils.h"
 #include "qemu/log.h"
 #include "qemu/timer.h"
+#include "qapi/error.h"
 #include "hw/dmashare/core.h"
 #include "trace.h"
 
@@ -31,6 +32,7 @@ static void core_do_reset(DmashareCore *core)
 {
     trace_dmashare_reset();
     core->reset_wanted = false;
+    core->local.closed = core->gone;
     timer_del(core->irq_timer);
     core->irq_pending = 0;
     dmashare_queues_reset(&core->queues);
@@ -161,7 +163,7 @@ static const DmashareFenceOps core_fence_ops = {
  */
 
 void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
-                        const DmashareBusOps *ops, void *opaque)
+                        void *local, const DmashareBusOps *ops, void *opaque)
 {
     DmashareMapLimits map_limits = {
         .max_mappings = cfg->max_mappings,
@@ -185,12 +187,17 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->interrupt.opaque = core;
     core->irq_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_irq_timer, core);
 
-    dmashare_buffers_init(&core->buffers, cfg->max_buffers,
+    core->local.host = local;
+    core->local.size = cfg->local_size;
+    core->local.bus = &core->bus;
+    dmashare_cache_init(&core->cache, cfg->coherent ? 0 : cfg->cache_size,
+                        dmashare_mappings_transfer, &core->mappings);
+    dmashare_buffers_init(&core->buffers, &core->cache, cfg->max_buffers,
                           cfg->max_attachments);
-    dmashare_mappings_init(&core->mappings, &map_limits, &core->buffers);
+    dmashare_mappings_init(&core->mappings, &map_limits, &core->bus,
+                           &core->local, &core->buffers);
     dmashare_fences_init(&core->fences, cfg->timelines, &core_fence_ops, core);
 
-    core->engines.bus = &core->bus;
     core->engines.buffers = &core->buffers;
     core->engines.mappings = &core->mappings;
     core->engines.latency = cfg->latency;
@@ -249,6 +256,7 @@ void dmashare_core_reset(DmashareCore *core)
     if (core->busy) {
         /* DMA led back to whoever resets us: first let go of everything. */
         core->reset_wanted = true;
+        core->local.closed = true;
     } else {
         core_do_reset(core);
     }
@@ -257,6 +265,46 @@ void dmashare_core_reset(DmashareCore *core)
 void dmashare_core_hold(DmashareCore *core, bool held)
 {
     core->held = held;
+}
+
+bool dmashare_core_evict(DmashareCore *core, uint32_t id, Error **errp)
+{
+    DmashareBuffer *buf = dmashare_buffer_find(&core->buffers, id);
+    DmashareEvent event = {
+        .type = DMASHARE_EVENT_MOVE_REQUEST,
+        .buffer = id,
+        .offset = DMASHARE_PLACEMENT_SYSTEM,
+        .addr = ~0ULL,
+    };
+    bool raised;
+
+    if (!buf) {
+        error_setg(errp, "dmashare: there is no buffer %" PRIu32, id);
+        return false;
+    }
+    if (buf->placement != DMASHARE_PLACEMENT_LOCAL) {
+        error_setg(errp, "dmashare: buffer %" PRIu32 " is not in local memory",
+                   id);
+        return false;
+    }
+    if (!core->events.enabled) {
+        error_setg(errp, "dmashare: the driver has not enabled the event "
+                   "ring");
+        return false;
+    }
+
+    trace_dmashare_move_request(id, DMASHARE_PLACEMENT_SYSTEM);
+    dmashare_core_enter(core);
+    raised = dmashare_event_raise(&core->events, &event);
+    if (raised) {
+        DMASHARE_COUNT(&core->buffers, buf, move_requests, 1);
+    }
+    dmashare_core_leave(core, true);
+    if (!raised) {
+        error_setg(errp, "dmashare: the event ring is full, or cannot be "
+                   "written");
+    }
+    return raised;
 }
 
 void dmashare_core_enable(DmashareCore *core, bool enable)

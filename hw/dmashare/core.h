@@ -8,6 +8,7 @@
 #ifndef HW_DMASHARE_CORE_H
 #define HW_DMASHARE_CORE_H
 
+#include "hw/dmashare/local.h"
 #include "hw/dmashare/queue.h"
 
 /**
@@ -57,6 +58,8 @@ typedef struct DmashareConfig {
  * @cfg: constant
  * @bus: constant
  * @interrupt: handed to the rings
+ * @local: local memory
+ * @cache: the device's copies of buffers
  * @buffers: buffers, attachments, ledger
  * @mappings: mappings
  * @fences: timelines
@@ -79,6 +82,8 @@ typedef struct DmashareCore {
     DmashareConfig cfg;
     DmashareBus bus;
     DmashareInterrupt interrupt;
+    DmashareLocal local;
+    DmashareCache cache;
     DmashareBuffers buffers;
     DmashareMappings mappings;
     DmashareFences fences;
@@ -100,9 +105,12 @@ typedef struct DmashareCore {
     bool held;
 } DmashareCore;
 
-/* @cfg has been checked by the face. */
+/*
+ * @cfg has been checked by the face; @local is where the local memory's bytes
+ * are, if there is any.
+ */
 void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
-                        const DmashareBusOps *ops, void *opaque);
+                        void *local, const DmashareBusOps *ops, void *opaque);
 /*
  * No DMA, no interrupt, no timer after this. What memory is left is freed by
  * dmashare_core_destroy(), which may come at any time later but not from
@@ -123,6 +131,12 @@ void dmashare_core_hold(DmashareCore *core, bool held);
  */
 void dmashare_core_enter(DmashareCore *core);
 void dmashare_core_leave(DmashareCore *core, bool send);
+
+/*
+ * Ask the driver to move buffer @id from local to system memory. False if it
+ * cannot be asked.
+ */
+bool dmashare_core_evict(DmashareCore *core, uint32_t id, Error **errp);
 
 /* CTRL.ENABLE */
 void dmashare_core_enable(DmashareCore *core, bool enable);

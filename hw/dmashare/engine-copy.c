@@ -8,7 +8,7 @@
 #include "qemu/crc32c.h"
 #include "hw/dmashare/engine.h"
 
-/* Both windows are on guest memory: one memmove is all that is copied. */
+/* Both windows are on the bytes themselves: one memmove is all there is. */
 static uint16_t copy_piece(DmashareEngines *eng, DmashareJob *job,
                            uint64_t len, uint64_t *done)
 {

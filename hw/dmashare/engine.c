@@ -116,7 +116,6 @@ static uint16_t operand_start(DmashareEngines *eng, DmashareJob *job,
 {
     DmashareMapping *map = dmashare_mapping_find(eng->mappings, op->id);
     uint16_t status = DMASHARE_STATUS_FAULT_DEAD_MAPPING;
-    uint64_t len;
 
     if (map) {
         op->map = dmashare_mapping_ref(map);
@@ -125,12 +124,9 @@ static uint16_t operand_start(DmashareEngines *eng, DmashareJob *job,
                                         op == &job->dst);
     }
     if (status) {
-        uint64_t addr = ~0ULL;
-
-        if (map && op->offset < map->length) {
-            addr = dmashare_mapping_locate(map, op->offset, &op->hint, &len);
-        }
-        job_fault(job, op, op->offset, addr, status);
+        job_fault(job, op, op->offset,
+                  map ? dmashare_mapping_address(map, op->offset) : ~0ULL,
+                  status);
     }
     return status;
 }
@@ -193,6 +189,7 @@ bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
         len = MIN(job->length - job->column,
                   MAX((uint64_t)*budget / ops->cost, 1));
         job->status = ops->piece(eng, job, len, &done);
+        *budget -= dmashare_cache_spent(eng->mappings->cache);
         if (job->status) {
             return true;
         }
@@ -215,8 +212,10 @@ uint16_t dmashare_operand_open(DmashareEngines *eng, DmashareJob *job,
 {
     /* dmashare_engine_start() checked that this does not overflow. */
     uint64_t offset = op->offset + job->row * op->pitch + job->column;
-    uint16_t status = dmashare_mapping_open(op->map, eng->bus, offset, len,
-                                            op == &job->dst, &op->hint, win);
+    bool uncached = le16_to_cpu(job->desc.flags) & DMASHARE_JOB_F_UNCACHED;
+    uint16_t status = dmashare_mapping_open(eng->mappings, op->map, offset,
+                                            len, op == &job->dst, uncached,
+                                            &op->hint, win);
 
     if (status) {
         job_fault(job, op, offset, win->addr, status);
@@ -228,17 +227,22 @@ uint16_t dmashare_operand_close(DmashareEngines *eng, DmashareJob *job,
                                 DmashareOperand *op, DmashareWindow *win,
                                 uint64_t used)
 {
-    uint16_t status = dmashare_mapping_close(eng->bus, win, used);
+    uint64_t local;
+    uint16_t status = dmashare_mapping_close(eng->mappings, win, used);
 
     if (status) {
         uint64_t offset = op->offset + job->row * op->pitch + job->column;
 
         return job_fault(job, op, offset, win->addr, status);
     }
+    local = op->map->placement == DMASHARE_PLACEMENT_LOCAL ? used : 0;
     if (op == &job->dst) {
         DMASHARE_COUNT(eng->buffers, op->map->buffer, bytes_written, used);
+        DMASHARE_COUNT(eng->buffers, op->map->buffer, local_bytes_written,
+                       local);
     } else {
         DMASHARE_COUNT(eng->buffers, op->map->buffer, bytes_read, used);
+        DMASHARE_COUNT(eng->buffers, op->map->buffer, local_bytes_read, local);
     }
     return DMASHARE_STATUS_OK;
 }

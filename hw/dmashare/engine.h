@@ -88,6 +88,10 @@ typedef enum DmashareJobState {
  *
  * @making: MAP: the mapping being made
  * @list: MAP: next list block, 0 after the last
+ * @ending: UNMAP: the mapping being ended
+ * @syncing: SYNC: the mapping named, of which this is a reference
+ * @sweeping: there are copies of a buffer to go through
+ * @sweep: and this is to be done to them
  */
 typedef struct DmashareJob {
     QSIMPLEQ_ENTRY(DmashareJob) next;
@@ -117,11 +121,14 @@ typedef struct DmashareJob {
 
     DmashareMapping *making;
     uint64_t list;
+    DmashareMapping *ending;
+    DmashareMapping *syncing;
+    bool sweeping;
+    DmashareSweep sweep;
 } DmashareJob;
 
 /**
  * DmashareEngines: what the engines of one device share
- * @bus: where mappings lead
  * @buffers: for the ledger
  * @mappings: that operands name
  * @latency: property, ns per job
@@ -129,7 +136,6 @@ typedef struct DmashareJob {
  * @max_job_bytes: property
  */
 typedef struct DmashareEngines {
-    const DmashareBus *bus;
     DmashareBuffers *buffers;
     DmashareMappings *mappings;
     uint64_t latency;

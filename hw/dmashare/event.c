@@ -20,7 +20,7 @@ static void events_stop(DmashareEvents *ev, uint8_t error)
     trace_dmashare_event_ring_error(error);
 }
 
-void dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
+bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
 {
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     struct dmashare_event entry = {
@@ -42,28 +42,29 @@ void dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
     trace_dmashare_event(event->type, event->status, event->queue,
                          event->mapping, event->offset, event->addr);
     if (!ev->enabled) {
-        return;
+        return false;
     }
     if (ev->tail - ev->head >= ev->entries) {
         ev->lost++;
         ev->lost_now++;
-        return;
+        return false;
     }
 
     at = dmashare_ring_slot(ev->addr, ev->entries, ev->tail, sizeof(entry));
     if (dmashare_bus_write(ev->bus, at, &entry, body)) {
         events_stop(ev, DMASHARE_QERR_CQ_FAULT);
-        return;
+        return false;
     }
     /* Who sees the sequence number sees the entry. */
     smp_wmb();
     if (dmashare_bus_write32(ev->bus, at + body, ev->tail + 1)) {
         events_stop(ev, DMASHARE_QERR_CQ_FAULT);
-        return;
+        return false;
     }
     ev->tail++;
     ev->lost_now = 0;
     ev->interrupt->raise(ev->interrupt->opaque, ev->vector);
+    return true;
 }
 
 void dmashare_events_enable(DmashareEvents *ev, bool allowed)

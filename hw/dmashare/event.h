@@ -89,8 +89,11 @@ typedef struct DmashareEvents {
     uint32_t lost_now;
 } DmashareEvents;
 
-/* Post an event, or count it as lost; nothing when the ring is disabled. */
-void dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event);
+/*
+ * Post an event, or count it as lost; nothing when the ring is disabled.
+ * Returns whether it was posted.
+ */
+bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event);
 /* Check the registers and start, @allowed being CTRL.ENABLE. */
 void dmashare_events_enable(DmashareEvents *ev, bool allowed);
 void dmashare_events_disable(DmashareEvents *ev);

@@ -10,10 +10,20 @@
 QEMU_BUILD_BUG_ON(sizeof(DmashareSegment) > 24);
 QEMU_BUILD_BUG_ON(sizeof(DmashareMapping) > 512);
 
+/* What one access to memory on behalf of the cache costs beyond its bytes. */
+#define TRANSFER_COST   512
+
+static bool mapping_is_writer(const DmashareMapping *map)
+{
+    return map->placement == DMASHARE_PLACEMENT_SYSTEM &&
+           map->direction != DMASHARE_DIR_TO_DEVICE;
+}
+
 /*
- * The segments go as soon as the mapping is dead, even while jobs refer to
- * it: that bounds the memory by the live mappings, and makes a forgotten
- * check a NULL pointer instead of a stale address.
+ * The segments go as soon as nothing is to be written through the mapping any
+ * more, even while jobs refer to it: that bounds the memory by the live
+ * mappings, and makes a forgotten check a NULL pointer instead of a stale
+ * address.
  */
 static void mapping_kill(DmashareMappings *maps, DmashareMapping *map)
 {
@@ -22,24 +32,29 @@ static void mapping_kill(DmashareMappings *maps, DmashareMapping *map)
     maps->total_segments -= map->n_segments;
 }
 
-static void mapping_retire(DmashareMappings *maps, DmashareMapping *map)
+/* Out of reach of jobs, and of write-backs that look for any way to memory. */
+static void mapping_withdraw(DmashareMapping *map)
 {
-    DMASHARE_COUNT(maps->buffers, map->buffer, live_mappings, -1);
-    DMASHARE_COUNT(maps->buffers, map->buffer, live_segments,
-                   -(uint64_t)map->n_segments);
-    if (map->attachment) {
-        map->attachment->mappings--;
-        map->attachment = NULL;
+    map->dead = true;
+    if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
+        map->buffer->system_mappings--;
     }
-    mapping_kill(maps, map);
+    if (mapping_is_writer(map)) {
+        QLIST_REMOVE(map, writer);
+    }
 }
 
 void dmashare_mappings_init(DmashareMappings *maps,
                             const DmashareMapLimits *limits,
+                            const DmashareBus *bus,
+                            const DmashareLocal *local,
                             DmashareBuffers *buffers)
 {
     memset(maps, 0, sizeof(*maps));
     maps->limits = *limits;
+    maps->bus = bus;
+    maps->local = local;
+    maps->cache = buffers->cache;
     maps->buffers = buffers;
     maps->mappings = g_hash_table_new(NULL, NULL);
 }
@@ -52,8 +67,8 @@ void dmashare_mappings_reset(DmashareMappings *maps)
     g_hash_table_iter_init(&iter, maps->mappings);
     while (g_hash_table_iter_next(&iter, NULL, &map)) {
         g_hash_table_iter_remove(&iter);
-        mapping_retire(maps, map);
-        dmashare_mapping_unref(map);
+        mapping_withdraw(map);
+        dmashare_mapping_finish(maps, map);
     }
 }
 
@@ -85,21 +100,21 @@ void dmashare_mapping_unref(DmashareMapping *map)
     }
 }
 
-uint16_t dmashare_mapping_begin(DmashareMappings *maps, uint32_t id,
-                                uint32_t buffer, uint32_t attachment,
-                                uint32_t direction, uint64_t length,
-                                uint32_t n_segments, DmashareMapping **out)
+uint16_t dmashare_mapping_begin(DmashareMappings *maps,
+                                const DmashareMapRequest *req,
+                                DmashareMapping **out)
 {
-    DmashareBuffer *buf = dmashare_buffer_find(maps->buffers, buffer);
+    DmashareBuffer *buf = dmashare_buffer_find(maps->buffers, req->buffer);
+    uint32_t n_segments = req->n_segments;
     DmashareAttachment *att = NULL;
     DmashareSegment *segments;
     DmashareMapping *map;
 
-    if (!id || !buf) {
+    if (!req->id || !buf) {
         return DMASHARE_STATUS_BAD_ID;
     }
-    if (attachment) {
-        att = dmashare_attachment_find(maps->buffers, attachment);
+    if (req->attachment) {
+        att = dmashare_attachment_find(maps->buffers, req->attachment);
         if (!att || att->buffer != buf) {
             return DMASHARE_STATUS_BAD_ID;
         }
@@ -107,11 +122,15 @@ uint16_t dmashare_mapping_begin(DmashareMappings *maps, uint32_t id,
         /* A foreign buffer is reached through an attachment or not at all. */
         return DMASHARE_STATUS_BAD_ID;
     }
-    if (dmashare_mapping_find(maps, id)) {
+    if (req->placement == DMASHARE_PLACEMENT_LOCAL &&
+        buf->flags & DMASHARE_BUFFER_F_IMPORTED) {
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
+    if (dmashare_mapping_find(maps, req->id)) {
         return DMASHARE_STATUS_ID_EXISTS;
     }
     if (!n_segments || n_segments > maps->limits.max_segments ||
-        length != buf->size) {
+        req->length != buf->size) {
         return DMASHARE_STATUS_BAD_LENGTH;
     }
     if (g_hash_table_size(maps->mappings) >= maps->limits.max_mappings ||
@@ -124,10 +143,12 @@ uint16_t dmashare_mapping_begin(DmashareMappings *maps, uint32_t id,
     }
 
     map = g_new0(DmashareMapping, 1);
-    map->id = id;
-    map->direction = direction;
+    map->id = req->id;
+    map->direction = req->direction;
+    map->placement = req->placement;
+    map->flags = req->flags;
     map->refs = 1;
-    map->length = length;
+    map->length = req->length;
     map->n_segments = n_segments;
     map->segments = segments;
     map->buffer = dmashare_buffer_ref(buf);
@@ -150,9 +171,13 @@ uint16_t dmashare_mapping_add(DmashareMappings *maps, DmashareMapping *map,
     if (!len || last < addr) {
         return DMASHARE_STATUS_BAD_SEGMENT;
     }
-    if (last > lim->mask ||
-        (lim->max_segment_size && len > lim->max_segment_size) ||
-        (lim->boundary && (addr ^ last) & ~(lim->boundary - 1))) {
+    if (map->placement == DMASHARE_PLACEMENT_LOCAL) {
+        if (!dmashare_local_holds(maps->local, addr, len)) {
+            return DMASHARE_STATUS_BAD_SEGMENT;
+        }
+    } else if (last > lim->mask ||
+               (lim->max_segment_size && len > lim->max_segment_size) ||
+               (lim->boundary && (addr ^ last) & ~(lim->boundary - 1))) {
         return DMASHARE_STATUS_CONSTRAINT;
     }
     if (len > map->length - before) {
@@ -165,23 +190,31 @@ uint16_t dmashare_mapping_add(DmashareMappings *maps, DmashareMapping *map,
     return DMASHARE_STATUS_OK;
 }
 
-uint16_t dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map)
+uint16_t dmashare_mapping_complete(const DmashareMapping *map)
 {
-    if (map->filled != map->n_segments ||
-        map->segments[map->filled - 1].end != map->length) {
-        return DMASHARE_STATUS_BAD_LENGTH;
-    }
+    return map->filled == map->n_segments &&
+           map->segments[map->filled - 1].end == map->length ?
+           DMASHARE_STATUS_OK : DMASHARE_STATUS_BAD_LENGTH;
+}
 
+void dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map)
+{
     if (map->attachment) {
         map->attachment->mappings++;
+    }
+    if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
+        map->buffer->system_mappings++;
+    }
+    if (mapping_is_writer(map)) {
+        QLIST_INSERT_HEAD(&map->buffer->writers, map, writer);
     }
     g_hash_table_insert(maps->mappings, GUINT_TO_POINTER(map->id), map);
     DMASHARE_COUNT(maps->buffers, map->buffer, maps, 1);
     DMASHARE_COUNT(maps->buffers, map->buffer, live_mappings, 1);
     DMASHARE_COUNT(maps->buffers, map->buffer, live_segments, map->n_segments);
-    trace_dmashare_map(map->id, map->buffer->id, map->direction, map->length,
+    trace_dmashare_map(map->id, map->buffer->id, map->direction,
+                       map->placement, map->flags, map->length,
                        map->n_segments);
-    return DMASHARE_STATUS_OK;
 }
 
 void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map)
@@ -191,7 +224,8 @@ void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map)
     dmashare_mapping_unref(map);
 }
 
-uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id)
+uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id,
+                              DmashareMapping **out)
 {
     DmashareMapping *map = dmashare_mapping_find(maps, id);
 
@@ -200,9 +234,22 @@ uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id)
     }
     trace_dmashare_unmap(id, map->buffer->id, map->refs - 1);
     g_hash_table_remove(maps->mappings, GUINT_TO_POINTER(id));
-    mapping_retire(maps, map);
-    dmashare_mapping_unref(map);
+    mapping_withdraw(map);
+    *out = map;
     return DMASHARE_STATUS_OK;
+}
+
+void dmashare_mapping_finish(DmashareMappings *maps, DmashareMapping *map)
+{
+    DMASHARE_COUNT(maps->buffers, map->buffer, live_mappings, -1);
+    DMASHARE_COUNT(maps->buffers, map->buffer, live_segments,
+                   -(uint64_t)map->n_segments);
+    if (map->attachment) {
+        map->attachment->mappings--;
+        map->attachment = NULL;
+    }
+    mapping_kill(maps, map);
+    dmashare_mapping_unref(map);
 }
 
 uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
@@ -256,31 +303,121 @@ uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
     return seg[i].addr + (offset - start);
 }
 
-uint16_t dmashare_mapping_open(const DmashareMapping *map,
-                               const DmashareBus *bus, uint64_t offset,
-                               uint64_t len, bool write, uint32_t *hint,
+uint64_t dmashare_mapping_address(const DmashareMapping *map, uint64_t offset)
+{
+    uint32_t hint = 0;
+    uint64_t len;
+
+    return map->placement == DMASHARE_PLACEMENT_SYSTEM && map->segments &&
+           offset < map->length ?
+           dmashare_mapping_locate(map, offset, &hint, &len) : ~0ULL;
+}
+
+uint16_t dmashare_mappings_transfer(void *opaque, DmashareCopies *copies,
+                                    DmashareMapping *via, uint64_t offset,
+                                    void *buf, uint64_t len, bool write,
+                                    uint64_t *addr)
+{
+    DmashareBuffer *buffer = container_of(copies, DmashareBuffer, copies);
+    uint16_t status = DMASHARE_STATUS_OK;
+    DmashareMappings *maps = opaque;
+    DmashareMapping *map = via;
+    uint8_t *bytes = buf;
+    uint32_t hint = 0;
+
+    if (write && (!map || !mapping_is_writer(map))) {
+        map = QLIST_FIRST(&buffer->writers);
+    }
+    if (!map) {
+        *addr = via ? dmashare_mapping_address(via, offset) : ~0ULL;
+        return DMASHARE_STATUS_FAULT_DIRECTION;
+    }
+
+    while (!status && len) {
+        uint64_t n;
+
+        *addr = dmashare_mapping_locate(map, offset, &hint, &n);
+        n = MIN(n, len);
+        status = write ? dmashare_bus_write(maps->bus, *addr, bytes, n)
+                       : dmashare_bus_read(maps->bus, *addr, bytes, n);
+        maps->cache->spent += TRANSFER_COST + n;
+        offset += n;
+        bytes += n;
+        len -= n;
+    }
+    return status;
+}
+
+/* By way of the device's own copies. Returns true if that is all there is. */
+static bool open_copies(DmashareMappings *maps, DmashareMapping *map,
+                        uint64_t offset, uint64_t *len, bool write,
+                        bool uncached, DmashareWindow *win, uint16_t *status)
+{
+    DmashareCopies *copies = &map->buffer->copies;
+    bool served = true;
+
+    if (!dmashare_cache_used(maps->cache)) {
+        return false;
+    }
+    win->kind = DMASHARE_WINDOW_COPY;
+    if (uncached || map->flags & DMASHARE_MAP_F_UNCACHED) {
+        *status = dmashare_copies_bypass(copies, map, offset, len, write, win,
+                                         &served);
+    } else {
+        *status = dmashare_copies_open(copies, map, offset, *len, write,
+                                       map->direction !=
+                                       DMASHARE_DIR_FROM_DEVICE, win);
+    }
+    return *status || served;
+}
+
+uint16_t dmashare_mapping_open(DmashareMappings *maps, DmashareMapping *map,
+                               uint64_t offset, uint64_t len, bool write,
+                               bool uncached, uint32_t *hint,
                                DmashareWindow *win)
 {
-    uint64_t avail;
+    uint64_t avail, at;
     uint16_t status;
 
     win->addr = ~0ULL;
+    win->write = write;
     /* The checks of the whole operand again: it may have died meanwhile. */
     status = dmashare_mapping_check(map, offset, len, 0, 1, write);
     if (status) {
         return status;
     }
 
-    win->addr = dmashare_mapping_locate(map, offset, hint, &avail);
-    win->write = write;
-    if (!dmashare_bus_reaches(bus, win->addr, MIN(len, avail))) {
+    at = dmashare_mapping_locate(map, offset, hint, &avail);
+    if (map->placement == DMASHARE_PLACEMENT_LOCAL) {
+        win->kind = DMASHARE_WINDOW_LOCAL;
+        return dmashare_local_open(maps->local, at, MIN(len, avail), win);
+    }
+
+    win->addr = at;
+    if (open_copies(maps, map, offset, &len, write, uncached, win, &status)) {
+        return status;
+    }
+    win->kind = DMASHARE_WINDOW_BUS;
+    if (!dmashare_bus_reaches(maps->bus, at, MIN(len, avail))) {
         return DMASHARE_STATUS_FAULT_TRANSLATION;
     }
-    return bus->ops->open(bus->opaque, win->addr, MIN(len, avail), write, win);
+    return maps->bus->ops->open(maps->bus->opaque, at, MIN(len, avail), write,
+                                win);
 }
 
-uint16_t dmashare_mapping_close(const DmashareBus *bus, DmashareWindow *win,
+uint16_t dmashare_mapping_close(DmashareMappings *maps, DmashareWindow *win,
                                 uint64_t used)
 {
-    return bus->ops->close(bus->opaque, win, used);
+    switch (win->kind) {
+    case DMASHARE_WINDOW_LOCAL:
+        dmashare_local_close(maps->local, win, used);
+        return DMASHARE_STATUS_OK;
+    case DMASHARE_WINDOW_COPY:
+        if (win->write) {
+            dmashare_copies_close(win, used);
+        }
+        return DMASHARE_STATUS_OK;
+    default:
+        return maps->bus->ops->close(maps->bus->opaque, win, used);
+    }
 }

@@ -4,17 +4,18 @@
  *
  * A mapping is a list of segments with a direction. Every byte that an
  * engine moves passes dmashare_mapping_open(), which is where the direction,
- * the bounds and the mapping's life are enforced.
+ * the bounds and the mapping's life are enforced, and which leads it to the
+ * bus, to local memory, or to the device's copy of a buffer.
  */
 #ifndef HW_DMASHARE_MAPPING_H
 #define HW_DMASHARE_MAPPING_H
 
 #include "hw/dmashare/buffer.h"
-#include "hw/dmashare/bus.h"
+#include "hw/dmashare/local.h"
 
 /**
- * DmashareSegment: one run of DMA addresses
- * @addr: DMA address of its first byte
+ * DmashareSegment: one run of DMA addresses, or of local memory
+ * @addr: DMA address of its first byte, or its offset in local memory
  * @end: offset in the mapping of the byte after its last
  *
  * The ends are prefix sums, so that an offset is found by bisection.
@@ -28,18 +29,23 @@ typedef struct DmashareSegment {
  * DmashareMapping: what a job's operand names
  * @id: chosen by the driver
  * @direction: enum dmashare_direction
+ * @placement: enum dmashare_placement, of all segments
+ * @flags: DMASHARE_MAP_F_*
  * @refs: the table's, and one of each job that started with it
- * @dead: UNMAP ended it; the segments are gone
+ * @dead: UNMAP ended it; no job may use it any more
  * @n_segments: announced
  * @filled: taken so far; all of them once the mapping is live
  * @length: announced, in bytes
  * @buffer: what it maps
  * @attachment: through which, or NULL
- * @segments: @n_segments of them, NULL when @dead
+ * @segments: @n_segments of them, NULL once it is @dead and written back
+ * @writer: in the buffer's list of those that memory can be written through
  */
-typedef struct DmashareMapping {
+struct DmashareMapping {
     uint32_t id;
     uint32_t direction;
+    uint32_t placement;
+    uint32_t flags;
     uint32_t refs;
     bool dead;
     uint32_t n_segments;
@@ -48,7 +54,22 @@ typedef struct DmashareMapping {
     DmashareBuffer *buffer;
     DmashareAttachment *attachment;
     DmashareSegment *segments;
-} DmashareMapping;
+    QLIST_ENTRY(DmashareMapping) writer;
+};
+
+/**
+ * DmashareMapRequest: the mapping that MAP asks for; fields as its body's
+ */
+typedef struct DmashareMapRequest {
+    uint32_t id;
+    uint32_t buffer;
+    uint32_t attachment;
+    uint32_t direction;
+    uint64_t length;
+    uint32_t n_segments;
+    uint32_t placement;
+    uint32_t flags;
+} DmashareMapRequest;
 
 /**
  * DmashareMapLimits: what the segments of a mapping must keep to
@@ -71,12 +92,18 @@ typedef struct DmashareMapLimits {
 /**
  * DmashareMappings: all of one device
  * @limits: constant
+ * @bus: where segments of placement SYSTEM are
+ * @local: where those of placement LOCAL are
+ * @cache: the device's copies of what is in system memory
  * @mappings: id to DmashareMapping
  * @total_segments: reserved by live mappings and by the one being made
  * @buffers: for the ledger
  */
 typedef struct DmashareMappings {
     DmashareMapLimits limits;
+    const DmashareBus *bus;
+    const DmashareLocal *local;
+    DmashareCache *cache;
     GHashTable *mappings;
     uint32_t total_segments;
     DmashareBuffers *buffers;
@@ -84,7 +111,11 @@ typedef struct DmashareMappings {
 
 void dmashare_mappings_init(DmashareMappings *maps,
                             const DmashareMapLimits *limits,
+                            const DmashareBus *bus,
+                            const DmashareLocal *local,
                             DmashareBuffers *buffers);
+/* How the cache, of which the buffers know, gets at memory. */
+DmashareTransfer dmashare_mappings_transfer;
 /* End every mapping, as UNMAP would. */
 void dmashare_mappings_reset(DmashareMappings *maps);
 void dmashare_mappings_destroy(DmashareMappings *maps);
@@ -94,22 +125,29 @@ DmashareMapping *dmashare_mapping_ref(DmashareMapping *map);
 void dmashare_mapping_unref(DmashareMapping *map);
 
 /*
- * Making a mapping takes three steps, because its list is read in pieces:
- * begin reserves the room, add takes one segment, commit makes it findable.
- * The one being made is given up by dmashare_mapping_abandon(). @direction
- * is valid; everything else is checked here.
+ * Making a mapping takes steps, because its list is read in pieces: begin
+ * reserves the room, add takes one segment, complete tells whether they were
+ * the right ones, commit makes it findable. The one being made is given up by
+ * dmashare_mapping_abandon(). Direction, placement and flags are valid;
+ * everything else is checked here.
  */
-uint16_t dmashare_mapping_begin(DmashareMappings *maps, uint32_t id,
-                                uint32_t buffer, uint32_t attachment,
-                                uint32_t direction, uint64_t length,
-                                uint32_t n_segments, DmashareMapping **out);
+uint16_t dmashare_mapping_begin(DmashareMappings *maps,
+                                const DmashareMapRequest *req,
+                                DmashareMapping **out);
 uint16_t dmashare_mapping_add(DmashareMappings *maps, DmashareMapping *map,
                               uint64_t addr, uint64_t len);
-uint16_t dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map);
+uint16_t dmashare_mapping_complete(const DmashareMapping *map);
+void dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map);
 void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map);
 
-/* UNMAP: from here on no byte of it is touched, whoever still refers to it. */
-uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id);
+/*
+ * UNMAP takes two steps: from end on no engine touches a byte of it, whoever
+ * still refers to it; but what the cache holds can be written back through it
+ * until it is finished, when nothing is done to memory any more.
+ */
+uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id,
+                              DmashareMapping **out);
+void dmashare_mapping_finish(DmashareMappings *maps, DmashareMapping *map);
 
 /*
  * May an engine read or write @rows rows of @length bytes, @pitch apart,
@@ -120,23 +158,28 @@ uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
                                 bool write);
 
 /*
- * The DMA address of the byte at @offset, which lies inside a live mapping,
- * and in @len the bytes that follow it in the same segment, itself included.
- * @hint remembers the segment between calls; it may hold anything.
+ * The DMA address (or offset in local memory) of the byte at @offset, which
+ * lies inside a mapping that is not finished, and in @len the bytes that
+ * follow it in the same segment, itself included. @hint remembers the segment
+ * between calls; it may hold anything.
  */
 uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
                                  uint32_t *hint, uint64_t *len);
 
+/* For people: the DMA address of the byte at any offset, ~0 if it has none. */
+uint64_t dmashare_mapping_address(const DmashareMapping *map, uint64_t offset);
+
 /*
- * Open a window of 1..@len bytes at @offset. On a fault @win->addr is the
- * DMA address that was refused, ~0 if it never came to one.
+ * Open a window of 1..@len bytes at @offset, past the device's own copies if
+ * @uncached. On a fault @win->addr is the DMA address that was refused, ~0 if
+ * it never came to one.
  */
-uint16_t dmashare_mapping_open(const DmashareMapping *map,
-                               const DmashareBus *bus, uint64_t offset,
-                               uint64_t len, bool write, uint32_t *hint,
+uint16_t dmashare_mapping_open(DmashareMappings *maps, DmashareMapping *map,
+                               uint64_t offset, uint64_t len, bool write,
+                               bool uncached, uint32_t *hint,
                                DmashareWindow *win);
 /* Close it, @used bytes having been touched; a late fault is returned. */
-uint16_t dmashare_mapping_close(const DmashareBus *bus, DmashareWindow *win,
+uint16_t dmashare_mapping_close(DmashareMappings *maps, DmashareWindow *win,
                                 uint64_t used);
 
 #endif /* HW_DMASHARE_MAPPING_H */

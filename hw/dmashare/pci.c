@@ -13,6 +13,7 @@
 #include "qemu/rcu.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
+#include "qapi/visitor.h"
 #include "exec/memory.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pci_device.h"
@@ -199,6 +200,14 @@ static uint16_t dma_close(void *opaque, DmashareWindow *win, uint64_t used)
                               : DMASHARE_STATUS_OK;
 }
 
+/* Whoever watches the BAR's pages hears of what the engines did to them. */
+static void local_written(void *opaque, uint64_t offset, uint64_t len)
+{
+    DmashareState *s = opaque;
+
+    memory_region_set_dirty(s->local, offset, len);
+}
+
 static void face_notify(void *opaque, unsigned vector)
 {
     DmashareState *s = opaque;
@@ -237,6 +246,7 @@ static const DmashareBusOps face_ops = {
     .write64 = dma_write64,
     .open = dma_open,
     .close = dma_close,
+    .local_written = local_written,
     .notify = face_notify,
     .enter = face_enter,
     .leave = face_leave,
@@ -462,7 +472,9 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
 
     config = s->config;
     config.local_size = s->local ? memory_region_size(s->local) : 0;
-    dmashare_core_init(&s->core, &config, &face_ops, s);
+    dmashare_core_init(&s->core, &config,
+                       s->local ? memory_region_get_ram_ptr(s->local) : NULL,
+                       &face_ops, s);
     return;
 
 unlocal:
@@ -535,6 +547,23 @@ static void dmashare_reset_exit(Object *obj, ResetType type)
     dmashare_core_hold(&s->core, false);
 }
 
+/* Ask for a move of the buffer whose id is written. */
+static void dmashare_set_evict(Object *obj, Visitor *v, const char *name,
+                               void *opaque, Error **errp)
+{
+    DmashareState *s = DMASHARE(obj);
+    uint32_t id;
+
+    if (!visit_type_uint32(v, name, &id, errp)) {
+        return;
+    }
+    if (!DEVICE(s)->realized) {
+        error_setg(errp, "dmashare: the device is not realized");
+        return;
+    }
+    dmashare_core_evict(&s->core, id, errp);
+}
+
 static const Property dmashare_properties[] = {
     DEFINE_PROP_UINT32("job-queues", DmashareState, config.job_queues, 4),
     DEFINE_PROP_UINT32("max-entries", DmashareState, config.max_entries, 4096),
@@ -594,6 +623,8 @@ static const struct {
                       "local-size" },
     { "coherent", "off: engines see memory through a cache that the driver "
                   "has to synchronize" },
+    { "evict", "write a buffer's id: asks the driver to move it from local to "
+               "system memory" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },
 };
 
@@ -617,6 +648,8 @@ static void dmashare_class_init(ObjectClass *klass, void *data)
     dc->desc = "Shares DMA buffers with guest drivers, for testing dma-buf";
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, dmashare_properties);
+    object_class_property_add(klass, "evict", "uint32", NULL,
+                              dmashare_set_evict, NULL, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(dmashare_property_help); i++) {
         object_class_property_set_description(klass,
                                               dmashare_property_help[i].name,

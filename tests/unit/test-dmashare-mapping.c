@@ -16,6 +16,8 @@
 typedef struct Fixture {
     uint8_t memory[MEMORY_SIZE];
     unsigned open_windows;
+    DmashareCache cache;
+    DmashareLocal local;
     DmashareBuffers bufs;
     DmashareMappings maps;
     DmashareBus bus;
@@ -65,8 +67,9 @@ static void setup(Fixture *f, const DmashareMapLimits *limits)
     f->bus.ops = &memory_ops;
     f->bus.opaque = f;
     f->bus.mask = limits->mask;
-    dmashare_buffers_init(&f->bufs, 8, 8);
-    dmashare_mappings_init(&f->maps, limits, &f->bufs);
+    dmashare_cache_init(&f->cache, 0, dmashare_mappings_transfer, &f->maps);
+    dmashare_buffers_init(&f->bufs, &f->cache, 8, 8);
+    dmashare_mappings_init(&f->maps, limits, &f->bus, &f->local, &f->bufs);
     g_assert_cmphex(dmashare_buffer_create(&f->bufs, BUFFER, BUFFER_SIZE, 0,
                                            DMASHARE_PLACEMENT_SYSTEM, name),
                     ==, DMASHARE_STATUS_OK);
@@ -80,15 +83,34 @@ static void teardown(Fixture *f)
     dmashare_buffers_destroy(&f->bufs);
 }
 
+/* Begin a mapping of the buffer that is to have @n_segments. */
+static uint16_t map_begin(Fixture *f, uint32_t id, uint32_t direction,
+                          uint32_t n_segments, DmashareMapping **map)
+{
+    DmashareMapRequest req = {
+        .id = id,
+        .buffer = BUFFER,
+        .direction = direction,
+        .length = BUFFER_SIZE,
+        .n_segments = n_segments,
+    };
+
+    return dmashare_mapping_begin(&f->maps, &req, map);
+}
+
+static void map_commit(Fixture *f, DmashareMapping *map)
+{
+    g_assert_cmphex(dmashare_mapping_complete(map), ==, DMASHARE_STATUS_OK);
+    dmashare_mapping_commit(&f->maps, map);
+}
+
 /* Map the buffer as segments of @len bytes, from the top of memory down. */
 static DmashareMapping *map_scattered(Fixture *f, uint64_t len,
                                       uint32_t direction)
 {
     DmashareMapping *map;
 
-    g_assert_cmphex(dmashare_mapping_begin(&f->maps, MAPPING, BUFFER, 0,
-                                           direction, BUFFER_SIZE,
-                                           BUFFER_SIZE / len, &map),
+    g_assert_cmphex(map_begin(f, MAPPING, direction, BUFFER_SIZE / len, &map),
                     ==, DMASHARE_STATUS_OK);
     for (uint64_t i = 0; i < BUFFER_SIZE / len; i++) {
         uint64_t addr = MEMORY_BASE + MEMORY_SIZE - (i + 1) * 2 * len;
@@ -96,8 +118,7 @@ static DmashareMapping *map_scattered(Fixture *f, uint64_t len,
         g_assert_cmphex(dmashare_mapping_add(&f->maps, map, addr, len), ==,
                         DMASHARE_STATUS_OK);
     }
-    g_assert_cmphex(dmashare_mapping_commit(&f->maps, map), ==,
-                    DMASHARE_STATUS_OK);
+    map_commit(f, map);
     return map;
 }
 
@@ -142,13 +163,13 @@ static void test_window(void)
 
     setup(f, &plenty);
     map = map_scattered(f, len, DMASHARE_DIR_BIDIRECTIONAL);
-    g_assert_cmphex(dmashare_mapping_open(map, &f->bus, len - 3, 10, true,
-                                          &hint, &win),
+    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, len - 3, 10, true,
+                                          false, &hint, &win),
                     ==, DMASHARE_STATUS_OK);
     g_assert_cmpuint(win.len, ==, 3);
     g_assert_cmphex(win.addr, ==, MEMORY_BASE + MEMORY_SIZE - len - 3);
     memset(win.host, 0xa5, win.len);
-    g_assert_cmphex(dmashare_mapping_close(&f->bus, &win, win.len), ==,
+    g_assert_cmphex(dmashare_mapping_close(&f->maps, &win, win.len), ==,
                     DMASHARE_STATUS_OK);
     for (unsigned i = 0; i < MEMORY_SIZE; i++) {
         bool inside = i >= MEMORY_SIZE - len - 3 && i < MEMORY_SIZE - len;
@@ -168,16 +189,13 @@ static void test_translation_fault(void)
     const uint64_t nowhere = 0x123456789000;
 
     setup(f, &plenty);
-    g_assert_cmphex(dmashare_mapping_begin(&f->maps, MAPPING, BUFFER, 0,
-                                           DMASHARE_DIR_BIDIRECTIONAL,
-                                           BUFFER_SIZE, 1, &map),
+    g_assert_cmphex(map_begin(f, MAPPING, DMASHARE_DIR_BIDIRECTIONAL, 1, &map),
                     ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(dmashare_mapping_add(&f->maps, map, nowhere, BUFFER_SIZE),
                     ==, DMASHARE_STATUS_OK);
-    g_assert_cmphex(dmashare_mapping_commit(&f->maps, map), ==,
-                    DMASHARE_STATUS_OK);
-    g_assert_cmphex(dmashare_mapping_open(map, &f->bus, 0x20, 1, false, &hint,
-                                          &win),
+    map_commit(f, map);
+    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, 0x20, 1, false,
+                                          false, &hint, &win),
                     ==, DMASHARE_STATUS_FAULT_TRANSLATION);
     g_assert_cmphex(win.addr, ==, nowhere + 0x20);
     teardown(f);
@@ -257,20 +275,26 @@ static void test_direction(void)
 static void test_dead(void)
 {
     g_autofree Fixture *f = g_new(Fixture, 1);
-    DmashareMapping *map;
+    DmashareMapping *map, *ended;
     DmashareWindow win;
     uint32_t hint = 0;
 
     setup(f, &plenty);
     map = dmashare_mapping_ref(map_scattered(f, 0x1000,
                                              DMASHARE_DIR_BIDIRECTIONAL));
-    g_assert_cmphex(dmashare_mapping_end(&f->maps, MAPPING), ==,
+    g_assert_cmphex(dmashare_mapping_end(&f->maps, MAPPING, &ended), ==,
                     DMASHARE_STATUS_OK);
+    g_assert_true(ended == map);
     g_assert_null(dmashare_mapping_find(&f->maps, MAPPING));
-    g_assert_cmphex(dmashare_mapping_end(&f->maps, MAPPING), ==,
+    g_assert_cmphex(dmashare_mapping_end(&f->maps, MAPPING, &ended), ==,
                     DMASHARE_STATUS_BAD_ID);
-    g_assert_cmphex(dmashare_mapping_open(map, &f->bus, 0, 1, false, &hint,
-                                          &win),
+    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, 0, 1, false, false,
+                                          &hint, &win),
+                    ==, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
+    dmashare_mapping_finish(&f->maps, map);
+    g_assert_null(map->segments);
+    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, 0, 1, false, false,
+                                          &hint, &win),
                     ==, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
     g_assert_cmphex(win.addr, ==, ~0ULL);
     dmashare_mapping_unref(map);
@@ -286,9 +310,7 @@ static uint16_t add_one(const DmashareMapLimits *limits, uint64_t addr,
     uint16_t status;
 
     setup(f, limits);
-    g_assert_cmphex(dmashare_mapping_begin(&f->maps, MAPPING, BUFFER, 0,
-                                           DMASHARE_DIR_BIDIRECTIONAL,
-                                           BUFFER_SIZE, 2, &map),
+    g_assert_cmphex(map_begin(f, MAPPING, DMASHARE_DIR_BIDIRECTIONAL, 2, &map),
                     ==, DMASHARE_STATUS_OK);
     status = dmashare_mapping_add(&f->maps, map, addr, len);
     dmashare_mapping_abandon(&f->maps, map);
@@ -339,7 +361,7 @@ static void test_sums(void)
     static const struct {
         uint32_t announced;
         uint64_t first, second;
-        uint16_t second_status, commit_status;
+        uint16_t second_status, complete_status;
     } cases[] = {
         { 2, 0x1000, BUFFER_SIZE - 0x1000, DMASHARE_STATUS_OK,
           DMASHARE_STATUS_OK },
@@ -359,22 +381,17 @@ static void test_sums(void)
 
         g_test_message("case %u", i);
         setup(f, &plenty);
-        g_assert_cmphex(dmashare_mapping_begin(&f->maps, MAPPING, BUFFER, 0,
-                                               DMASHARE_DIR_BIDIRECTIONAL,
-                                               BUFFER_SIZE, cases[i].announced,
-                                               &map),
+        g_assert_cmphex(map_begin(f, MAPPING, DMASHARE_DIR_BIDIRECTIONAL,
+                                  cases[i].announced, &map),
                         ==, DMASHARE_STATUS_OK);
         g_assert_cmphex(dmashare_mapping_add(&f->maps, map, 0, cases[i].first),
                         ==, DMASHARE_STATUS_OK);
         g_assert_cmphex(dmashare_mapping_add(&f->maps, map, 0x100000,
                                              cases[i].second),
                         ==, cases[i].second_status);
-        g_assert_cmphex(dmashare_mapping_commit(&f->maps, map), ==,
-                        cases[i].commit_status);
-        if (cases[i].commit_status) {
-            g_assert_null(dmashare_mapping_find(&f->maps, MAPPING));
-            dmashare_mapping_abandon(&f->maps, map);
-        }
+        g_assert_cmphex(dmashare_mapping_complete(map), ==,
+                        cases[i].complete_status);
+        dmashare_mapping_abandon(&f->maps, map);
         teardown(f);
     }
 }
@@ -388,19 +405,13 @@ static void test_total_segments(void)
 
     setup(f, &plenty);
     for (unsigned i = 0; i < 2; i++) {
-        status = dmashare_mapping_begin(&f->maps, 10 + i, BUFFER, 0,
-                                        DMASHARE_DIR_BIDIRECTIONAL,
-                                        BUFFER_SIZE, 50, &map[i]);
+        status = map_begin(f, 10 + i, DMASHARE_DIR_BIDIRECTIONAL, 50, &map[i]);
         g_assert_cmphex(status, ==, DMASHARE_STATUS_OK);
     }
-    status = dmashare_mapping_begin(&f->maps, 12, BUFFER, 0,
-                                    DMASHARE_DIR_BIDIRECTIONAL, BUFFER_SIZE,
-                                    1, &more);
+    status = map_begin(f, 12, DMASHARE_DIR_BIDIRECTIONAL, 1, &more);
     g_assert_cmphex(status, ==, DMASHARE_STATUS_LIMIT);
     dmashare_mapping_abandon(&f->maps, map[0]);
-    status = dmashare_mapping_begin(&f->maps, 12, BUFFER, 0,
-                                    DMASHARE_DIR_BIDIRECTIONAL, BUFFER_SIZE,
-                                    50, &more);
+    status = map_begin(f, 12, DMASHARE_DIR_BIDIRECTIONAL, 50, &more);
     g_assert_cmphex(status, ==, DMASHARE_STATUS_OK);
     dmashare_mapping_abandon(&f->maps, more);
     dmashare_mapping_abandon(&f->maps, map[1]);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: local memory
+ *
+ * Memory of the device's own. The face shows it behind BAR4; the engines
+ * reach it here, without the bus. What is where in it is the driver's affair.
+ */
+#ifndef HW_DMASHARE_LOCAL_H
+#define HW_DMASHARE_LOCAL_H
+
+#include "hw/dmashare/bus.h"
+
+/**
+ * DmashareLocal: the local memory of one device
+ * @host: its bytes, NULL if there are none
+ * @size: bytes
+ * @bus: that is told what was written
+ * @closed: the device is being reset or is gone; nothing goes in or out
+ */
+typedef struct DmashareLocal {
+    uint8_t *host;
+    uint64_t size;
+    const DmashareBus *bus;
+    bool closed;
+} DmashareLocal;
+
+/* Does all of it lie in local memory? */
+bool dmashare_local_holds(const DmashareLocal *local, uint64_t offset,
+                          uint64_t len);
+
+/*
+ * Open a window of @len bytes at @offset, which local memory holds. The only
+ * fault is FAULT_BUS_MASTER, and nobody hears of it any more.
+ */
+uint16_t dmashare_local_open(const DmashareLocal *local, uint64_t offset,
+                             uint64_t len, DmashareWindow *win);
+/* Close it, @used bytes having been touched. */
+void dmashare_local_close(const DmashareLocal *local,
+                          const DmashareWindow *win, uint64_t used);
+
+#endif /* HW_DMASHARE_LOCAL_H */
