@@ -682,6 +682,10 @@ void dmashare_queue_fail(struct dmashare_queue *queue,
 int dmashare_submit_ioctl(struct drm_device *drm, void *data,
 			  struct drm_file *file);
 
+/* dmashare_vmap.c */
+int dmashare_bo_vmap_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *drm_file);
+
 /* dmashare_ioctl.c */
 #define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_BO_VMAP + 1)
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];

@@ -134,6 +134,9 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 		args->value = dmashare_hw_time(ddev);
 		drm_dev_exit(idx);
 		return 0;
+	case DRM_DMASHARE_PARAM_LOCAL_SIZE:
+		args->value = ddev->limits.local_size;
+		return 0;
 	default:
 		return -EINVAL;
 	}
@@ -269,6 +272,37 @@ static int dmashare_bo_info_ioctl(struct drm_device *drm, void *data,
 		if (capable(CAP_SYS_ADMIN))
 			args->dma_addr = bo->map->first;
 	}
+	dma_resv_unlock(obj->resv);
+
+out_put:
+	drm_gem_object_put(obj);
+
+	return ret;
+}
+
+static int dmashare_bo_unmap_ioctl(struct drm_device *drm, void *data,
+				   struct drm_file *drm_file)
+{
+	struct drm_dmashare_bo_unmap *args = data;
+	struct drm_gem_object *obj;
+	struct dmashare_bo *bo;
+	int ret;
+
+	if (args->pad)
+		return -EINVAL;
+
+	obj = drm_gem_object_lookup(drm_file, args->handle);
+	if (!obj)
+		return -ENOENT;
+	bo = to_dmashare_bo(obj);
+
+	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	if (ret)
+		goto out_put;
+	if (bo->map)
+		ret = dmashare_bo_wait_locked(bo, true);
+	if (!ret)
+		dmashare_bo_unmap_locked(bo);
 	dma_resv_unlock(obj->resv);
 
 out_put:
@@ -429,4 +463,6 @@ const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(DMASHARE_JOB_RESULT, dmashare_job_result_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_LEDGER, dmashare_ledger_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_IMPORT, dmashare_bo_import_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_UNMAP, dmashare_bo_unmap_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_VMAP, dmashare_bo_vmap_ioctl, DRM_RENDER_ALLOW),
 };
