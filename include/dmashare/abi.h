@@ -329,7 +329,9 @@ enum dmashare_opcode {
  *    touches from memory, unless the buffer has a copy already, and then reads
  *    or writes the copy; written bytes are dirty. What the CPU or another
  *    device writes to memory is not seen in a piece that was copied, and what
- *    is dirty is not seen in memory.
+ *    is dirty is not seen in memory. A write through a mapping of direction
+ *    from-device, by way of which memory may not be read, leaves absent what it
+ *    does not write; that is copied when it is first read.
  *  - SYNC for the CPU writes the dirty bytes of a range to memory, where they
  *    become clean; whatever its direction is, for a CPU that is to write a part
  *    of what a device wrote must find the rest.
@@ -340,15 +342,19 @@ enum dmashare_opcode {
  *  - MAP drops the clean bytes of the buffer's copies, UNMAP writes dirty ones
  *    to memory, as SYNC over the whole buffer would, unless SKIP_SYNC is given.
  *    When the last mapping of placement SYSTEM ends with SKIP_SYNC its dirty
- *    bytes are lost and counted; clean copies stay with the buffer.
+ *    bytes are lost and counted; clean copies stay with the buffer. Mappings of
+ *    placement LOCAL have no part in this.
+ *  - dirty bytes go to memory by way of the mapping named, or if its direction
+ *    is to-device by way of any other live one of placement SYSTEM that may be
+ *    written; where there is none it fails with FAULT_DIRECTION.
  *  - a mapping with MAP_F_UNCACHED and a job with JOB_F_UNCACHED go past the
  *    copies without disagreeing with them: dirty bytes are read from the copy
  *    and all others from memory; what is written goes to memory, and the piece
  *    of the copy is written back and dropped.
  *
  * The copies of all buffers together take at most what the device's property
- * cache-size allows; when there is no room the oldest copy is written back and
- * dropped. Local memory is never copied. The device compares a clean copy that
+ * cache-size allows; when there is no room the oldest piece is written back and
+ * dropped (what faults is lost and counted). Local memory is never copied. The device compares a clean copy that
  * it reads with the memory behind it, and counts bytes that differ
  * (stale_bytes): somebody forgot a sync.
  */
@@ -358,7 +364,8 @@ enum dmashare_opcode {
  * BUFFER_CREATE. A buffer exists in the device for its ledger and as the
  * anchor of attachments and mappings; its bytes are where its mappings say.
  * Refused: BAD_ID (id 0), ID_EXISTS, LIMIT, BAD_LENGTH (size 0),
- * BAD_DESCRIPTOR (placement or flags unknown, or local without the feature).
+ * BAD_DESCRIPTOR (placement or flags unknown, local without the feature or for
+ * an imported buffer).
  */
 #define DMASHARE_BUFFER_F_IMPORTED	(1 << 0) /* backs a foreign dma-buf */
 
@@ -403,7 +410,8 @@ struct dmashare_body_id {
  * will not touch the memory again: a job that still uses the mapping fails with
  * FAULT_DEAD_MAPPING at its next access. Refused: BAD_ID, BAD_DESCRIPTOR
  * (flags). Failed, the mapping having ended: FAULT_TRANSLATION,
- * FAULT_BUS_MASTER (dirty bytes could not be written back; they are lost).
+ * FAULT_BUS_MASTER, FAULT_DIRECTION (dirty bytes could not be written back, the
+ * first of them to the DMA address in detail; they are lost).
  */
 #define DMASHARE_UNMAP_F_SKIP_SYNC	(1 << 0) /* do not write dirty bytes back */
 
@@ -508,8 +516,8 @@ struct dmashare_body_place {
  * FEATURE_NONCOHERENT checks and counts it and does nothing else. Refused:
  * BAD_ID, BAD_DESCRIPTOR (flags: exactly one of the two), BAD_DIRECTION,
  * BAD_LENGTH (length 0, or the range ends past the mapping). Failed:
- * FAULT_TRANSLATION, FAULT_BUS_MASTER (detail is the DMA address; what could not
- * be written stays dirty).
+ * FAULT_TRANSLATION, FAULT_BUS_MASTER, FAULT_DIRECTION (detail is the DMA
+ * address; what could not be written stays dirty).
  */
 #define DMASHARE_SYNC_F_FOR_CPU		(1 << 0)
 #define DMASHARE_SYNC_F_FOR_DEVICE	(1 << 1)
