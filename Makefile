@@ -11,7 +11,7 @@ TARGETS := demo check vm qtest guest-test lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS KERNEL_ARGS QEMU_ARGS SKIP_MODULES TIMEOUT \
-	ONLY SANITIZE V
+	ONLY JOBS SANITIZE V
 ACCEL_VALUES := auto tcg kvm
 IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
@@ -46,7 +46,7 @@ MESON_OPTIONS += -Dqemu_src=$(abspath $(QEMU_SRC))
 endif
 
 export DMASHARE_BUILD := $(BUILD)
-export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V ONLY
+export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V ONLY JOBS
 export DEVICES DEVICE_ARGS DEVICE2_ARGS KERNEL_ARGS QEMU_ARGS SKIP_MODULES TIMEOUT
 ifdef DMASHARE_CACHE
 export DMASHARE_CACHE := $(abspath $(DMASHARE_CACHE))
@@ -58,18 +58,21 @@ export DMASHARE_MIRROR
 
 help:
 	@echo 'make demo         the demonstration: drivers of a stock kernel share buffers'
-	@echo 'make check        every test; ends with "N passed, N failed, N skipped"'
+	@echo 'make check        every test, on both kernels (KERNEL=... on that one alone);'
+	@echo '                  ends with "N passed, N failed, N skipped"'
 	@echo 'make vm           a shell in the VM; CMD="..." runs one command instead'
 	@echo 'make qtest        the device alone, no guest; ONLY=text picks cases,'
 	@echo '                  SANITIZE=1 uses a build with ASan and UBSan'
-	@echo 'make guest-test   the tests that run in the VM'
+	@echo 'make guest-test   the tests that run in the VM, JOBS=n VMs at a time; ONLY=text'
+	@echo '                  picks suites, KERNEL=debug runs them on a recent kernel with'
+	@echo '                  KASAN and lockdep (built once, a quarter of an hour)'
 	@echo 'make lint         checkpatch (QEMU and Linux), sparse, W=1, shellcheck'
 	@echo 'make docs         build/docs/html/index.html'
 	@echo 'make qemu         only build the emulator'
 	@echo 'make clean        remove build/ (downloads stay in the cache)'
 	@echo
 	@echo 'Variables: ACCEL=$(subst $() ,|,$(ACCEL_VALUES)) IOMMU=$(subst $() ,|,$(IOMMU_VALUES))'
-	@echo '  KERNEL=DIR|bzImage  KERNEL_MODULES=DIR  MODULES="a.ko b.ko"  MEM=MiB  SMP=n'
+	@echo '  KERNEL=debug|DIR|bzImage  KERNEL_MODULES=DIR  MODULES="a.ko b.ko"  MEM=MiB  SMP=n'
 	@echo '  QEMU_SRC=DIR  DMASHARE_CACHE=DIR (now: $(or $(DMASHARE_CACHE),~/.cache/dmashare))'
 
 setup:
