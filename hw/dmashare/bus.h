@@ -54,6 +54,9 @@ typedef struct DmashareWindow {
  * @open: open a window of 1..@len bytes at @addr
  * @close: close it, @used bytes having been touched
  * @local_written: @len bytes at @offset of local memory have changed
+ * @local_discard: have @len bytes at @offset of local memory, aligned to its
+ *                 granule, read as zeros and cost nothing; false if that
+ *                 cannot be done
  * @notify: send the interrupt of a vector
  * @enter: work begins that no access to the device's own registers may enter
  * @leave: it ended
@@ -71,6 +74,7 @@ typedef struct DmashareBusOps {
                      DmashareWindow *win);
     uint16_t (*close)(void *opaque, DmashareWindow *win, uint64_t used);
     void (*local_written)(void *opaque, uint64_t offset, uint64_t len);
+    bool (*local_discard)(void *opaque, uint64_t offset, uint64_t len);
     void (*notify)(void *opaque, unsigned vector);
     void (*enter)(void *opaque);
     void (*leave)(void *opaque);

@@ -163,7 +163,8 @@ static const DmashareFenceOps core_fence_ops = {
  */
 
 void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
-                        void *local, const DmashareBusOps *ops, void *opaque)
+                        const DmashareLocal *local, const DmashareBusOps *ops,
+                        void *opaque)
 {
     DmashareMapLimits map_limits = {
         .max_mappings = cfg->max_mappings,
@@ -187,8 +188,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->interrupt.opaque = core;
     core->irq_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_irq_timer, core);
 
-    core->local.host = local;
-    core->local.size = cfg->local_size;
+    core->local = *local;
     core->local.bus = &core->bus;
     dmashare_cache_init(&core->cache, cfg->coherent ? 0 : cfg->cache_size,
                         dmashare_mappings_transfer, &core->mappings);

@@ -28,7 +28,7 @@
  * @latency: ns of virtual time per job
  * @bandwidth: bytes per second of virtual time, 0 for infinite
  * @watchdog: ns of virtual time a job may wait for fences, 0 for ever
- * @local_size: bytes of local memory; power of two, 0 for none
+ * @local_size: property; what there is of local memory, DmashareLocal knows
  * @coherent: engines work on memory itself
  * @cache_size: bytes of all copies together, when not @coherent
  */
@@ -105,12 +105,10 @@ typedef struct DmashareCore {
     bool held;
 } DmashareCore;
 
-/*
- * @cfg has been checked by the face; @local is where the local memory's bytes
- * are, if there is any.
- */
+/* @cfg has been checked by the face; @local is local memory as it found it. */
 void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
-                        void *local, const DmashareBusOps *ops, void *opaque);
+                        const DmashareLocal *local, const DmashareBusOps *ops,
+                        void *opaque);
 /*
  * No DMA, no interrupt, no timer after this. What memory is left is freed by
  * dmashare_core_destroy(), which may come at any time later but not from

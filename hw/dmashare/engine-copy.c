@@ -42,36 +42,42 @@ const DmashareEngineOps dmashare_engine_copy = {
     .piece = copy_piece,
 };
 
+/* Repeat the job's value; it starts with the row, @win may start inside it. */
+static void fill_window(DmashareJob *job, uint64_t value, DmashareWindow *win)
+{
+    uint8_t pattern[4096];
+    uint64_t n = MIN(win->len, sizeof(pattern));
+
+    stq_le_p(pattern, ror64(value, (job->column & 7) * 8));
+    for (size_t have = sizeof(uint64_t); have < n; have *= 2) {
+        memcpy(pattern + have, pattern, have);
+    }
+    for (uint64_t at = 0; at < win->len; at += n) {
+        memcpy((uint8_t *)win->host + at, pattern, MIN(n, win->len - at));
+    }
+}
+
 static uint16_t fill_piece(DmashareEngines *eng, DmashareJob *job,
                            uint64_t len, uint64_t *done)
 {
-    uint8_t pattern[4096];
+    uint64_t value = le64_to_cpu(job->desc.job.value);
     DmashareWindow dst;
     uint16_t status;
-    uint64_t n;
 
     status = dmashare_operand_open(eng, job, &job->dst, len, &dst);
     if (status) {
         return status;
     }
-
-    /* The pattern starts with the row, the window may start inside it. */
-    stq_le_p(pattern, ror64(le64_to_cpu(job->desc.job.value),
-                            (job->column & 7) * 8));
-    n = MIN(dst.len, sizeof(pattern));
-    for (size_t have = sizeof(uint64_t); have < n; have *= 2) {
-        memcpy(pattern + have, pattern, have);
+    if (value) {
+        fill_window(job, value, &dst);
+    } else {
+        dmashare_operand_zero(eng, &dst);
     }
-    for (uint64_t at = 0; at < dst.len; at += n) {
-        memcpy((uint8_t *)dst.host + at, pattern, MIN(n, dst.len - at));
-    }
-
-    n = dst.len;
-    status = dmashare_operand_close(eng, job, &job->dst, &dst, n);
+    status = dmashare_operand_close(eng, job, &job->dst, &dst, dst.len);
     if (status) {
         return status;
     }
-    *done = n;
+    *done = dst.len;
     return DMASHARE_STATUS_OK;
 }
 

@@ -223,6 +223,15 @@ uint16_t dmashare_operand_open(DmashareEngines *eng, DmashareJob *job,
     return status;
 }
 
+void dmashare_operand_zero(DmashareEngines *eng, DmashareWindow *win)
+{
+    if (win->kind == DMASHARE_WINDOW_LOCAL) {
+        dmashare_local_zero(eng->mappings->local, win);
+    } else {
+        memset(win->host, 0, win->len);
+    }
+}
+
 uint16_t dmashare_operand_close(DmashareEngines *eng, DmashareJob *job,
                                 DmashareOperand *op, DmashareWindow *win,
                                 uint64_t used)

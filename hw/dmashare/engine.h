@@ -206,6 +206,8 @@ void dmashare_engine_release(DmashareJob *job);
 uint16_t dmashare_operand_open(DmashareEngines *eng, DmashareJob *job,
                                DmashareOperand *op, uint64_t len,
                                DmashareWindow *win);
+/* Fill a write window with zeros. */
+void dmashare_operand_zero(DmashareEngines *eng, DmashareWindow *win);
 /* Close a window after @used bytes, which count in the ledger. */
 uint16_t dmashare_operand_close(DmashareEngines *eng, DmashareJob *job,
                                 DmashareOperand *op, DmashareWindow *win,

@@ -3,7 +3,11 @@
  * dmashare: local memory
  */
 #include "qemu/osdep.h"
+#include "qemu/units.h"
 #include "hw/dmashare/local.h"
+
+/* Below this, zeros are cheaper to write than pages are to get anew. */
+#define DISCARD_MIN     (256 * KiB)
 
 bool dmashare_local_holds(const DmashareLocal *local, uint64_t offset,
                           uint64_t len)
@@ -20,6 +24,25 @@ uint16_t dmashare_local_open(const DmashareLocal *local, uint64_t offset,
     win->host = local->host + offset;
     win->len = len;
     return DMASHARE_STATUS_OK;
+}
+
+void dmashare_local_zero(const DmashareLocal *local, DmashareWindow *win)
+{
+    uint64_t start = (uint8_t *)win->host - local->host;
+    uint64_t end = start + win->len;
+    uint64_t from = end, to = end;
+
+    if (local->granule && win->len >= DISCARD_MIN) {
+        from = QEMU_ALIGN_UP(start, local->granule);
+        to = QEMU_ALIGN_DOWN(end, local->granule);
+        if (from >= to ||
+            !local->bus->ops->local_discard(local->bus->opaque, from,
+                                            to - from)) {
+            from = to = end;
+        }
+    }
+    memset(local->host + start, 0, from - start);
+    memset(local->host + to, 0, end - to);
 }
 
 void dmashare_local_close(const DmashareLocal *local,

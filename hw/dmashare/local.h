@@ -13,13 +13,16 @@
 /**
  * DmashareLocal: the local memory of one device
  * @host: its bytes, NULL if there are none
- * @size: bytes
- * @bus: that is told what was written
+ * @size: bytes, a multiple of @granule
+ * @granule: the smallest piece of it that the host can take back, aligned to
+ *           itself; 0 if it can take none
+ * @bus: that is told what was written, and asked to take back
  * @closed: the device is being reset or is gone; nothing goes in or out
  */
 typedef struct DmashareLocal {
     uint8_t *host;
     uint64_t size;
+    uint64_t granule;
     const DmashareBus *bus;
     bool closed;
 } DmashareLocal;
@@ -34,6 +37,11 @@ bool dmashare_local_holds(const DmashareLocal *local, uint64_t offset,
  */
 uint16_t dmashare_local_open(const DmashareLocal *local, uint64_t offset,
                              uint64_t len, DmashareWindow *win);
+/*
+ * Fill a write window with zeros. Large runs of it cost the host nothing any
+ * more afterwards, until they are touched again.
+ */
+void dmashare_local_zero(const DmashareLocal *local, DmashareWindow *win);
 /* Close it, @used bytes having been touched. */
 void dmashare_local_close(const DmashareLocal *local,
                           const DmashareWindow *win, uint64_t used);

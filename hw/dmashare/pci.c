@@ -43,6 +43,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @own_local: BAR4, unless @memdev is given
  * @local: BAR4, or NULL
  * @memdev: property
+ * @discard_failed: the host does not take pages of @local back
  * @config: properties
  * @core: everything else
  * @blocker: why it cannot migrate
@@ -55,6 +56,7 @@ struct DmashareState {
     MemoryRegion own_local;
     MemoryRegion *local;
     HostMemoryBackend *memdev;
+    bool discard_failed;
     DmashareConfig config;
     DmashareCore core;
     Error *blocker;
@@ -208,6 +210,19 @@ static void local_written(void *opaque, uint64_t offset, uint64_t len)
     memory_region_set_dirty(s->local, offset, len);
 }
 
+/* Locked memory, for one, cannot be taken back: one attempt shows it. */
+static bool local_discard(void *opaque, uint64_t offset, uint64_t len)
+{
+    DmashareState *s = opaque;
+
+    if (s->discard_failed || ram_block_discard_is_disabled()) {
+        return false;
+    }
+    s->discard_failed = ram_block_discard_range(s->local->ram_block, offset,
+                                                len);
+    return !s->discard_failed;
+}
+
 static void face_notify(void *opaque, unsigned vector)
 {
     DmashareState *s = opaque;
@@ -247,6 +262,7 @@ static const DmashareBusOps face_ops = {
     .open = dma_open,
     .close = dma_close,
     .local_written = local_written,
+    .local_discard = local_discard,
     .notify = face_notify,
     .enter = face_enter,
     .leave = face_leave,
@@ -423,6 +439,29 @@ static bool local_realize(DmashareState *s, Error **errp)
     return true;
 }
 
+/*
+ * Single pages can be given back to the host. Huge pages it may not have
+ * again when they are wanted, and a file that was mapped privately would be
+ * changed.
+ */
+static bool local_discardable(DmashareState *s)
+{
+    RAMBlock *block = s->local->ram_block;
+
+    return qemu_ram_pagesize(block) == qemu_real_host_page_size() &&
+           (qemu_ram_get_fd(block) < 0 || qemu_ram_is_shared(block));
+}
+
+static void local_describe(DmashareState *s, DmashareLocal *local)
+{
+    memset(local, 0, sizeof(*local));
+    if (s->local) {
+        local->host = memory_region_get_ram_ptr(s->local);
+        local->size = memory_region_size(s->local);
+        local->granule = local_discardable(s) ? qemu_real_host_page_size() : 0;
+    }
+}
+
 static void local_unrealize(DmashareState *s)
 {
     if (s->memdev && s->local) {
@@ -434,7 +473,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
 {
     DmashareState *s = DMASHARE(pdev);
     unsigned n_vectors = DMASHARE_NUM_VECTORS(s->config.job_queues);
-    DmashareConfig config;
+    DmashareLocal local;
     int pos;
 
     if (!config_check(&s->config, errp)) {
@@ -470,11 +509,8 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
         goto unlocal;
     }
 
-    config = s->config;
-    config.local_size = s->local ? memory_region_size(s->local) : 0;
-    dmashare_core_init(&s->core, &config,
-                       s->local ? memory_region_get_ram_ptr(s->local) : NULL,
-                       &face_ops, s);
+    local_describe(s, &local);
+    dmashare_core_init(&s->core, &s->config, &local, &face_ops, s);
     return;
 
 unlocal:

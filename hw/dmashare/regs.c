@@ -19,10 +19,8 @@
 
 static uint64_t features(const DmashareCore *core)
 {
-    const DmashareConfig *cfg = &core->cfg;
-
-    return (cfg->local_size ? DMASHARE_FEATURE_LOCAL : 0) |
-           (cfg->coherent ? 0 : DMASHARE_FEATURE_NONCOHERENT);
+    return (core->local.size ? DMASHARE_FEATURE_LOCAL : 0) |
+           (core->cfg.coherent ? 0 : DMASHARE_FEATURE_NONCOHERENT);
 }
 
 static uint32_t ring_status(bool enabled, uint8_t error)
@@ -163,10 +161,10 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
         *value = cfg->max_job_bytes >> 32;
         return true;
     case DMASHARE_REG_LOCAL_SIZE_LO:
-        *value = cfg->local_size;
+        *value = core->local.size;
         return true;
     case DMASHARE_REG_LOCAL_SIZE_HI:
-        *value = cfg->local_size >> 32;
+        *value = core->local.size >> 32;
         return true;
     case DMASHARE_REG_MAX_TOTAL_SEGMENTS:
         *value = cfg->max_total_segments;

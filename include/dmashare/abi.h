@@ -354,9 +354,9 @@ enum dmashare_opcode {
  *
  * The copies of all buffers together take at most what the device's property
  * cache-size allows; when there is no room the oldest piece is written back and
- * dropped (what faults is lost and counted). Local memory is never copied. The device compares a clean copy that
- * it reads with the memory behind it, and counts bytes that differ
- * (stale_bytes): somebody forgot a sync.
+ * dropped (what faults is lost and counted). Local memory is never copied. The
+ * device compares a clean copy that it reads with the memory behind it, and
+ * counts bytes that differ (stale_bytes): somebody forgot a sync.
  */
 #define DMASHARE_CACHE_PAGE		4096
 
