@@ -98,9 +98,9 @@ static void no_stale_dma(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_CASE(iommu_is_not_claimed),
-	KTAP_CASE(address_is_physical),
-	KTAP_CASE(scattered_pages),
-	KTAP_CASE(scattered_at_random),
+	KTAP_COVERS(address_is_physical, "import.write:udmabuf"),
+	KTAP_COVERS(scattered_pages, "import.read:udmabuf import.write:udmabuf"),
+	KTAP_COVERS(scattered_at_random, "import.read:udmabuf import.write:udmabuf"),
 	KTAP_CASE(no_stale_dma),
 };
 

@@ -362,6 +362,9 @@ static void import_by_vgem(void)
 	ASSERT_EQ(l.notes[DMASHARE_NOTE_UNMAP], maps);
 	ASSERT_EQ(l.live_attachments, 0);
 	ASSERT_EQ(l.attaches, 1);
+	covers("attach:vgem detach:vgem");
+	if (maps)
+		covers("map:vgem unmap:vgem");
 }
 
 /* Two importers at once, each with an attachment of its own. */
@@ -447,28 +450,28 @@ static void udmabuf_refuses_it(void)
 }
 
 static const struct ktap_case cases[] = {
-	KTAP_CASE(export_gives_a_dmabuf),
-	KTAP_CASE(export_read_only),
-	KTAP_CASE(export_errors),
-	KTAP_CASE(export_twice_is_one_dmabuf),
-	KTAP_CASE(export_again_after_close),
-	KTAP_CASE(size_by_lseek),
-	KTAP_CASE(map_shows_the_same_bytes),
-	KTAP_CASE(map_part),
-	KTAP_CASE(map_past_the_end),
-	KTAP_CASE(map_private),
-	KTAP_CASE(handle_closed_first),
-	KTAP_CASE(drm_file_closed_first),
-	KTAP_CASE(map_outlives_the_dmabuf),
-	KTAP_CASE(import_gives_the_same_handle),
-	KTAP_CASE(import_in_another_file),
-	KTAP_CASE(pass_to_another_process),
-	KTAP_CASE(cpu_access_flags),
-	KTAP_CASE(set_name),
+	KTAP_COVERS(export_gives_a_dmabuf, "prime:user fdinfo:user"),
+	KTAP_COVERS(export_read_only, "prime:user mmap:user"),
+	KTAP_COVERS(export_errors, "prime:user"),
+	KTAP_COVERS(export_twice_is_one_dmabuf, "prime:user"),
+	KTAP_COVERS(export_again_after_close, "prime:user lifetime:user"),
+	KTAP_COVERS(size_by_lseek, "llseek:user"),
+	KTAP_COVERS(map_shows_the_same_bytes, "mmap:user"),
+	KTAP_COVERS(map_part, "mmap:user"),
+	KTAP_COVERS(map_past_the_end, "mmap.end:user"),
+	KTAP_COVERS(map_private, "mmap:user"),
+	KTAP_COVERS(handle_closed_first, "lifetime:user mmap:user"),
+	KTAP_COVERS(drm_file_closed_first, "lifetime:user release:user"),
+	KTAP_COVERS(map_outlives_the_dmabuf, "lifetime:user mmap:user"),
+	KTAP_COVERS(import_gives_the_same_handle, "prime:user"),
+	KTAP_COVERS(import_in_another_file, "prime:user"),
+	KTAP_COVERS(pass_to_another_process, "prime:user lifetime:user"),
+	KTAP_COVERS(cpu_access_flags, "cpu-sync:user begin_cpu:user end_cpu:user"),
+	KTAP_COVERS(set_name, "set-name:user"),
 	KTAP_CASE(import_by_vgem),
-	KTAP_CASE(import_by_two),
-	KTAP_CASE(vgem_keeps_it_alive),
-	KTAP_CASE(vgem_hands_it_on),
+	KTAP_COVERS(import_by_two, "attach:vgem detach:vgem"),
+	KTAP_COVERS(vgem_keeps_it_alive, "lifetime:vgem release:vgem"),
+	KTAP_COVERS(vgem_hands_it_on, "prime:vgem"),
 	KTAP_CASE(udmabuf_refuses_it),
 };
 

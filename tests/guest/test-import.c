@@ -50,6 +50,7 @@ static void info_of(create_fn create)
 	ASSERT_NE(i.mapping, 0);
 	ASSERT_NE(i.dma_addr, 0);
 	ASSERT_MSG(i.n_segments >= 1 && i.n_segments <= 5, "%u segments", i.n_segments);
+	covers("prime:%s", f.exporter);
 }
 
 static void read_of(create_fn create)
@@ -69,6 +70,7 @@ static void read_of(create_fn create)
 		dms_run_ok(fd, dms_job_copy(&ours, 0, &there, 0, f.size));
 		ASSERT(pattern_check(ours.map, f.size, i));
 		ASSERT_EQ(dms_crc(fd, &there, 0, f.size), crc32c(f.map, f.size));
+		covers("import.read:%s", f.exporter);
 		dms_destroy(&ours);
 		ASSERT_OK(dms_try_close(fd, there.handle));
 		foreign_destroy(&f);
@@ -92,6 +94,7 @@ static void write_of(create_fn create)
 		ASSERT(pattern_check(f.map, f.size, i));
 		cpu_end(&f);
 		ASSERT_EQ(dms_crc(fd, &ours, 0, f.size), crc32c(f.map, f.size));
+		covers("import.write:%s", f.exporter);
 		dms_destroy(&ours);
 		ASSERT_OK(dms_try_close(fd, there.handle));
 		foreign_destroy(&f);
@@ -114,6 +117,7 @@ static void fill_of(create_fn create)
 		ASSERT_EQ(f.map[PAGE - 3 + i], value >> 8 * (i & 7) & 0xff);
 	ASSERT(all_bytes(f.map + 2 * PAGE + 4, 2 * PAGE - 4, 0x11));
 	cpu_end(&f);
+	covers("import.write:%s", f.exporter);
 }
 
 /* Offsets that cross pages off their boundaries, both ways. */
@@ -137,6 +141,7 @@ static void unaligned_of(create_fn create)
 			dms_run_ok(fd, dms_job_copy(&there, offsets[i], &ours, offsets[j], len));
 			ASSERT(!memcmp(ours.map + offsets[j], f.map + offsets[i], len));
 		}
+	covers("import.read:%s import.write:%s", f.exporter, f.exporter);
 }
 
 static void rows_of(create_fn create)
@@ -158,6 +163,7 @@ static void rows_of(create_fn create)
 		ASSERT(!memcmp(ours.map + 9 + y * DP, f.map + 33 + y * SP, W));
 		ASSERT(y == H - 1 || all_bytes(ours.map + 9 + y * DP + W, DP - W, 0));
 	}
+	covers("import.read:%s", f.exporter);
 }
 
 /* dma-buf fd closed, then the foreign buffer itself: the import holds it. */
@@ -170,6 +176,7 @@ static void kept_alive_of(create_fn create)
 
 	pattern_fill(f.map, f.size, 2);
 	crc = crc32c(f.map, f.size);
+	covers("lifetime:%s", f.exporter);
 	foreign_destroy(&f);
 	ASSERT_EQ(dms_crc(fd, &there, 0, 4 * PAGE), crc);
 }
@@ -185,6 +192,7 @@ static void twice_of(create_fn create)
 	ASSERT_EQ(first.handle, second.handle);
 	ASSERT_EQ(l.attaches, 1);
 	ASSERT_EQ(l.maps, 1);
+	covers("prime:%s", f.exporter);
 }
 
 /* The dma-buf that an import is exported as is the exporter's. */
@@ -201,6 +209,7 @@ static void export_on_of(create_fn create)
 		  DRM_DMASHARE_BO_INFO_IMPORTED);
 	dms_run_ok(other, dms_job_fill(&again, 0, PAGE, 0x7777777777777777));
 	ASSERT(all_bytes(f.map, PAGE, 0x77));
+	covers("prime:%s import.write:%s", f.exporter, f.exporter);
 }
 
 static void ledger_of(create_fn create)
@@ -382,10 +391,12 @@ static const struct ktap_case cases[] = {
 	CASES_OF(udmabuf),
 	CASES_OF(udmabuf_scattered),
 	CASES_OF(heap),
-	KTAP_CASE(between_exporters),
-	KTAP_CASE(scattered_order),
-	KTAP_CASE(address_is_translated),
-	KTAP_CASE(not_a_dmabuf),
+	KTAP_COVERS(between_exporters,
+		    "import.read:vgem import.read:udmabuf import.read:system-heap "
+		    "import.write:vgem import.write:udmabuf import.write:system-heap"),
+	KTAP_COVERS(scattered_order, "import.write:udmabuf"),
+	KTAP_COVERS(address_is_translated, "import.write:udmabuf"),
+	KTAP_COVERS(not_a_dmabuf, "prime:user"),
 	KTAP_CASE(import_and_close_again),
 };
 

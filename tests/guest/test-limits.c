@@ -194,11 +194,11 @@ static void jobs_take_time(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_CASE(buffers),
-	KTAP_CASE(imports),
+	KTAP_COVERS(imports, "import.read:vgem"),
 	KTAP_CASE(attachments),
-	KTAP_CASE(long_runs_are_cut),
-	KTAP_CASE(too_many_segments),
-	KTAP_CASE(address_width),
+	KTAP_COVERS(long_runs_are_cut, "constraint.max-segment-size:user"),
+	KTAP_COVERS(too_many_segments, "constraint.max-segments:udmabuf"),
+	KTAP_COVERS(address_width, "constraint.dma-bits:user"),
 	KTAP_CASE(job_bytes),
 	KTAP_CASE(one_queue),
 	KTAP_CASE(small_rings),

@@ -181,9 +181,9 @@ static void reload_often(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_CASE(refused_while_open),
-	KTAP_CASE(refused_while_exported),
-	KTAP_CASE(refused_while_mapped),
-	KTAP_CASE(refused_while_vgem_has_it),
+	KTAP_COVERS(refused_while_exported, "lifetime:user"),
+	KTAP_COVERS(refused_while_mapped, "lifetime:user"),
+	KTAP_COVERS(refused_while_vgem_has_it, "lifetime:vgem"),
 	KTAP_CASE(refused_while_a_sync_file_lives),
 	KTAP_CASE(refused_while_a_foreign_buffer_has_our_fence),
 	KTAP_CASE(foreign_buffer_outlives),

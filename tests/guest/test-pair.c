@@ -162,14 +162,14 @@ static void begin_waits_for_the_importer(void)
 }
 
 static const struct ktap_case cases[] = {
-	KTAP_CASE(importer_is_another_device),
-	KTAP_CASE(importer_reads),
-	KTAP_CASE(importer_writes),
-	KTAP_CASE(fences_cross),
-	KTAP_CASE(both_ledgers),
-	KTAP_CASE(importer_keeps_it_alive),
-	KTAP_CASE(ping_pong),
-	KTAP_CASE(begin_waits_for_the_importer),
+	KTAP_COVERS(importer_is_another_device, "prime:dmashare"),
+	KTAP_COVERS(importer_reads, "map:dmashare import.read:dmashare"),
+	KTAP_COVERS(importer_writes, "map:dmashare import.write:dmashare"),
+	KTAP_COVERS(fences_cross, "usage.write:dmashare usage.read:dmashare"),
+	KTAP_COVERS(both_ledgers, "attach:dmashare detach:dmashare map:dmashare unmap:dmashare"),
+	KTAP_COVERS(importer_keeps_it_alive, "lifetime:dmashare release:dmashare"),
+	KTAP_COVERS(ping_pong, "import.read:dmashare import.write:dmashare"),
+	KTAP_COVERS(begin_waits_for_the_importer, "begin_cpu:dmashare"),
 };
 
 int main(int argc, char **argv)

@@ -424,7 +424,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(threads_with_files),
 	KTAP_CASE(threads_with_one_file),
 	KTAP_CASE(handles_under_each_others_hands),
-	KTAP_CASE(many_importers),
+	KTAP_COVERS(many_importers, "attach:vgem detach:vgem"),
 	KTAP_CASE(processes_share),
 	KTAP_CASE(killed_while_busy),
 	KTAP_CASE(killed_while_held),

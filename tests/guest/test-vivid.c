@@ -256,12 +256,14 @@ static void frames_travel_on(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_CASE(vmalloc_frames),
-	KTAP_CASE(vmalloc_is_vmapped),
+	KTAP_COVERS(vmalloc_is_vmapped,
+		    "vmap:vivid-vmalloc vunmap:vivid-vmalloc vmap.system:vivid-vmalloc"),
 	KTAP_CASE(vmalloc_too_short),
 	KTAP_CASE(contig_frames),
-	KTAP_CASE(contig_is_attached),
+	KTAP_COVERS(contig_is_attached,
+		    "attach:vivid-contig detach:vivid-contig map:vivid-contig unmap:vivid-contig"),
 	KTAP_CASE(contig_too_short),
-	KTAP_CASE(vivid_keeps_them_alive),
+	KTAP_COVERS(vivid_keeps_them_alive, "lifetime:vivid-vmalloc release:vivid-vmalloc"),
 	KTAP_CASE(frames_travel_on),
 };
 
