@@ -51,6 +51,24 @@
 #define DMASHARE_INVALIDATE	move_notify
 #endif
 
+/* And so has the exporter's call for it. The reservation lock is held. */
+static inline void dmashare_dma_buf_invalidate(struct dma_buf *dmabuf)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0)
+	dma_buf_invalidate_mappings(dmabuf);
+#else
+	dma_buf_move_notify(dmabuf);
+#endif
+}
+
+/*
+ * Providers of peer-to-peer memory without struct pages, and a helper that maps
+ * their addresses for an importer, came with 6.19.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 19, 0) && IS_ENABLED(CONFIG_PCI_P2PDMA)
+#define DMASHARE_P2P_PROVIDER	1
+#endif
+
 /*
  * Would the core map a dynamic attachment to this dma-buf at once, and for both
  * directions? Before 6.16 it did if the exporter is not dynamic; a static

@@ -18,23 +18,52 @@
 #include "dmashare_drv.h"
 
 /**
- * dmashare_bo_vmap_locked - map the pages of a buffer of our own for the kernel
- * @bo: the buffer; its reservation lock is held
- * @map: filled in
+ * dmashare_bo_lost - did the buffer's bytes go away with the device?
+ * @bo: a buffer of our own
  *
- * Returns: 0 or -ENOMEM
+ * Returns: true if so
+ */
+bool dmashare_bo_lost(const struct dmashare_bo *bo)
+{
+	const struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+
+	return READ_ONCE(bo->lost) || (bo->placement == DMASHARE_PLACEMENT_LOCAL &&
+				       READ_ONCE(ddev->gone));
+}
+
+/**
+ * dmashare_bo_vmap_locked - map a buffer of our own for the kernel
+ * @bo: the buffer; its reservation lock is held
+ * @map: filled in: memory, or I/O memory for a buffer in local memory
+ *
+ * The buffer stays where it is until it is unmapped. All callers get the same
+ * address.
+ *
+ * Returns: 0, -ENOMEM, or an error of dmashare_bo_pin_locked()
  */
 int dmashare_bo_vmap_locked(struct dmashare_bo *bo, struct iosys_map *map)
 {
+	int ret;
+
 	dma_resv_assert_held(bo->base.resv);
 
-	if (!bo->vmap_count) {
-		bo->vaddr = vmap(bo->pages, dmashare_bo_num_pages(bo), VM_MAP, PAGE_KERNEL);
-		if (!bo->vaddr)
+	ret = dmashare_bo_pin_locked(bo);
+	if (ret)
+		return ret;
+
+	if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
+		iosys_map_set_vaddr_iomem(map, dmashare_local_iomem(bo->backing));
+	} else {
+		if (!bo->vmap_count)
+			bo->vaddr = vmap(bo->pages, dmashare_bo_num_pages(bo), VM_MAP,
+					 PAGE_KERNEL);
+		if (!bo->vaddr) {
+			dmashare_bo_unpin_locked(bo);
 			return -ENOMEM;
+		}
+		iosys_map_set_vaddr(map, bo->vaddr);
 	}
 	bo->vmap_count++;
-	iosys_map_set_vaddr(map, bo->vaddr);
 
 	return 0;
 }
@@ -50,15 +79,16 @@ void dmashare_bo_vunmap_locked(struct dmashare_bo *bo)
 	if (drm_WARN_ON(bo->base.dev, !bo->vmap_count))
 		return;
 
-	if (!--bo->vmap_count) {
+	if (!--bo->vmap_count && bo->vaddr) {
 		vunmap(bo->vaddr);
 		bo->vaddr = NULL;
 	}
+	dmashare_bo_unpin_locked(bo);
 }
 
 /**
- * dmashare_bo_get_sgt - the pages of a buffer of our own, mapped for a device
- * @bo: the buffer
+ * dmashare_backing_get_sgt - pages, mapped for a device
+ * @backing: in the system placement
  * @dev: who will do the DMA
  * @dir: direction
  *
@@ -67,8 +97,9 @@ void dmashare_bo_vunmap_locked(struct dmashare_bo *bo)
  *
  * Returns: the table, or an error from the DMA API
  */
-struct sg_table *dmashare_bo_get_sgt(struct dmashare_bo *bo, struct device *dev,
-				     enum dma_data_direction dir)
+struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
+					  struct device *dev,
+					  enum dma_data_direction dir)
 {
 	size_t max = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
 	struct sg_table *sgt;
@@ -79,9 +110,9 @@ struct sg_table *dmashare_bo_get_sgt(struct dmashare_bo *bo, struct device *dev,
 		return ERR_PTR(-ENOMEM);
 
 	max = clamp_t(size_t, max, PAGE_SIZE, UINT_MAX);
-	ret = sg_alloc_table_from_pages_segment(sgt, bo->pages,
-						dmashare_bo_num_pages(bo), 0,
-						bo->base.size, max, GFP_KERNEL);
+	ret = sg_alloc_table_from_pages_segment(sgt, backing->pages,
+						backing->size >> PAGE_SHIFT, 0,
+						backing->size, max, GFP_KERNEL);
 	if (ret)
 		goto err_free;
 
@@ -99,13 +130,13 @@ err_free:
 }
 
 /**
- * dmashare_bo_put_sgt - undo dmashare_bo_get_sgt()
+ * dmashare_backing_put_sgt - undo dmashare_backing_get_sgt()
  * @dev: who did the DMA
  * @sgt: the table; freed
  * @dir: the direction it was mapped with
  */
-void dmashare_bo_put_sgt(struct device *dev, struct sg_table *sgt,
-			 enum dma_data_direction dir)
+void dmashare_backing_put_sgt(struct device *dev, struct sg_table *sgt,
+			      enum dma_data_direction dir)
 {
 	dma_unmap_sgtable(dev, sgt, dir, 0);
 	sg_free_table(sgt);
@@ -146,7 +177,10 @@ static void dmashare_bo_make_stale(struct dmashare_device *ddev, struct sg_table
 			iommu_unmap(domain, sg_dma_address(sg), sg_dma_len(sg));
 }
 
-/* Puts the translation back, so that the DMA API finds what it made. */
+/*
+ * Puts the translation back, so that the DMA API finds what it made. A move may
+ * need this before its fence signals, so nothing waits for memory here.
+ */
 static int dmashare_bo_unmake_stale(struct dmashare_device *ddev, struct sg_table *sgt)
 {
 	struct iommu_domain *domain = dmashare_iommu_domain(ddev);
@@ -159,10 +193,105 @@ static int dmashare_bo_unmake_stale(struct dmashare_device *ddev, struct sg_tabl
 	while (__sg_page_iter_dma_next(&dma_iter) && __sg_page_iter_next(&page_iter)) {
 		ret = iommu_map(domain, sg_page_iter_dma_address(&dma_iter),
 				page_to_phys(sg_page_iter_page(&page_iter)), PAGE_SIZE,
-				IOMMU_READ | IOMMU_WRITE, GFP_KERNEL);
+				IOMMU_READ | IOMMU_WRITE, GFP_ATOMIC);
 		if (ret)
 			return ret;
 	}
+
+	return 0;
+}
+
+/**
+ * dmashare_backing_map - map memory of a buffer for the device
+ * @bo: the buffer; its reservation lock is held, and the caller is inside
+ *	drm_dev_enter(): removal waits for it, and then undoes what it did
+ * @backing: the memory
+ * @map: out: the mapping
+ * @sgt: out: what it was made from; NULL for local memory
+ * @stale: out: whether it was made stale
+ *
+ * Returns: 0, -EFBIG and -ENOSPC as dmashare_map(), or another error
+ */
+int dmashare_backing_map(struct dmashare_bo *bo, struct dmashare_backing *backing,
+			 struct dmashare_mapping **map, struct sg_table **sgt,
+			 bool *stale)
+{
+	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+	u32 flags = 0;
+
+	*sgt = NULL;
+	*stale = false;
+
+	if (backing->placement == DMASHARE_PLACEMENT_LOCAL) {
+		*map = dmashare_map_local(ddev, backing->node.start, backing->size,
+					  bo->id, bo->dir);
+		return PTR_ERR_OR_ZERO(*map);
+	}
+
+	*sgt = dmashare_backing_get_sgt(backing, ddev->drm.dev, bo->dir);
+	if (IS_ERR(*sgt))
+		return PTR_ERR(*sgt);
+
+	if (bo->flags & DRM_DMASHARE_BO_SKIP_MAP)
+		flags |= DMASHARE_MAP_F_SKIP_SYNC;
+	*map = dmashare_map(ddev, *sgt, bo->base.size, bo->id, 0, bo->dir, flags);
+	if (IS_ERR(*map)) {
+		dmashare_backing_put_sgt(ddev->drm.dev, *sgt, bo->dir);
+		return PTR_ERR(*map);
+	}
+
+	if (bo->flags & DRM_DMASHARE_BO_STALE_DMA) {
+		dmashare_bo_make_stale(ddev, *sgt);
+		*stale = true;
+	}
+
+	return 0;
+}
+
+/**
+ * dmashare_backing_unmap - undo dmashare_backing_map()
+ * @bo: the buffer
+ * @map: the mapping; freed
+ * @sgt: what it was made from, or NULL; freed
+ * @stale: whether it was made stale
+ */
+void dmashare_backing_unmap(struct dmashare_bo *bo, struct dmashare_mapping *map,
+			    struct sg_table *sgt, bool stale)
+{
+	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
+	u32 flags = 0;
+
+	if (bo->flags & DRM_DMASHARE_BO_SKIP_UNMAP)
+		flags |= DMASHARE_UNMAP_F_SKIP_SYNC;
+	dmashare_unmap(ddev, map, flags);
+	if (!sgt)
+		return;
+
+	if (stale && dmashare_bo_unmake_stale(ddev, sgt)) {
+		/* The DMA address is lost, which harms nobody. */
+		drm_warn(&ddev->drm, "a stale DMA address could not be made good\n");
+		sg_free_table(sgt);
+		kfree(sgt);
+	} else {
+		dmashare_backing_put_sgt(ddev->drm.dev, sgt, bo->dir);
+	}
+}
+
+/* On an error the buffer is as it was. */
+static int dmashare_bo_map_own(struct dmashare_bo *bo)
+{
+	struct dmashare_mapping *map;
+	struct sg_table *sgt;
+	bool stale;
+	int ret;
+
+	ret = dmashare_backing_map(bo, bo->backing, &map, &sgt, &stale);
+	if (ret)
+		return ret;
+
+	bo->map = map;
+	bo->sgt = sgt;
+	bo->stale = stale;
 
 	return 0;
 }
@@ -179,51 +308,26 @@ static int dmashare_bo_unmake_stale(struct dmashare_device *ddev, struct sg_tabl
  */
 int dmashare_bo_map_locked(struct dmashare_bo *bo)
 {
-	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
-	struct dmashare_mapping *map;
-	struct sg_table *sgt;
-	u32 flags = 0;
-
 	dma_resv_assert_held(bo->base.resv);
 
+	dmashare_local_touch(bo);
 	if (bo->map)
 		return 0;
 	if (dmashare_bo_imported(bo))
 		return dmashare_import_map_locked(bo);
 
-	sgt = dmashare_bo_get_sgt(bo, ddev->drm.dev, bo->dir);
-	if (IS_ERR(sgt))
-		return PTR_ERR(sgt);
-
-	if (bo->flags & DRM_DMASHARE_BO_SKIP_MAP)
-		flags |= DMASHARE_MAP_F_SKIP_SYNC;
-	map = dmashare_map(ddev, sgt, bo->base.size, bo->id, 0, bo->dir, flags);
-	if (IS_ERR(map)) {
-		dmashare_bo_put_sgt(ddev->drm.dev, sgt, bo->dir);
-		return PTR_ERR(map);
-	}
-
-	bo->sgt = sgt;
-	bo->map = map;
-	if (bo->flags & DRM_DMASHARE_BO_STALE_DMA) {
-		dmashare_bo_make_stale(ddev, sgt);
-		bo->stale = true;
-	}
-
-	return 0;
+	return dmashare_bo_map_own(bo);
 }
 
 /**
  * dmashare_bo_unmap_locked - take the buffer from the device
  * @bo: the buffer; its reservation lock is held. Not mapped is fine.
  *
- * The caller made sure that no job uses the mapping: the device would fail it.
+ * The caller made sure that no client's job uses the mapping: the device would
+ * fail it. A move that is not done yet is waited for.
  */
 void dmashare_bo_unmap_locked(struct dmashare_bo *bo)
 {
-	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
-	u32 flags = 0;
-
 	dma_resv_assert_held(bo->base.resv);
 
 	if (!bo->map)
@@ -234,18 +338,9 @@ void dmashare_bo_unmap_locked(struct dmashare_bo *bo)
 		return;
 	}
 
-	if (bo->flags & DRM_DMASHARE_BO_SKIP_UNMAP)
-		flags |= DMASHARE_UNMAP_F_SKIP_SYNC;
-	dmashare_unmap(ddev, bo->map, flags);
+	dmashare_move_wait(bo->move, false);
+	dmashare_backing_unmap(bo, bo->map, bo->sgt, bo->stale);
 	bo->map = NULL;
-	if (bo->stale && dmashare_bo_unmake_stale(ddev, bo->sgt)) {
-		/* The DMA address is lost, which harms nobody. */
-		drm_warn(&ddev->drm, "a stale DMA address could not be made good\n");
-		sg_free_table(bo->sgt);
-		kfree(bo->sgt);
-	} else {
-		dmashare_bo_put_sgt(ddev->drm.dev, bo->sgt, bo->dir);
-	}
 	bo->sgt = NULL;
 	bo->stale = false;
 }
@@ -294,6 +389,8 @@ void dmashare_bo_revoke_all(struct dmashare_device *ddev)
 		xa_unlock(&ddev->buffers);
 
 		dma_resv_lock(bo->base.resv, NULL);
+		if (!dmashare_bo_imported(bo))
+			dmashare_bo_leave_locked(bo);
 		dmashare_bo_unmap_locked(bo);
 		dma_resv_unlock(bo->base.resv);
 		drm_gem_object_put(&bo->base);
@@ -310,6 +407,7 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 	struct dmashare_device *ddev = to_dmashare(obj->dev);
 	struct dmashare_bo *bo = to_dmashare_bo(obj);
 
+	dmashare_local_forget(bo);
 	dma_resv_lock(obj->resv, NULL);
 	dmashare_bo_unmap_locked(bo);
 	dma_resv_unlock(obj->resv);
@@ -322,22 +420,104 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 		drm_prime_gem_destroy(obj, NULL);
 
 	drm_WARN_ON(obj->dev, bo->vmap_count);
-	dmashare_pages_free(bo->pages, dmashare_bo_num_pages(bo));
+	drm_WARN_ON(obj->dev, bo->pin_count);
+	dmashare_backing_put(bo->backing);
+	dmashare_move_put(bo->move);
 	drm_gem_object_release(obj);
 	kfree(bo);
 }
 
+/*
+ * The reservation lock for a page fault: without keeping the address space
+ * locked during a long wait, if the fault may be tried again.
+ */
+static vm_fault_t dmashare_fault_lock(struct vm_fault *vmf, struct drm_gem_object *obj)
+{
+	if (dma_resv_trylock(obj->resv))
+		return 0;
+
+	if (!fault_flag_allow_retry_first(vmf->flags))
+		return dma_resv_lock_interruptible(obj->resv, NULL) ? VM_FAULT_NOPAGE : 0;
+
+	if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
+		drm_gem_object_get(obj);
+		mmap_read_unlock(vmf->vma->vm_mm);
+		if (!dma_resv_lock_interruptible(obj->resv, NULL))
+			dma_resv_unlock(obj->resv);
+		drm_gem_object_put(obj);
+	}
+
+	return VM_FAULT_RETRY;
+}
+
+/* Waits for the bytes to be there, in the same way. On an error it is unlocked. */
+static vm_fault_t dmashare_fault_wait(struct vm_fault *vmf, struct drm_gem_object *obj)
+{
+	vm_fault_t ret = VM_FAULT_RETRY;
+	int error;
+
+	if (dma_resv_test_signaled(obj->resv, DMA_RESV_USAGE_KERNEL))
+		return 0;
+
+	if (!fault_flag_allow_retry_first(vmf->flags)) {
+		error = dmashare_bo_wait_kernel(to_dmashare_bo(obj), true);
+		if (!error)
+			return 0;
+		ret = error == -ERESTARTSYS ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+	} else if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
+		drm_gem_object_get(obj);
+		mmap_read_unlock(vmf->vma->vm_mm);
+		dmashare_bo_wait_kernel(to_dmashare_bo(obj), true);
+		dma_resv_unlock(obj->resv);
+		drm_gem_object_put(obj);
+		return VM_FAULT_RETRY;
+	}
+	dma_resv_unlock(obj->resv);
+
+	return ret;
+}
+
+/*
+ * Maps one page of the buffer where it is now. When it moves, the mapping is
+ * taken away under the same lock, and the next access comes here again.
+ */
 static vm_fault_t dmashare_gem_fault(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct drm_gem_object *obj = vma->vm_private_data;
 	struct dmashare_bo *bo = to_dmashare_bo(obj);
 	pgoff_t pgoff = vmf->pgoff - drm_vma_node_start(&obj->vma_node);
+	pgprot_t prot = vma->vm_page_prot;
+	unsigned long pfn;
+	vm_fault_t ret;
 
 	if (pgoff >= dmashare_bo_num_pages(bo))
 		return VM_FAULT_SIGBUS;
 
-	return vmf_insert_pfn(vma, vmf->address, page_to_pfn(bo->pages[pgoff]));
+	ret = dmashare_fault_lock(vmf, obj);
+	if (ret)
+		return ret;
+	ret = dmashare_fault_wait(vmf, obj);
+	if (ret)
+		return ret;
+
+	if (dmashare_bo_lost(bo)) {
+		ret = VM_FAULT_SIGBUS;
+		goto out_unlock;
+	}
+
+	if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
+		pfn = PHYS_PFN(dmashare_local_phys(bo->backing)) + pgoff;
+		prot = pgprot_decrypted(pgprot_writecombine(prot));
+	} else {
+		pfn = page_to_pfn(bo->pages[pgoff]);
+	}
+	ret = vmf_insert_pfn_prot(vma, vmf->address, pfn, prot);
+
+out_unlock:
+	dma_resv_unlock(obj->resv);
+
+	return ret;
 }
 
 static const struct vm_operations_struct dmashare_gem_vm_ops = {
@@ -349,9 +529,7 @@ static const struct vm_operations_struct dmashare_gem_vm_ops = {
 /* Both for mmap of the DRM file and, by drm_gem_prime_mmap(), of a dma-buf. */
 static int dmashare_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	struct dmashare_bo *bo = to_dmashare_bo(obj);
-
-	if (!bo->pages)
+	if (dmashare_bo_imported(to_dmashare_bo(obj)))
 		return -EOPNOTSUPP;
 
 	/* A private mapping would be a copy that no device ever sees. */
@@ -359,6 +537,8 @@ static int dmashare_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *
 		return -EINVAL;
 
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	if (to_dmashare_bo(obj)->dynamic)
+		vm_flags_set(vma, VM_IO);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 
 	return 0;
@@ -394,12 +574,38 @@ struct dmashare_bo *dmashare_bo_alloc(struct dmashare_device *ddev, size_t size)
 	return bo;
 }
 
+/* Memory, which the device knows of and which is clear for whoever uses it. */
+static int dmashare_bo_populate(struct dmashare_device *ddev, struct dmashare_bo *bo)
+{
+	struct dmashare_backing *backing;
+	int ret;
+
+	backing = dmashare_backing_alloc(bo, bo->placement, true);
+	if (IS_ERR(backing))
+		return PTR_ERR(backing);
+	bo->backing = backing;
+	bo->pages = backing->pages;
+
+	ret = dmashare_buffer_create(ddev, bo);
+	if (ret || bo->placement != DMASHARE_PLACEMENT_LOCAL)
+		return ret;
+
+	/* Nobody else knows the buffer. */
+	dma_resv_lock(bo->base.resv, NULL);
+	ret = dmashare_bo_clear_locked(bo);
+	dmashare_local_touch(bo);
+	dma_resv_unlock(bo->base.resv);
+
+	return ret;
+}
+
 /**
  * dmashare_bo_create - a buffer with memory of our own
  * @ddev: the device
  * @args: of the ioctl, checked; size in whole pages
  *
- * Returns: the buffer, -ENOMEM, or an error of dmashare_buffer_create()
+ * Returns: the buffer, -ENOMEM, -EINTR, or an error of dmashare_backing_alloc(),
+ * dmashare_buffer_create() or dmashare_bo_clear_locked()
  */
 struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
 				       const struct drm_dmashare_bo_create *args)
@@ -413,16 +619,16 @@ struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
 
 	bo->flags = args->flags;
 	bo->placement = args->placement;
+	bo->dynamic = args->flags & DRM_DMASHARE_BO_DYNAMIC ||
+		      (ddev->local.size && !(args->flags & DRM_DMASHARE_BO_STATIC));
 	memcpy(bo->name, args->name, sizeof(bo->name));
 
 	ret = drm_gem_create_mmap_offset(&bo->base);
 	if (!ret)
-		ret = dmashare_pages_alloc(bo);
-	if (!ret)
-		ret = dmashare_buffer_create(ddev, bo);
+		ret = dmashare_bo_populate(ddev, bo);
 	if (ret) {
 		drm_gem_object_put(&bo->base);
-		return ERR_PTR(ret);
+		return ERR_PTR(ret == -ERESTARTSYS ? -EINTR : ret);
 	}
 
 	return bo;

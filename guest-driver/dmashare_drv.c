@@ -50,6 +50,12 @@ bool dmashare_unsafe_allowed(void)
  */
 struct workqueue_struct *dmashare_wq;
 
+/*
+ * The end of moves, which signals fences: never waits for a reservation lock,
+ * as what runs on the other may.
+ */
+struct workqueue_struct *dmashare_move_wq;
+
 DEFINE_DRM_GEM_FOPS(dmashare_fops);
 
 static const struct drm_driver dmashare_driver = {
@@ -159,6 +165,18 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
+	ret = dmashare_local_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_p2p_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_moves_init(ddev);
+	if (ret)
+		return ret;
+
 	ret = dmashare_job_queues_init(ddev);
 	if (ret)
 		return ret;
@@ -206,6 +224,8 @@ static void dmashare_remove(struct pci_dev *pdev)
 	dmashare_control_abort(ddev, -ENODEV);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], NULL, -ENODEV);
+	dmashare_moves_revoke(ddev);
+	cancel_work_sync(&ddev->requests.work);
 
 	/*
 	 * Buffers live as long as their handles, but what was mapped for this
@@ -255,10 +275,21 @@ static int __init dmashare_init(void)
 	if (!dmashare_wq)
 		return -ENOMEM;
 
+	ret = -ENOMEM;
+	dmashare_move_wq = alloc_workqueue("dmashare-move", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!dmashare_move_wq)
+		goto err_wq;
+
 	ret = pci_register_driver(&dmashare_pci_driver);
 	if (ret)
-		destroy_workqueue(dmashare_wq);
+		goto err_move_wq;
 
+	return 0;
+
+err_move_wq:
+	destroy_workqueue(dmashare_move_wq);
+err_wq:
+	destroy_workqueue(dmashare_wq);
 	return ret;
 }
 module_init(dmashare_init);
@@ -266,6 +297,7 @@ module_init(dmashare_init);
 static void __exit dmashare_exit(void)
 {
 	pci_unregister_driver(&dmashare_pci_driver);
+	destroy_workqueue(dmashare_move_wq);
 	destroy_workqueue(dmashare_wq);
 	/*
 	 * The release of a fence drops its reference to the module, and may be

@@ -4,13 +4,23 @@
  *
  * Lock order, outermost first:
  *
- *	dma_resv of a buffer
- *	  dmashare_device.state_sem
- *	    dma_fence.lock (dmashare_queue.fence_lock)
- *	      dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock
+ *	mmap_lock of a process (page faults)
+ *	  dma_resv of a buffer
+ *	    dmashare_device.move_lock
+ *	      dmashare_local.lock
+ *	      dmashare_device.state_sem
+ *	        dma_fence.lock (dmashare_queue.fence_lock, dmashare_move.lock)
+ *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock
  *
  * The last three are leaves and never nest. Fences are signalled with none of
  * them held, because a fence's callbacks may ask about other fences.
+ *
+ * To make room in local memory other buffers' reservations are taken while one
+ * is held, and once with dmashare_local.lock: only ever those that are free.
+ *
+ * The end of a move (dmashare_move.c) takes move_lock and what is below it, but
+ * no reservation: whoever holds one may wait for a move. So nobody waits for
+ * memory to be freed with move_lock held.
  */
 #ifndef DMASHARE_DRV_H
 #define DMASHARE_DRV_H
@@ -51,7 +61,10 @@
 /* How long the device may take to execute a command of the control queue. */
 #define DMASHARE_COMMAND_TIMEOUT	(10 * HZ)
 
+struct dmashare_backing;
 struct dmashare_device;
+struct dmashare_file;
+struct dmashare_move;
 struct dmashare_queue;
 
 /**
@@ -163,7 +176,7 @@ struct dmashare_events {
 	u32 head;
 	u32 vector;
 	bool enabled;
-	u64 seen[DMASHARE_EVENT_WATCHDOG + 1];
+	u64 seen[DMASHARE_EVENT_MOVE_REQUEST + 1];
 	u64 lost;
 };
 
@@ -203,6 +216,70 @@ struct dmashare_queue {
 struct dmashare_irq {
 	struct dmashare_device *ddev;
 	u32 vector;
+};
+
+/**
+ * struct dmashare_local - local memory
+ * @lock: protects @mm, @lru and @free
+ * @mm: who has what; offsets in local memory
+ * @lru: buffers that may be moved out, the one not used for longest first
+ * @size: bytes, 0 without local memory; constant
+ * @free: bytes in no use
+ * @vaddr: where the kernel has it, until the DRM device ends; constant
+ * @phys: where the CPU has it; constant
+ * @provider: for peer-to-peer DMA, where the kernel has that; constant
+ */
+struct dmashare_local {
+	struct mutex lock; /* mm, lru, free */
+	struct drm_mm mm;
+	struct list_head lru;
+	u64 size;
+	u64 free;
+	void __iomem *vaddr;
+	phys_addr_t phys;
+	struct p2pdma_provider *provider;
+};
+
+/**
+ * struct dmashare_backing - the memory of a buffer
+ * @ref: the buffer's, a move's, an importer's mapping's
+ * @ddev: the device
+ * @placement: enum dmashare_placement
+ * @size: bytes
+ * @pages: in the system placement
+ * @node: in local memory
+ */
+struct dmashare_backing {
+	struct kref ref;
+	struct dmashare_device *ddev;
+	u32 placement;
+	u64 size;
+	struct page **pages;
+	struct drm_mm_node node;
+};
+
+/**
+ * struct dmashare_request - the device wants a buffer to move
+ * @buffer: buffer id
+ * @placement: where to
+ */
+struct dmashare_request {
+	u32 buffer;
+	u32 placement;
+};
+
+/**
+ * struct dmashare_requests - those that the driver has not looked at yet
+ * @entry: ring; like the indices protected by the events' lock
+ * @head: next to be looked at
+ * @tail: next free one
+ * @work: looks at them
+ */
+struct dmashare_requests {
+	struct dmashare_request entry[64];
+	u32 head;
+	u32 tail;
+	struct work_struct work;
 };
 
 /**
@@ -255,6 +332,13 @@ struct dmashare_counters {
  * @next_mapping: where the search for a free id starts
  * @live_mappings: present number of mappings
  * @unmapped: woken when @live_mappings becomes 0
+ * @local: local memory
+ * @move_lock: protects @moves, and what a move has of the old memory
+ * @moves: struct dmashare_move that are not done
+ * @n_moves: those, and those that are not put yet
+ * @moves_idle: woken when @n_moves becomes 0
+ * @requests: what the device wants to be moved
+ * @kernel_file: whose the jobs of moves are
  * @reset_wq: ordered; runs everything that may reset the device
  * @reset_work: reset because a command timed out or a queue stopped
  * @resets: number of resets
@@ -290,6 +374,14 @@ struct dmashare_device {
 	u32 next_mapping;
 	atomic_t live_mappings;
 	wait_queue_head_t unmapped;
+
+	struct dmashare_local local;
+	struct mutex move_lock; /* moves, and their old memory */
+	struct list_head moves;
+	atomic_t n_moves;
+	wait_queue_head_t moves_idle;
+	struct dmashare_requests requests;
+	struct dmashare_file *kernel_file;
 
 	struct workqueue_struct *reset_wq;
 	struct work_struct reset_work;
@@ -368,11 +460,16 @@ struct dmashare_mapping {
  * @dynamic: exports with pin and unpin; constant
  * @foreign: imported from an exporter that is not this driver; constant
  * @placement: enum dmashare_placement
- * @local: where in local memory, if it is there
- * @lru: in the device's list of buffers that may be moved out of local memory
+ * @backing: the memory of a buffer of our own
+ * @lru: in the device's list of buffers that may be moved out of local memory;
+ *	protected by the list's lock
  * @pin_count: users that keep the buffer where it is
+ * @system_only: attached importers that cannot reach local memory
+ * @move: the latest move, or NULL; reference
+ * @lost: a move failed because the device is gone; set once
+ * @dmabuf: the dma_buf made of it, as long as that lives
  * @moves: moves made; imported: mappings that a move of the exporter ended
- * @pages: the pages of a buffer of our own that is in the system placement
+ * @pages: of @backing; NULL in local memory
  * @vaddr: where the pages are mapped for the kernel
  * @vmap_count: users of @vaddr
  * @self: imported: our own attachment to the foreign dma-buf
@@ -397,9 +494,13 @@ struct dmashare_bo {
 	bool foreign;
 
 	u32 placement;
-	struct drm_mm_node local;
+	struct dmashare_backing *backing;
 	struct list_head lru;
 	unsigned int pin_count;
+	unsigned int system_only;
+	struct dmashare_move *move;
+	bool lost;
+	struct dma_buf *dmabuf;
 	u64 moves;
 	struct page **pages;
 	void *vaddr;
@@ -565,6 +666,7 @@ void dmashare_put_user(struct dmashare_device *ddev);
 extern unsigned int dmashare_job_timeout_ms;
 extern bool dmashare_unsafe_tests;
 extern struct workqueue_struct *dmashare_wq;
+extern struct workqueue_struct *dmashare_move_wq;
 
 /* dmashare_hw.c */
 int dmashare_status_to_errno(u32 status);
@@ -620,21 +722,64 @@ int dmashare_replay(struct dmashare_device *ddev);
 struct dmashare_bo *dmashare_bo_alloc(struct dmashare_device *ddev, size_t size);
 struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
 				       const struct drm_dmashare_bo_create *args);
+bool dmashare_bo_lost(const struct dmashare_bo *bo);
 int dmashare_bo_vmap_locked(struct dmashare_bo *bo, struct iosys_map *map);
 void dmashare_bo_vunmap_locked(struct dmashare_bo *bo);
-struct sg_table *dmashare_bo_get_sgt(struct dmashare_bo *bo, struct device *dev,
-				     enum dma_data_direction dir);
-void dmashare_bo_put_sgt(struct device *dev, struct sg_table *sgt,
-			 enum dma_data_direction dir);
+struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
+					  struct device *dev,
+					  enum dma_data_direction dir);
+void dmashare_backing_put_sgt(struct device *dev, struct sg_table *sgt,
+			      enum dma_data_direction dir);
+int dmashare_backing_map(struct dmashare_bo *bo, struct dmashare_backing *backing,
+			 struct dmashare_mapping **map, struct sg_table **sgt,
+			 bool *stale);
+void dmashare_backing_unmap(struct dmashare_bo *bo, struct dmashare_mapping *map,
+			    struct sg_table *sgt, bool stale);
 int dmashare_bo_map_locked(struct dmashare_bo *bo);
 void dmashare_bo_unmap_locked(struct dmashare_bo *bo);
 int dmashare_bo_wait_locked(struct dmashare_bo *bo, bool interruptible);
-int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement,
-			    bool interruptible);
-int dmashare_bo_pin_locked(struct dmashare_bo *bo);
-void dmashare_bo_unpin_locked(struct dmashare_bo *bo);
 void dmashare_bo_revoke_all(struct dmashare_device *ddev);
 bool dmashare_iommu_translates(struct dmashare_device *ddev);
+
+/* dmashare_local.c */
+int dmashare_local_init(struct dmashare_device *ddev);
+u64 dmashare_local_free(struct dmashare_device *ddev);
+void __iomem *dmashare_local_iomem(const struct dmashare_backing *backing);
+phys_addr_t dmashare_local_phys(const struct dmashare_backing *backing);
+void dmashare_local_touch(struct dmashare_bo *bo);
+void dmashare_local_forget(struct dmashare_bo *bo);
+struct dmashare_backing *dmashare_backing_alloc(struct dmashare_bo *bo, u32 placement,
+						bool interruptible);
+struct dmashare_backing *dmashare_backing_get(struct dmashare_backing *backing);
+void dmashare_backing_put(struct dmashare_backing *backing);
+
+/* dmashare_move.c */
+int dmashare_moves_init(struct dmashare_device *ddev);
+void dmashare_moves_revoke(struct dmashare_device *ddev);
+struct dmashare_move *dmashare_move_get(struct dmashare_bo *bo);
+struct dmashare_move *dmashare_move_pending(struct dmashare_device *ddev);
+void dmashare_move_put(struct dmashare_move *move);
+int dmashare_move_wait(struct dmashare_move *move, bool interruptible);
+void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placement);
+int dmashare_bo_clear_locked(struct dmashare_bo *bo);
+int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement,
+			    bool interruptible);
+int dmashare_bo_wait_kernel(struct dmashare_bo *bo, bool interruptible);
+int dmashare_bo_pin_locked(struct dmashare_bo *bo);
+void dmashare_bo_unpin_locked(struct dmashare_bo *bo);
+void dmashare_bo_leave_locked(struct dmashare_bo *bo);
+int dmashare_bo_move_ioctl(struct drm_device *drm, void *data,
+			   struct drm_file *drm_file);
+
+/* dmashare_p2p.c */
+int dmashare_p2p_init(struct dmashare_device *ddev);
+bool dmashare_p2p_supported(struct dmashare_device *ddev);
+bool dmashare_p2p_reachable(struct dmashare_device *ddev, struct device *importer);
+struct sg_table *dmashare_p2p_map(struct dma_buf_attachment *attach,
+				  struct dmashare_backing *backing,
+				  enum dma_data_direction dir);
+void dmashare_p2p_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
+			enum dma_data_direction dir);
 
 /* dmashare_export.c */
 struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags);

@@ -89,10 +89,12 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 	/*
 	 * Jobs that are done are freed by the scheduler's worker, and keep this
 	 * module until they are. Who has closed the last file expects to be
-	 * able to unload it; what the device still has is not waited for.
+	 * able to unload it; what the device still has is not waited for. So it
+	 * is with moves.
 	 */
 	wait_event_timeout(file->idle,
 			   atomic_read(&file->jobs) == atomic_read(&file->on_device), HZ);
+	wait_event_timeout(ddev->moves_idle, !atomic_read(&ddev->n_moves), HZ);
 	dmashare_file_put(file);
 }
 
@@ -186,7 +188,9 @@ static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
 	case DMASHARE_PLACEMENT_SYSTEM:
 		break;
 	case DMASHARE_PLACEMENT_LOCAL:
-		return -EOPNOTSUPP;
+		if (!ddev->local.size)
+			return -EOPNOTSUPP;
+		break;
 	default:
 		return -EINVAL;
 	}
@@ -437,7 +441,8 @@ static int dmashare_ledger_ioctl(struct drm_device *drm, void *data,
 			return -ENOENT;
 	}
 
-	/* Jobs that are done drop their buffers from here. */
+	/* Moves that are done, and jobs, drop what they had from here. */
+	flush_workqueue(dmashare_move_wq);
 	flush_workqueue(dmashare_wq);
 
 	if (drm_dev_enter(drm, &idx)) {
@@ -463,6 +468,7 @@ const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(DMASHARE_JOB_RESULT, dmashare_job_result_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_LEDGER, dmashare_ledger_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_IMPORT, dmashare_bo_import_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_MOVE, dmashare_bo_move_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_UNMAP, dmashare_bo_unmap_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_VMAP, dmashare_bo_vmap_ioctl, DRM_RENDER_ALLOW),
 };

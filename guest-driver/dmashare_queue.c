@@ -213,6 +213,9 @@ static void dmashare_event_irq(struct dmashare_device *ddev)
 		trace_dmashare_event(ddev, &event);
 		if (type == DMASHARE_EVENT_QUEUE_ERROR)
 			stopped = true;
+		if (type == DMASHARE_EVENT_MOVE_REQUEST)
+			dmashare_move_request(ddev, le32_to_cpu(event.buffer),
+					      le64_to_cpu(event.offset));
 	}
 	if (any)
 		dmashare_write(ddev, DMASHARE_REG_DOORBELL_EVQ, events->head);

@@ -112,6 +112,46 @@ TRACE_EVENT(dmashare_event,
 		  __entry->buffer, __entry->mapping, __entry->offset, __entry->addr)
 );
 
+/* A move was arranged, or could not be. */
+TRACE_EVENT(dmashare_move,
+	TP_PROTO(struct dmashare_bo *bo, u32 placement, int error),
+	TP_ARGS(bo, placement, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(bo->base.dev->dev))
+		__field(u32, buffer)
+		__field(u32, placement)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->buffer = bo->id;
+		__entry->placement = placement;
+		__entry->error = error;
+	),
+	TP_printk("%s buffer=%u placement=%u error=%d", __get_str(dev), __entry->buffer,
+		  __entry->placement, __entry->error)
+);
+
+/* The bytes are there: @error is the jobs', @lost what came of it. */
+TRACE_EVENT(dmashare_move_done,
+	TP_PROTO(struct dmashare_bo *bo, int error, int lost),
+	TP_ARGS(bo, error, lost),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(bo->base.dev->dev))
+		__field(u32, buffer)
+		__field(int, error)
+		__field(int, lost)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->buffer = bo->id;
+		__entry->error = error;
+		__entry->lost = lost;
+	),
+	TP_printk("%s buffer=%u error=%d lost=%d", __get_str(dev), __entry->buffer,
+		  __entry->error, __entry->lost)
+);
+
 TRACE_EVENT(dmashare_reset,
 	TP_PROTO(struct dmashare_device *ddev, u64 guilty),
 	TP_ARGS(ddev, guilty),
