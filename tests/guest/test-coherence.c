@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Syncs. In the VM "noncoherent" the devices work on copies of their own, in
+ * the VM "bounce" every mapping is a copy that the DMA API makes. In both, who
+ * forgets one of begin, end, map and unmap sees old bytes, each time and not
+ * once in a while; and with all in place nobody ever does.
+ *
+ * To forget one is a flag of the buffer (DRM_DMASHARE_BO_SKIP_*), so that all
+ * else is as in the cases where nothing is forgotten. What only a device with
+ * copies of its own can show is in test-copies.c.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+
+#include "lib/crc32c.h"
+#include "lib/dms.h"
+#include "lib/fence.h"
+#include "lib/foreign.h"
+#include "lib/ktap.h"
+#include "lib/ledger.h"
+#include "lib/place.h"
+#include "lib/turn.h"
+
+#define PAGE	4096u
+
+#define R	DMA_BUF_SYNC_READ
+#define W	DMA_BUF_SYNC_WRITE
+#define RW	DMA_BUF_SYNC_RW
+
+/* The exporter's own device, and a second one that imports the buffer. */
+static struct turn own_turn(uint32_t flags, bool imported)
+{
+	struct turn t = turn_own(flags);
+
+	return imported ? turn_import(&t, 0) : t;
+}
+
+static void good(bool imported, void (*round)(struct turn *t))
+{
+	struct turn t = own_turn(0, imported);
+
+	turns_all_good(&t, round);
+}
+
+static void stale(uint32_t flags, bool imported, void (*round)(struct turn *t))
+{
+	struct turn t = own_turn(flags, imported);
+
+	turns_all_stale(&t, round);
+}
+
+static void begin_left_out(void)
+{
+	stale(DRM_DMASHARE_BO_SKIP_BEGIN, false, by_begin);
+}
+
+static void end_left_out(void)
+{
+	stale(DRM_DMASHARE_BO_SKIP_END, false, by_end);
+}
+
+static void begin_in_place(void)
+{
+	good(false, by_begin);
+}
+
+static void end_in_place(void)
+{
+	good(false, by_end);
+}
+
+static void map_in_place(void)
+{
+	good(false, by_map);
+}
+
+static void unmap_in_place(void)
+{
+	good(false, by_unmap);
+}
+
+static void importer_begin_left_out(void)
+{
+	stale(DRM_DMASHARE_BO_SKIP_BEGIN, true, by_begin);
+}
+
+static void importer_end_left_out(void)
+{
+	stale(DRM_DMASHARE_BO_SKIP_END, true, by_end);
+}
+
+static void importer_begin_in_place(void)
+{
+	good(true, by_begin);
+}
+
+static void importer_end_in_place(void)
+{
+	good(true, by_end);
+}
+
+static void importer_map_in_place(void)
+{
+	good(true, by_map);
+}
+
+static void importer_unmap_in_place(void)
+{
+	good(true, by_unmap);
+}
+
+static void static_importer(void)
+{
+	struct turn own = turn_own(0), t = turn_import(&own, DRM_DMASHARE_IMPORT_STATIC);
+
+	turns_all_good(&t, by_begin);
+	turns_all_good(&t, by_end);
+}
+
+/* Ends as a reader what was a writer's access: the device keeps what it had. */
+static void by_wrong_end(struct turn *t)
+{
+	turn_device_reads(t);
+	turn_begin(t->dmabuf, R);
+	turn_cpu_writes(t);
+	turn_end(t->dmabuf, R);
+	turn_count(t, turn_is_last(t, turn_device_reads(t)));
+}
+
+static void wrong_direction(void)
+{
+	stale(0, false, by_wrong_end);
+}
+
+static void importer_wrong_direction(void)
+{
+	stale(0, true, by_wrong_end);
+}
+
+/*
+ * A program that writes a part of what the device wrote finds the rest, though
+ * it only said that it would write.
+ */
+static void part_by_part(bool imported)
+{
+	struct turn t = own_turn(0, imported);
+	uint8_t want[TURN_SIZE];
+	unsigned int i;
+
+	for (i = 0; i < TURN_ROUNDS; i++) {
+		uint32_t at = i * 79 % (TURN_SIZE - 100);
+
+		turn_device_writes(&t);
+		turn_begin(t.dmabuf, RW);
+		memset(t.map + at, i, 100);
+		turn_end(t.dmabuf, RW);
+		pattern_fill(want, TURN_SIZE, t.seed);
+		memset(want + at, i, 100);
+		ASSERT_EQ(turn_device_reads(&t), crc32c(want, TURN_SIZE));
+		turn_begin(t.dmabuf, R);
+		ASSERT(!memcmp(t.map, want, TURN_SIZE));
+		turn_end(t.dmabuf, R);
+	}
+}
+
+static void written_in_parts(void)
+{
+	part_by_part(false);
+}
+
+static void importer_written_in_parts(void)
+{
+	part_by_part(true);
+}
+
+/* One CPU access hands the buffer from one device to the other. */
+static void every_attachment(void)
+{
+	struct turn a = turn_own(0), b = turn_import(&a, 0);
+	unsigned int i;
+
+	for (i = 0; i < TURN_ROUNDS; i++) {
+		struct turn *from = i % 2 ? &a : &b, *to = i % 2 ? &b : &a;
+
+		/* Both have copies of what was there before. */
+		turn_device_reads(from);
+		turn_device_reads(to);
+		from->seed = 1000 + i;
+		turn_device_writes(from);
+		to->seed = from->seed;
+		turn_begin(a.dmabuf, RW);
+		turn_count(from, turn_cpu_has_last(from));
+		turn_end(a.dmabuf, RW);
+		turn_count(to, turn_is_last(to, turn_device_reads(to)));
+		/* And the CPU to both. */
+		turn_begin(a.dmabuf, RW);
+		turn_cpu_writes(&a);
+		turn_end(a.dmabuf, RW);
+		b.seed = a.seed;
+		turn_count(from, turn_is_last(from, turn_device_reads(from)));
+		turn_count(to, turn_is_last(to, turn_device_reads(to)));
+	}
+	ASSERT_EQ(a.stale + b.stale, 0);
+	ASSERT_EQ(a.good + b.good, 4 * TURN_ROUNDS);
+}
+
+static uint32_t next(uint64_t *state)
+{
+	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
+	return *state >> 33;
+}
+
+/*
+ * Ten thousand transfers of all lengths, between two buffers of which each
+ * device exports one and imports the other, and between CPU accesses of every
+ * kind. Not one byte differs.
+ */
+static void ten_thousand(void)
+{
+	enum { BUFFER = 8 * PAGE, LISTS = 1250, N = 8 };
+	int fd[2] = { dms_open_nth(0), dms_open_nth(1) }, dmabuf[2];
+	struct bo here[2], there[2];
+	uint8_t *want[2] = { malloc(BUFFER), malloc(BUFFER) };
+	unsigned int i, k, transfers = 0, differ = 0;
+	uint64_t random = 1;
+
+	ASSERT(want[0] && want[1]);
+	for (i = 0; i < 2; i++) {
+		here[i] = dms_create_mapped(fd[i], BUFFER, "transfers");
+		dmabuf[i] = dms_export(fd[i], here[i].handle);
+		there[i] = dms_import(fd[!i], dmabuf[i]);
+		pattern_fill(here[i].map, BUFFER, i);
+		pattern_fill(want[i], BUFFER, i);
+	}
+	for (i = 0; i < LISTS; i++) {
+		struct drm_dmashare_job jobs[N];
+		unsigned int f = next(&random) % 2, how = next(&random) % 4;
+		/* The device that copies from buffer f to the other one. */
+		unsigned int d = next(&random) % 2;
+		const struct bo *from = f == d ? &here[f] : &there[f];
+		const struct bo *to = f == d ? &there[!f] : &here[!f];
+
+		/* The CPU writes a piece of the source ... */
+		turn_begin(dmabuf[f], RW);
+		k = next(&random) % (BUFFER - 64);
+		memset(here[f].map + k, i, 64);
+		memset(want[f] + k, i, 64);
+		turn_end(dmabuf[f], RW);
+		/* ... the destination changes hands ... */
+		if (how == 0) {
+			turn_begin(dmabuf[!f], RW);
+			turn_end(dmabuf[!f], RW);
+		} else {
+			dms_unmap(&here[!f]);
+			dms_unmap(&there[!f]);
+		}
+		if (how == 1)
+			dms_unmap(from);
+		/* ... the device copies ... */
+		for (k = 0; k < N; k++) {
+			uint32_t len = 1 + next(&random) % (k % 4 ? 300 : BUFFER / 2);
+			uint32_t a = next(&random) % (BUFFER - len);
+			uint32_t b = next(&random) % (BUFFER - len);
+
+			jobs[k] = dms_job_copy(to, b, from, a, len);
+			memcpy(want[!f] + b, want[f] + a, len);
+		}
+		ASSERT_EQ(fence_finish(dms_submit_fence(fd[d], i % 4, 0, jobs, N)), 0);
+		/* ... and the CPU reads. */
+		if (how == 2)
+			dms_unmap(to);
+		else
+			turn_begin(dmabuf[!f], R);
+		if (memcmp(here[!f].map, want[!f], BUFFER))
+			differ++;
+		if (how != 2)
+			turn_end(dmabuf[!f], R);
+		transfers += N;
+	}
+	ktap_diag("%u transfers, %u of %u looks at them found a difference", transfers, differ,
+		  LISTS);
+	ASSERT_EQ(transfers, 10000);
+	ASSERT_EQ(differ, 0);
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(ledger_get(fd[i], here[i].handle).jobs_failed, 0);
+		ASSERT_EQ(ledger_get(fd[i], here[i].handle).stale_bytes, 0);
+		ASSERT_EQ(ledger_get(fd[i], here[i].handle).cache_discarded, 0);
+		ASSERT_EQ(ledger_get(fd[i], there[!i].handle).stale_bytes, 0);
+		ASSERT_EQ(ledger_get(fd[i], there[!i].handle).cache_discarded, 0);
+	}
+}
+
+/* Longer than a bounce buffer can be in one piece. */
+static void long_buffer(void)
+{
+	enum { LONG = 1024 * 1024 };
+	int fd = dms_open_nth(0), dmabuf;
+	struct bo bo = dms_create_mapped(fd, LONG, "long");
+	unsigned int i;
+
+	dmabuf = dms_export(fd, bo.handle);
+	for (i = 1; i <= 4; i++) {
+		turn_begin(dmabuf, RW);
+		pattern_fill(bo.map, LONG, i);
+		turn_end(dmabuf, RW);
+		ASSERT_EQ(dms_crc(fd, &bo, 0, LONG), crc32c(bo.map, LONG));
+		dms_run_ok(fd, dms_job_fill(&bo, LONG / 2, LONG / 2, i));
+		turn_begin(dmabuf, R);
+		ASSERT(pattern_check(bo.map, LONG / 2, i));
+		ASSERT_EQ(*(uint64_t *)(bo.map + LONG / 2), i);
+		ASSERT_EQ(*(uint64_t *)(bo.map + LONG - 8), i);
+		turn_end(dmabuf, R);
+		if (i % 2)
+			dms_unmap(&bo);
+	}
+}
+
+/*
+ * Exporters of the stock kernel. vgem has no begin and end: with bounce buffers
+ * nobody syncs for it, and only a new mapping helps.
+ */
+static void foreign_of(const struct exporter *e)
+{
+	int fd = dms_open_nth(0);
+	struct foreign f = e->create(TURN_SIZE);
+	struct turn t = turn_of(fd, dms_import(fd, f.dmabuf), f.map, f.dmabuf);
+
+	turns_all_good(&t, by_map);
+	turns_all_good(&t, by_unmap);
+	covers("sync.map:%s sync.unmap:%s", e->name, e->name);
+	if (!noncoherent(fd) && !strcmp(e->name, "vgem"))
+		return;
+	turns_all_good(&t, by_begin);
+	turns_all_good(&t, by_end);
+	covers("sync.begin:%s sync.end:%s", e->name, e->name);
+}
+
+static void foreign_vgem(void)
+{
+	foreign_of(&exporters[0]);
+}
+
+static void foreign_udmabuf(void)
+{
+	foreign_of(&exporters[1]);
+}
+
+static void foreign_heap(void)
+{
+	foreign_of(&exporters[2]);
+}
+
+/* The kernel's reading is bracketed by begin and end as a program's is. */
+static void vmap_is_synced(void)
+{
+	struct turn t = turn_own(0);
+	unsigned int i;
+
+	for (i = 0; i < 20; i++) {
+		turn_device_writes(&t);
+		ASSERT(turn_is_last(&t, dms_vmap(&t.bo, 0, TURN_SIZE, 1).checksum));
+	}
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_COVERS(begin_left_out, "sync.begin:user"),
+	KTAP_COVERS(end_left_out, "sync.end:user"),
+	KTAP_COVERS(begin_in_place, "sync.all:user begin_cpu:user"),
+	KTAP_COVERS(end_in_place, "sync.all:user end_cpu:user"),
+	KTAP_COVERS(map_in_place, "sync.all:user"),
+	KTAP_COVERS(unmap_in_place, "sync.all:user"),
+	KTAP_COVERS(importer_begin_left_out, "sync.begin:dmashare"),
+	KTAP_COVERS(importer_end_left_out, "sync.end:dmashare"),
+	KTAP_COVERS(importer_begin_in_place, "sync.all:dmashare begin_cpu:dmashare"),
+	KTAP_COVERS(importer_end_in_place, "sync.all:dmashare end_cpu:dmashare"),
+	KTAP_COVERS(importer_map_in_place, "sync.all:dmashare"),
+	KTAP_COVERS(importer_unmap_in_place, "sync.all:dmashare"),
+	KTAP_COVERS(static_importer, "sync.all:dmashare import.static:dmashare"),
+	KTAP_COVERS(wrong_direction, "sync.end:user"),
+	KTAP_COVERS(importer_wrong_direction, "sync.end:dmashare"),
+	KTAP_COVERS(written_in_parts, "sync.all:user"),
+	KTAP_COVERS(importer_written_in_parts, "sync.all:dmashare"),
+	KTAP_COVERS(every_attachment, "sync.attachments:dmashare"),
+	KTAP_SLOW_COVERS(ten_thousand, 120, "sync.all:user sync.all:dmashare"),
+	KTAP_COVERS(long_buffer, "sync.all:user"),
+	KTAP_CASE(foreign_vgem),
+	KTAP_CASE(foreign_udmabuf),
+	KTAP_CASE(foreign_heap),
+	KTAP_COVERS(vmap_is_synced, "vmap:user"),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
