@@ -361,6 +361,11 @@ int dmashare_bo_wait_locked(struct dmashare_bo *bo, bool interruptible)
 	struct dma_fence *fence;
 	long ret;
 
+	/* Its jobs' fences are not in the reservation, only the move's own is. */
+	ret = dmashare_move_wait(bo->move, interruptible);
+	if (ret)
+		return ret;
+
 	dma_resv_for_each_fence(&cursor, bo->base.resv, DMA_RESV_USAGE_BOOKKEEP, fence) {
 		if (!dmashare_job_fence(ddev, fence))
 			continue;

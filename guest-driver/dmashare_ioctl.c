@@ -137,7 +137,13 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 		drm_dev_exit(idx);
 		return 0;
 	case DRM_DMASHARE_PARAM_LOCAL_SIZE:
-		args->value = ddev->limits.local_size;
+		args->value = ddev->local.size;
+		return 0;
+	case DRM_DMASHARE_PARAM_LOCAL_FREE:
+		args->value = dmashare_local_free(ddev);
+		return 0;
+	case DRM_DMASHARE_PARAM_P2P:
+		args->value = dmashare_p2p_supported(ddev);
 		return 0;
 	default:
 		return -EINVAL;
