@@ -4,136 +4,34 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 #include "qemu/osdep.h"
-#include "hw/dmashare/mapping.h"
+#include "dmashare-world.h"
 
-#define MEMORY_BASE     0x10000
-#define MEMORY_SIZE     0x10000
-#define BUFFER          1
-#define MAPPING         2
 #define BUFFER_SIZE     0x6000
 
-/* The bus of the tests is an array of bytes at MEMORY_BASE. */
-typedef struct Fixture {
-    uint8_t memory[MEMORY_SIZE];
-    unsigned open_windows;
-    DmashareCache cache;
-    DmashareLocal local;
-    DmashareBuffers bufs;
-    DmashareMappings maps;
-    DmashareBus bus;
-} Fixture;
-
-static uint16_t memory_open(void *opaque, uint64_t addr, uint64_t len,
-                            bool write, DmashareWindow *win)
-{
-    Fixture *f = opaque;
-
-    if (addr < MEMORY_BASE || addr - MEMORY_BASE > MEMORY_SIZE ||
-        len > MEMORY_SIZE - (addr - MEMORY_BASE)) {
-        return DMASHARE_STATUS_FAULT_TRANSLATION;
-    }
-    win->host = f->memory + (addr - MEMORY_BASE);
-    win->len = len;
-    f->open_windows++;
-    return DMASHARE_STATUS_OK;
-}
-
-static uint16_t memory_close(void *opaque, DmashareWindow *win, uint64_t used)
-{
-    Fixture *f = opaque;
-
-    g_assert_cmpuint(used, <=, win->len);
-    f->open_windows--;
-    return DMASHARE_STATUS_OK;
-}
-
-static const DmashareBusOps memory_ops = {
-    .open = memory_open,
-    .close = memory_close,
-};
-
-static const DmashareMapLimits plenty = {
-    .max_mappings = 8,
-    .max_segments = 64,
-    .max_total_segments = 100,
-    .mask = UINT64_MAX,
-};
-
-static void setup(Fixture *f, const DmashareMapLimits *limits)
-{
-    static const uint8_t name[DMASHARE_NAME_LEN];
-
-    memset(f, 0, sizeof(*f));
-    f->bus.ops = &memory_ops;
-    f->bus.opaque = f;
-    f->bus.mask = limits->mask;
-    dmashare_cache_init(&f->cache, 0, dmashare_mappings_transfer, &f->maps);
-    dmashare_buffers_init(&f->bufs, &f->cache, 8, 8);
-    dmashare_mappings_init(&f->maps, limits, &f->bus, &f->local, &f->bufs);
-    g_assert_cmphex(dmashare_buffer_create(&f->bufs, BUFFER, BUFFER_SIZE, 0,
-                                           DMASHARE_PLACEMENT_SYSTEM, name),
-                    ==, DMASHARE_STATUS_OK);
-}
-
-static void teardown(Fixture *f)
-{
-    g_assert_cmpuint(f->open_windows, ==, 0);
-    dmashare_mappings_destroy(&f->maps);
-    g_assert_cmpuint(f->maps.total_segments, ==, 0);
-    dmashare_buffers_destroy(&f->bufs);
-}
-
-/* Begin a mapping of the buffer that is to have @n_segments. */
-static uint16_t map_begin(Fixture *f, uint32_t id, uint32_t direction,
-                          uint32_t n_segments, DmashareMapping **map)
-{
-    DmashareMapRequest req = {
-        .id = id,
-        .buffer = BUFFER,
-        .direction = direction,
-        .length = BUFFER_SIZE,
-        .n_segments = n_segments,
-    };
-
-    return dmashare_mapping_begin(&f->maps, &req, map);
-}
-
-static void map_commit(Fixture *f, DmashareMapping *map)
-{
-    g_assert_cmphex(dmashare_mapping_complete(map), ==, DMASHARE_STATUS_OK);
-    dmashare_mapping_commit(&f->maps, map);
-}
-
-/* Map the buffer as segments of @len bytes, from the top of memory down. */
-static DmashareMapping *map_scattered(Fixture *f, uint64_t len,
+static DmashareMapping *map_scattered(World *w, uint64_t len,
                                       uint32_t direction)
 {
-    DmashareMapping *map;
+    return world_map_scattered(w, WORLD_MAPPING, direction, len);
+}
 
-    g_assert_cmphex(map_begin(f, MAPPING, direction, BUFFER_SIZE / len, &map),
-                    ==, DMASHARE_STATUS_OK);
-    for (uint64_t i = 0; i < BUFFER_SIZE / len; i++) {
-        uint64_t addr = MEMORY_BASE + MEMORY_SIZE - (i + 1) * 2 * len;
-
-        g_assert_cmphex(dmashare_mapping_add(&f->maps, map, addr, len), ==,
-                        DMASHARE_STATUS_OK);
-    }
-    map_commit(f, map);
-    return map;
+static uint16_t map_begin(World *w, uint32_t id, uint32_t n_segments,
+                          DmashareMapping **map)
+{
+    return world_map_begin(w, id, DMASHARE_DIR_BIDIRECTIONAL,
+                           DMASHARE_PLACEMENT_SYSTEM, n_segments, map);
 }
 
 /* Every byte of a scattered mapping is found where its segment put it. */
 static void test_locate(void)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
     const uint64_t len = 0x400;
     DmashareMapping *map;
     uint32_t forward = 0;
 
-    setup(f, &plenty);
-    map = map_scattered(f, len, DMASHARE_DIR_BIDIRECTIONAL);
+    map = map_scattered(w, len, DMASHARE_DIR_BIDIRECTIONAL);
     for (uint64_t offset = 0; offset < BUFFER_SIZE; offset++) {
-        uint64_t want = MEMORY_BASE + MEMORY_SIZE -
+        uint64_t want = WORLD_BASE + WORLD_SIZE -
                         (offset / len + 1) * 2 * len + offset % len;
         uint64_t left;
 
@@ -149,62 +47,57 @@ static void test_locate(void)
             g_assert_cmphex(left, ==, len - offset % len);
         }
     }
-    teardown(f);
 }
 
 /* A window ends with its segment, and what passes through it is the memory. */
 static void test_window(void)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
     DmashareMapping *map;
     DmashareWindow win;
     uint32_t hint = 0;
     const uint64_t len = 0x1000;
 
-    setup(f, &plenty);
-    map = map_scattered(f, len, DMASHARE_DIR_BIDIRECTIONAL);
-    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, len - 3, 10, true,
+    map = map_scattered(w, len, DMASHARE_DIR_BIDIRECTIONAL);
+    g_assert_cmphex(dmashare_mapping_open(&w->maps, map, len - 3, 10, true,
                                           false, &hint, &win),
                     ==, DMASHARE_STATUS_OK);
     g_assert_cmpuint(win.len, ==, 3);
-    g_assert_cmphex(win.addr, ==, MEMORY_BASE + MEMORY_SIZE - len - 3);
+    g_assert_cmphex(win.addr, ==, WORLD_BASE + WORLD_SIZE - len - 3);
     memset(win.host, 0xa5, win.len);
-    g_assert_cmphex(dmashare_mapping_close(&f->maps, &win, win.len), ==,
+    g_assert_cmphex(dmashare_mapping_close(&w->maps, &win, win.len), ==,
                     DMASHARE_STATUS_OK);
-    for (unsigned i = 0; i < MEMORY_SIZE; i++) {
-        bool inside = i >= MEMORY_SIZE - len - 3 && i < MEMORY_SIZE - len;
+    for (unsigned i = 0; i < WORLD_SIZE; i++) {
+        bool inside = i >= WORLD_SIZE - len - 3 && i < WORLD_SIZE - len;
 
-        g_assert_cmphex(f->memory[i], ==, inside ? 0xa5 : 0);
+        g_assert_cmphex(w->memory[i], ==, inside ? 0xa5 : 0);
     }
-    teardown(f);
 }
 
 /* An address that the bus does not know is named in the refusal. */
 static void test_translation_fault(void)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
     DmashareMapping *map;
     DmashareWindow win;
     uint32_t hint = 0;
     const uint64_t nowhere = 0x123456789000;
 
-    setup(f, &plenty);
-    g_assert_cmphex(map_begin(f, MAPPING, DMASHARE_DIR_BIDIRECTIONAL, 1, &map),
+    g_assert_cmphex(map_begin(w, WORLD_MAPPING, 1, &map),
                     ==, DMASHARE_STATUS_OK);
-    g_assert_cmphex(dmashare_mapping_add(&f->maps, map, nowhere, BUFFER_SIZE),
+    g_assert_cmphex(dmashare_mapping_add(&w->maps, map, nowhere, BUFFER_SIZE),
                     ==, DMASHARE_STATUS_OK);
-    map_commit(f, map);
-    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, 0x20, 1, false,
+    world_map_commit(w, map);
+    g_assert_cmphex(dmashare_mapping_open(&w->maps, map, 0x20, 1, false,
                                           false, &hint, &win),
                     ==, DMASHARE_STATUS_FAULT_TRANSLATION);
     g_assert_cmphex(win.addr, ==, nowhere + 0x20);
-    teardown(f);
 }
 
 /* Bounds, to the byte and past every overflow. */
 static void test_bounds(void)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
     DmashareMapping *map;
     static const struct {
         uint64_t offset, length, pitch;
@@ -230,8 +123,7 @@ static void test_bounds(void)
         { 0, 0x10, UINT64_MAX / 2, 3, false },
     };
 
-    setup(f, &plenty);
-    map = map_scattered(f, 0x1000, DMASHARE_DIR_BIDIRECTIONAL);
+    map = map_scattered(w, 0x1000, DMASHARE_DIR_BIDIRECTIONAL);
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         g_test_message("case %u", i);
         g_assert_cmphex(dmashare_mapping_check(map, cases[i].offset,
@@ -240,7 +132,6 @@ static void test_bounds(void)
                         ==, cases[i].ok ? DMASHARE_STATUS_OK
                                         : DMASHARE_STATUS_FAULT_BOUNDS);
     }
-    teardown(f);
 }
 
 /* Each direction lets exactly its own accesses through. */
@@ -256,72 +147,66 @@ static void test_direction(void)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree Fixture *f = g_new(Fixture, 1);
+        g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
         DmashareMapping *map;
 
-        setup(f, &plenty);
-        map = map_scattered(f, 0x1000, cases[i].direction);
+        map = map_scattered(w, 0x1000, cases[i].direction);
         g_assert_cmphex(dmashare_mapping_check(map, 0, 1, 0, 1, false), ==,
                         cases[i].read ? DMASHARE_STATUS_OK
                                       : DMASHARE_STATUS_FAULT_DIRECTION);
         g_assert_cmphex(dmashare_mapping_check(map, 0, 1, 0, 1, true), ==,
                         cases[i].write ? DMASHARE_STATUS_OK
                                        : DMASHARE_STATUS_FAULT_DIRECTION);
-        teardown(f);
     }
 }
 
 /* UNMAP ends a mapping for the jobs that still refer to it, too. */
 static void test_dead(void)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
     DmashareMapping *map, *ended;
     DmashareWindow win;
     uint32_t hint = 0;
 
-    setup(f, &plenty);
-    map = dmashare_mapping_ref(map_scattered(f, 0x1000,
+    map = dmashare_mapping_ref(map_scattered(w, 0x1000,
                                              DMASHARE_DIR_BIDIRECTIONAL));
-    g_assert_cmphex(dmashare_mapping_end(&f->maps, MAPPING, &ended), ==,
+    g_assert_cmphex(dmashare_mapping_end(&w->maps, WORLD_MAPPING, &ended), ==,
                     DMASHARE_STATUS_OK);
     g_assert_true(ended == map);
-    g_assert_null(dmashare_mapping_find(&f->maps, MAPPING));
-    g_assert_cmphex(dmashare_mapping_end(&f->maps, MAPPING, &ended), ==,
+    g_assert_null(dmashare_mapping_find(&w->maps, WORLD_MAPPING));
+    g_assert_cmphex(dmashare_mapping_end(&w->maps, WORLD_MAPPING, &ended), ==,
                     DMASHARE_STATUS_BAD_ID);
-    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, 0, 1, false, false,
+    g_assert_cmphex(dmashare_mapping_open(&w->maps, map, 0, 1, false, false,
                                           &hint, &win),
                     ==, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
-    dmashare_mapping_finish(&f->maps, map);
+    dmashare_mapping_finish(&w->maps, map);
     g_assert_null(map->segments);
-    g_assert_cmphex(dmashare_mapping_open(&f->maps, map, 0, 1, false, false,
+    g_assert_cmphex(dmashare_mapping_open(&w->maps, map, 0, 1, false, false,
                                           &hint, &win),
                     ==, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
     g_assert_cmphex(win.addr, ==, ~0ULL);
     dmashare_mapping_unref(map);
-    teardown(f);
 }
 
 /* One segment against limits that allow BUFFER_SIZE bytes at 0x10000. */
 static uint16_t add_one(const DmashareMapLimits *limits, uint64_t addr,
                         uint64_t len)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(limits, BUFFER_SIZE, 0);
     DmashareMapping *map;
     uint16_t status;
 
-    setup(f, limits);
-    g_assert_cmphex(map_begin(f, MAPPING, DMASHARE_DIR_BIDIRECTIONAL, 2, &map),
+    g_assert_cmphex(map_begin(w, WORLD_MAPPING, 2, &map),
                     ==, DMASHARE_STATUS_OK);
-    status = dmashare_mapping_add(&f->maps, map, addr, len);
-    dmashare_mapping_abandon(&f->maps, map);
-    teardown(f);
+    status = dmashare_mapping_add(&w->maps, map, addr, len);
+    dmashare_mapping_abandon(&w->maps, map);
     return status;
 }
 
 /* What a segment may be: not empty, not past 2^64, within the constraints. */
 static void test_segments(void)
 {
-    DmashareMapLimits limits = plenty;
+    DmashareMapLimits limits = world_limits;
 
     g_assert_cmphex(add_one(&limits, 0x1000, 0), ==,
                     DMASHARE_STATUS_BAD_SEGMENT);
@@ -341,13 +226,13 @@ static void test_segments(void)
     g_assert_cmphex(add_one(&limits, 1ULL << 32, 1), ==,
                     DMASHARE_STATUS_CONSTRAINT);
 
-    limits = plenty;
+    limits = world_limits;
     limits.max_segment_size = 0x1000;
     g_assert_cmphex(add_one(&limits, 0, 0x1000), ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(add_one(&limits, 0, 0x1001), ==,
                     DMASHARE_STATUS_CONSTRAINT);
 
-    limits = plenty;
+    limits = world_limits;
     limits.boundary = 0x2000;
     g_assert_cmphex(add_one(&limits, 0x2000, 0x2000), ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(add_one(&limits, 0x1fff, 1), ==, DMASHARE_STATUS_OK);
@@ -376,46 +261,41 @@ static void test_sums(void)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_autofree Fixture *f = g_new(Fixture, 1);
+        g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
         DmashareMapping *map;
 
         g_test_message("case %u", i);
-        setup(f, &plenty);
-        g_assert_cmphex(map_begin(f, MAPPING, DMASHARE_DIR_BIDIRECTIONAL,
-                                  cases[i].announced, &map),
+        g_assert_cmphex(map_begin(w, WORLD_MAPPING, cases[i].announced, &map),
                         ==, DMASHARE_STATUS_OK);
-        g_assert_cmphex(dmashare_mapping_add(&f->maps, map, 0, cases[i].first),
+        g_assert_cmphex(dmashare_mapping_add(&w->maps, map, 0, cases[i].first),
                         ==, DMASHARE_STATUS_OK);
-        g_assert_cmphex(dmashare_mapping_add(&f->maps, map, 0x100000,
+        g_assert_cmphex(dmashare_mapping_add(&w->maps, map, 0x100000,
                                              cases[i].second),
                         ==, cases[i].second_status);
         g_assert_cmphex(dmashare_mapping_complete(map), ==,
                         cases[i].complete_status);
-        dmashare_mapping_abandon(&f->maps, map);
-        teardown(f);
+        dmashare_mapping_abandon(&w->maps, map);
     }
 }
 
 /* Segments of all mappings together are bounded, and come back with UNMAP. */
 static void test_total_segments(void)
 {
-    g_autofree Fixture *f = g_new(Fixture, 1);
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, 0);
     DmashareMapping *map[2], *more;
     uint16_t status;
 
-    setup(f, &plenty);
     for (unsigned i = 0; i < 2; i++) {
-        status = map_begin(f, 10 + i, DMASHARE_DIR_BIDIRECTIONAL, 50, &map[i]);
+        status = map_begin(w, 10 + i, 50, &map[i]);
         g_assert_cmphex(status, ==, DMASHARE_STATUS_OK);
     }
-    status = map_begin(f, 12, DMASHARE_DIR_BIDIRECTIONAL, 1, &more);
+    status = map_begin(w, 12, 1, &more);
     g_assert_cmphex(status, ==, DMASHARE_STATUS_LIMIT);
-    dmashare_mapping_abandon(&f->maps, map[0]);
-    status = map_begin(f, 12, DMASHARE_DIR_BIDIRECTIONAL, 50, &more);
+    dmashare_mapping_abandon(&w->maps, map[0]);
+    status = map_begin(w, 12, 50, &more);
     g_assert_cmphex(status, ==, DMASHARE_STATUS_OK);
-    dmashare_mapping_abandon(&f->maps, more);
-    dmashare_mapping_abandon(&f->maps, map[1]);
-    teardown(f);
+    dmashare_mapping_abandon(&w->maps, more);
+    dmashare_mapping_abandon(&w->maps, map[1]);
 }
 
 int main(int argc, char **argv)
