@@ -25,6 +25,8 @@ import vm
 # The guest program that looks, before a VM ends, for what was left behind.
 EPILOGUE = 'epilogue'
 EPILOGUE_TIMEOUT = 120
+# How long the console may be behind the program's own channel.
+MARK_SECONDS = 20
 # In-kernel tests set their taint (bit 18), which is what they are for.
 KUNIT = 'kunit'
 KUNIT_TAINT = 1 << 18
@@ -323,6 +325,12 @@ class Boot:
         """What the console says of the program that has just ended."""
         before = self.output.checker.ended
         found = self.output.news()
+        # A console that is busy with something else is behind.
+        deadline = time.monotonic() + MARK_SECONDS
+        while (self.output.checker.ended == before
+               and time.monotonic() < deadline):
+            time.sleep(0.05)
+            found += self.output.news()
         if self.output.checker.ended != before + 1:
             # Nothing found on a console that says nothing proves nothing.
             self.fail(suite, 'console', 'the console has no mark of its end: '

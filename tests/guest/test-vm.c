@@ -113,13 +113,16 @@ static void iommu_translates(void)
 	ASSERT_NE(each_device(is_translated), 0);
 }
 
-/* Exactly what an unsigned module from outside the tree sets (O and E). */
+/*
+ * Exactly what a module from outside the tree sets (O), and an unsigned one (E)
+ * where the kernel looks for signatures.
+ */
 static void taint_is_ours(void)
 {
 	char *text = read_file("/proc/sys/kernel/tainted");
 
 	ASSERT(text);
-	ASSERT_EQ(strtoul(text, NULL, 0), 1 << 12 | 1 << 13);
+	ASSERT_EQ(strtoul(text, NULL, 0) & ~(1ul << 13), 1 << 12);
 	free(text);
 }
 
