@@ -302,6 +302,9 @@ static void dmashare_export_sync_map(struct dma_buf_attachment *attach,
 	if (map->backing->placement == DMASHARE_PLACEMENT_LOCAL)
 		return;
 
+	/* What is mapped one way is synced that way, whatever the CPU will do. */
+	if (map->dir != DMA_BIDIRECTIONAL)
+		dir = map->dir;
 	if (for_cpu)
 		dma_sync_sgtable_for_cpu(attach->dev, map->sgt, dir);
 	else
