@@ -296,9 +296,9 @@ static void test_unmap(void *obj, void *data, QGuestAllocator *alloc)
     qdmashare_start(d);
     qdmashare_assert_command(d, &unmap, DMASHARE_STATUS_BAD_ID);
     qdmashare_buf(d, 1, 4096, DMASHARE_DIR_BIDIRECTIONAL);
-    desc.id.reserved = 1;
+    desc.unmap.flags = DMASHARE_UNMAP_F_SKIP_SYNC << 1;
     qdmashare_assert_command(d, &desc, DMASHARE_STATUS_BAD_DESCRIPTOR);
-    assert_reserved_checked(d, &unmap, sizeof(unmap.id));
+    assert_reserved_checked(d, &unmap, sizeof(unmap.unmap));
     qdmashare_assert_command(d, &unmap, DMASHARE_STATUS_BAD_ID);
 }
 

@@ -13,8 +13,7 @@
 #include "libqos/dmashare-machine.h"
 
 #define PAGE            4096ULL
-#define SLOT            4
-#define DEVFN           QPCI_DEVFN(SLOT, 0)
+#define DEVFN           QPCI_DEVFN(QDMASHARE_SLOT, 0)
 
 /* Where tests put data; nothing is mapped there at first. */
 #define IOVA            (5 * GiB)
@@ -27,37 +26,23 @@ typedef struct Rig {
     QDmashare *d;
 } Rig;
 
+/* With what follows on the command line: properties, other devices. */
 static Rig *rig_new(const char *extra)
 {
     Rig *r = g_new0(Rig, 1);
-    g_autofree char *args = g_strdup_printf("-device dmashare,addr=%d.0 %s",
-                                            SLOT, extra);
 
-    r->m = qdmashare_machine_new_vtd(args);
+    r->m = qdmashare_one_vtd(extra);
     r->qts = r->m->qts;
     r->vtd = r->m->vtd;
     r->dom = r->m->dom;
-    r->d = qdmashare_machine_device(r->m, SLOT);
-    qdmashare_start(r->d);
+    r->d = r->m->d;
     return r;
 }
 
 static void rig_free(Rig *r)
 {
-    qdmashare_free(r->d);
     qdmashare_machine_free(r->m);
     g_free(r);
-}
-
-/* Buffer and mapping of this id over one IOVA range. */
-static void map_iova(QDmashare *d, uint32_t id, uint64_t iova, uint64_t size,
-                     unsigned direction)
-{
-    struct dmashare_segment seg = { iova, size };
-
-    qdmashare_buffer(d, id, size);
-    g_assert_cmphex(qdmashare_map(d, id, id, direction, &seg, 1), ==,
-                    DMASHARE_STATUS_OK);
 }
 
 static void assert_vtd_fault(Rig *r, uint64_t addr, bool read,
@@ -101,8 +86,8 @@ static void test_translate(void)
     for (i = 0; i < 8; i++) {
         qtest_bufwrite(r->qts, src + (7 - i) * PAGE, noise + i * PAGE, PAGE);
     }
-    map_iova(d, 1, IOVA, 8 * PAGE, DMASHARE_DIR_TO_DEVICE);
-    map_iova(d, 2, IOVA + MiB, 8 * PAGE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(d, 1, IOVA, 8 * PAGE, DMASHARE_DIR_TO_DEVICE);
+    qdmashare_bus_buf(d, 2, IOVA + MiB, 8 * PAGE, DMASHARE_DIR_FROM_DEVICE);
 
     /* Not page to page: the seams of the two fall apart. */
     desc = qdmashare_copy(d, 0, 2, 0, 1, 100, 8 * PAGE - 100);
@@ -118,7 +103,7 @@ static void test_translate(void)
 
     /* The physical addresses mean nothing here, and memory there is whole. */
     g_assert_cmphex(IOVA, !=, src);
-    map_iova(d, 3, src, PAGE, DMASHARE_DIR_TO_DEVICE);
+    qdmashare_bus_buf(d, 3, src, PAGE, DMASHARE_DIR_TO_DEVICE);
     desc = qdmashare_checksum(d, 0, 3, 0, PAGE);
     assert_job_fault(r, &desc, 3, 0, src, false);
     assert_vtd_fault(r, src, true, QVTD_FAULT_READ);
@@ -138,7 +123,7 @@ static void test_rows(void)
     qvtd_map(r->dom, IOVA, mem + 3 * PAGE, PAGE, QVTD_READ | QVTD_WRITE);
     qvtd_map(r->dom, IOVA + PAGE, mem + PAGE, PAGE, QVTD_READ | QVTD_WRITE);
     qvtd_map(r->dom, IOVA + 2 * PAGE, mem, PAGE, QVTD_READ | QVTD_WRITE);
-    map_iova(d, 1, IOVA, 3 * PAGE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(d, 1, IOVA, 3 * PAGE, DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_fill(d, 0, 1, PAGE - 50, 100, 0xabababababababab);
     desc.job.rows = 2;
     desc.job.dst.pitch = PAGE;
@@ -164,7 +149,7 @@ static void test_unmapped(void)
     uint64_t mem = qdmashare_alloc(d, PAGE);
     struct dmashare_desc desc;
 
-    map_iova(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
+    qdmashare_bus_buf(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
     desc = qdmashare_checksum(d, 0, 1, 16, 64);
     assert_job_fault(r, &desc, 1, 16, IOVA + 16, false);
     assert_vtd_fault(r, IOVA, true, QVTD_FAULT_READ);
@@ -192,7 +177,7 @@ static void test_read_only(void)
 
     /* The device was told that it may write; the IOMMU knows better. */
     qvtd_map(r->dom, IOVA, mem, PAGE, QVTD_READ);
-    map_iova(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
+    qdmashare_bus_buf(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
     desc = qdmashare_fill(d, 0, 1, 8, 64, UINT64_MAX);
     assert_job_fault(r, &desc, 1, 8, IOVA + 8, true);
     assert_vtd_fault(r, IOVA, false, QVTD_FAULT_WRITE);
@@ -214,7 +199,7 @@ static void test_write_only(void)
     struct dmashare_desc desc;
 
     qvtd_map(r->dom, IOVA, mem, PAGE, QVTD_WRITE);
-    map_iova(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
+    qdmashare_bus_buf(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
     desc = qdmashare_checksum(d, 0, 1, 0, 64);
     assert_job_fault(r, &desc, 1, 0, IOVA, false);
     assert_vtd_fault(r, IOVA, true, QVTD_FAULT_READ);
@@ -235,7 +220,7 @@ static void test_partial(void)
     qvtd_map(r->dom, IOVA, mem, PAGE, QVTD_READ | QVTD_WRITE);
     qvtd_map(r->dom, IOVA + 2 * PAGE, mem + PAGE, PAGE,
              QVTD_READ | QVTD_WRITE);
-    map_iova(d, 1, IOVA, 3 * PAGE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(d, 1, IOVA, 3 * PAGE, DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_fill(d, 0, 1, 0, 3 * PAGE, 0x5555555555555555ULL);
     assert_job_fault(r, &desc, 1, PAGE, IOVA + PAGE, true);
     assert_vtd_fault(r, IOVA + PAGE, false, QVTD_FAULT_WRITE);
@@ -259,7 +244,7 @@ static void test_stale(void)
      * device itself must keep no translation.
      */
     qvtd_map(r->dom, IOVA, old, PAGE, QVTD_READ | QVTD_WRITE);
-    map_iova(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
+    qdmashare_bus_buf(d, 1, IOVA, PAGE, DMASHARE_DIR_BIDIRECTIONAL);
     desc = qdmashare_fill(d, 0, 1, 0, 8, 0x1111);
     qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
     g_assert_cmphex(qtest_readq(r->qts, old), ==, 0x1111);
@@ -290,7 +275,7 @@ static void test_unmapped_in_flight(void)
 
     /* The page goes while the job waits for its fence. */
     qvtd_map(r->dom, IOVA, mem, PAGE, QVTD_READ | QVTD_WRITE);
-    map_iova(d, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(d, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_noop(d, 1, 1000);
     qdmashare_push(d, 2, &desc);
     qdmashare_doorbell(d, 2);
@@ -448,7 +433,7 @@ static void test_no_context(void)
 
 static void test_two_domains(void)
 {
-    Rig *r = rig_new("-device dmashare,addr=5.0");
+    Rig *r = rig_new("job-queues=4 -device dmashare,addr=5.0");
     QDmashare *a = r->d, *b;
     QVtdDomain *dom_b = qvtd_domain_new(r->vtd, 2);
     uint64_t mem_a = qdmashare_alloc(a, PAGE);
@@ -469,8 +454,8 @@ static void test_two_domains(void)
     qvtd_invalidate_iotlb(r->vtd);
     qdmashare_start(b);
 
-    map_iova(a, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);
-    map_iova(b, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(a, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(b, 1, IOVA, PAGE, DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_fill(a, 0, 1, 0, 8, 0xaaaa);
     qdmashare_assert_job(a, 1, &desc, DMASHARE_STATUS_OK);
     desc = qdmashare_fill(b, 0, 1, 0, 8, 0xbbbb);
@@ -517,8 +502,9 @@ static void test_large(void)
     for (i = 0; i < size / PAGE; i++) {
         qtest_bufwrite(r->qts, src + (i ^ 1) * PAGE, noise + i * PAGE, PAGE);
     }
-    map_iova(d, 1, IOVA, size, DMASHARE_DIR_TO_DEVICE);
-    map_iova(d, 2, 3 * IOVA + 511 * PAGE, size, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_bus_buf(d, 1, IOVA, size, DMASHARE_DIR_TO_DEVICE);
+    qdmashare_bus_buf(d, 2, 3 * IOVA + 511 * PAGE, size,
+                      DMASHARE_DIR_FROM_DEVICE);
     desc = qdmashare_copy(d, 0, 2, 0, 1, 0, size);
     qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
     qtest_bufread(r->qts, dst, got, size);

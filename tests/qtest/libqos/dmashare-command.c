@@ -352,6 +352,16 @@ struct dmashare_desc qdmashare_map_desc(QDmashare *d, uint32_t id,
     };
 }
 
+void qdmashare_bus_buf(QDmashare *d, uint32_t id, uint64_t addr,
+                       uint64_t size, unsigned direction)
+{
+    struct dmashare_segment seg = { addr, size };
+
+    qdmashare_buffer(d, id, size);
+    g_assert_cmphex(qdmashare_map(d, id, id, direction, &seg, 1), ==,
+                    DMASHARE_STATUS_OK);
+}
+
 QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
                            unsigned direction)
 {
@@ -360,14 +370,8 @@ QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
         .phys = qdmashare_alloc(d, size),
         .size = size,
     };
-    struct dmashare_segment seg = {
-        .addr = qdmashare_dma(d, buf.phys),
-        .len = size,
-    };
 
-    qdmashare_buffer(d, id, size);
-    g_assert_cmphex(qdmashare_map(d, id, id, direction, &seg, 1), ==,
-                    DMASHARE_STATUS_OK);
+    qdmashare_bus_buf(d, id, qdmashare_dma(d, buf.phys), size, direction);
     return buf;
 }
 

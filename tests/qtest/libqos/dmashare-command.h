@@ -61,10 +61,13 @@ unsigned qdmashare_map_with(QDmashare *d, struct dmashare_desc desc,
 struct dmashare_desc qdmashare_map_desc(QDmashare *d, uint32_t id,
                                         uint32_t buffer, uint64_t size,
                                         struct dmashare_segment *seg);
-/* Buffer and mapping, both with this id, of fresh memory in one segment. */
+/* Buffer and mapping, both with this id, of one range of DMA addresses. */
+void qdmashare_bus_buf(QDmashare *d, uint32_t id, uint64_t addr,
+                       uint64_t size, unsigned direction);
+/* The same of fresh memory. */
 QDmashareBuf qdmashare_buf(QDmashare *d, uint32_t id, uint64_t size,
                            unsigned direction);
-/* The same at an offset of local memory; phys is where the BAR shows it. */
+/* And at an offset of local memory; phys is where the BAR shows it. */
 QDmashareBuf qdmashare_local_buf(QDmashare *d, uint32_t id, uint64_t offset,
                                  uint64_t size, unsigned direction);
 

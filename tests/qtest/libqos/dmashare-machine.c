@@ -40,6 +40,9 @@ void qdmashare_machine_free(QDmashareMachine *m)
 {
     QVtdFault fault;
 
+    if (m->d) {
+        qdmashare_free(m->d);
+    }
     if (m->vtd) {
         /* What a test did not expect it did not look at. */
         g_assert_false(qvtd_fault(m->vtd, &fault));
@@ -63,6 +66,34 @@ QDmashare *qdmashare_machine_device(QDmashareMachine *m, int slot)
     d = qdmashare_new(m->bus, &m->alloc, QPCI_DEVFN(slot, 0));
     d->dma_base = m->vtd ? QDMASHARE_DMA_BASE : 0;
     return d;
+}
+
+static char *one_args(const char *args, const char *properties)
+{
+    return g_strdup_printf("%s -device dmashare,addr=%d.0%s%s", args,
+                           QDMASHARE_SLOT, *properties ? "," : "",
+                           properties);
+}
+
+static QDmashareMachine *one_start(QDmashareMachine *m)
+{
+    m->d = qdmashare_machine_device(m, QDMASHARE_SLOT);
+    qdmashare_start(m->d);
+    return m;
+}
+
+QDmashareMachine *qdmashare_one(const char *args, const char *properties)
+{
+    g_autofree char *all = one_args(args, properties);
+
+    return one_start(qdmashare_machine_new(all));
+}
+
+QDmashareMachine *qdmashare_one_vtd(const char *properties)
+{
+    g_autofree char *all = one_args("", properties);
+
+    return one_start(qdmashare_machine_new_vtd(all));
 }
 
 void qdmashare_machine_vtd_fault(QDmashareMachine *m, QDmashare *d,

@@ -27,6 +27,7 @@ typedef struct QDmashareMachine {
     QGuestAllocator alloc;
     QVtd *vtd;                  /* NULL when there is none */
     QVtdDomain *dom;            /* of all devices that the test has not moved */
+    QDmashare *d;               /* of qdmashare_one(), else NULL */
 } QDmashareMachine;
 
 /* `-nodefaults` and the arguments given; free with _free(). */
@@ -42,6 +43,13 @@ void qdmashare_machine_free(QDmashareMachine *m);
  */
 QDmashare *qdmashare_machine_device(QDmashareMachine *m, int slot);
 
+/*
+ * A machine with one device, in slot QDMASHARE_SLOT and started: m->d. The
+ * first takes what comes before the device, `-M pc` at least.
+ */
+QDmashareMachine *qdmashare_one(const char *args, const char *properties);
+QDmashareMachine *qdmashare_one_vtd(const char *properties);
+
 /* The IOMMU recorded this one fault, and no other. */
 void qdmashare_machine_vtd_fault(QDmashareMachine *m, QDmashare *d,
                                  uint64_t addr, bool read, unsigned reason);
@@ -51,5 +59,7 @@ void qdmashare_machine_vtd_fault(QDmashareMachine *m, QDmashare *d,
  * what it says. Free with g_free().
  */
 char *qdmashare_machine_refuses(QDmashareMachine *m, QDict *properties);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(QDmashareMachine, qdmashare_machine_free)
 
 #endif
