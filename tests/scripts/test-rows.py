@@ -35,6 +35,15 @@ MODULE_DESCRIPTION("leaves memory behind");
 MODULE_LICENSE("GPL");
 '''
 
+# A process that outlives its program, as one of a session of its own does, and
+# keeps a module in use.
+HOLD = '''
+modprobe vgem
+setsid sh -c "exec </dev/dri/card0 >/dev/null 2>&1; : >/tmp/up
+              exec sleep 1000" &
+while ! [ -e /tmp/up ]; do usleep 1000; done
+'''
+
 
 def kernel(name='debian', release='6.12.95+deb12-amd64'):
     """As much of a kernel as a restriction looks at."""
@@ -253,8 +262,7 @@ class Planted(unittest.TestCase):
                              MODULES=os.path.join(folder, 'leak.ko')):
             failed, own = self.run_row([
                 entry('sh:leak', 10, ['-c', 'rmmod leak']),
-                entry('sh:hold', 10, ['-c', 'modprobe vgem; setsid sleep 1000 '
-                                      '</dev/dri/card0 >/dev/null 2>&1 &'])],
+                entry('sh:hold', 10, ['-c', HOLD])],
                 kernel_args='slab_debug=U')
         self.assertEqual(failed, {})
         self.assertFalse(own.pop('slab_has_nothing_of_theirs'))
