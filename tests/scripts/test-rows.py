@@ -261,8 +261,10 @@ class Planted(unittest.TestCase):
         with mock.patch.dict(os.environ,
                              MODULES=os.path.join(folder, 'leak.ko')):
             failed, own = self.run_row([
-                entry('sh:leak', 10, ['-c', 'rmmod leak']),
-                entry('sh:hold', 10, ['-c', HOLD])],
+                # The longer one is first, or it would be loaded where the
+                # other was and give its code a name again.
+                entry('sh:hold', 20, ['-c', HOLD]),
+                entry('sh:leak', 10, ['-c', 'rmmod leak'])],
                 kernel_args='slab_debug=U')
         self.assertEqual(failed, {})
         self.assertFalse(own.pop('slab_has_nothing_of_theirs'))
