@@ -69,6 +69,11 @@ static inline void dmashare_dma_buf_invalidate(struct dma_buf *dmabuf)
 #define DMASHARE_P2P_PROVIDER	1
 #endif
 
+/* Drivers may have dma-heaps of their own since 7.0. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 0, 0) && IS_ENABLED(CONFIG_DMABUF_HEAPS)
+#define DMASHARE_HEAP		1
+#endif
+
 /*
  * Would the core map a dynamic attachment to this dma-buf at once, and for both
  * directions? Before 6.16 it did if the exporter is not dynamic; a static

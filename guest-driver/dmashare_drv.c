@@ -201,6 +201,8 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto err_stop;
 
+	dmashare_heap_bind(ddev);
+
 	return 0;
 
 err_stop:
@@ -212,6 +214,8 @@ static void dmashare_remove(struct pci_dev *pdev)
 {
 	struct dmashare_device *ddev = pci_get_drvdata(pdev);
 	u32 i;
+
+	dmashare_heap_unbind(ddev);
 
 	/* From here on commands and jobs fail with -ENODEV, not -ECANCELED. */
 	WRITE_ONCE(ddev->gone, true);

@@ -466,6 +466,7 @@ struct dmashare_mapping {
  * @pin_count: users that keep the buffer where it is
  * @system_only: attached importers that cannot reach local memory
  * @move: the latest move, or NULL; reference
+ * @moves_pending: moves that are not done
  * @lost: a move failed because the device is gone; set once
  * @dmabuf: the dma_buf made of it, as long as that lives
  * @moves: moves made; imported: mappings that a move of the exporter ended
@@ -499,6 +500,7 @@ struct dmashare_bo {
 	unsigned int pin_count;
 	unsigned int system_only;
 	struct dmashare_move *move;
+	atomic_t moves_pending;
 	bool lost;
 	struct dma_buf *dmabuf;
 	u64 moves;
@@ -760,6 +762,8 @@ struct dmashare_move *dmashare_move_get(struct dmashare_bo *bo);
 struct dmashare_move *dmashare_move_pending(struct dmashare_device *ddev);
 void dmashare_move_put(struct dmashare_move *move);
 int dmashare_move_wait(struct dmashare_move *move, bool interruptible);
+int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible,
+			       long timeout);
 void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placement);
 int dmashare_bo_clear_locked(struct dmashare_bo *bo);
 int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement,
@@ -836,6 +840,20 @@ int dmashare_bo_vmap_ioctl(struct drm_device *drm, void *data,
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
 int dmashare_open(struct drm_device *drm, struct drm_file *file);
 void dmashare_postclose(struct drm_device *drm, struct drm_file *file);
+
+/* dmashare_heap.c */
+#ifdef DMASHARE_HEAP
+void dmashare_heap_bind(struct dmashare_device *ddev);
+void dmashare_heap_unbind(struct dmashare_device *ddev);
+#else
+static inline void dmashare_heap_bind(struct dmashare_device *ddev)
+{
+}
+
+static inline void dmashare_heap_unbind(struct dmashare_device *ddev)
+{
+}
+#endif
 
 /* dmashare_debugfs.c */
 #ifdef CONFIG_DEBUG_FS
