@@ -31,6 +31,8 @@ static void dmashare_show_buffer(struct seq_file *m, struct dmashare_bo *bo)
 		seq_printf(m, " %7s %8s %14s", "-", "-", "-");
 	if (bo->pages)
 		seq_printf(m, " %#14llx", (u64)page_to_phys(bo->pages[0]));
+	else if (bo->backing)
+		seq_printf(m, " %#14llx", (u64)dmashare_local_phys(bo->backing));
 	else
 		seq_printf(m, " %14s", "-");
 	dma_resv_unlock(bo->base.resv);

@@ -173,6 +173,7 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
+	dmashare_requests_init(ddev);
 	ret = dmashare_moves_init(ddev);
 	if (ret)
 		return ret;

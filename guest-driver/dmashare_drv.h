@@ -764,14 +764,18 @@ void dmashare_move_put(struct dmashare_move *move);
 int dmashare_move_wait(struct dmashare_move *move, bool interruptible);
 int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible,
 			       long timeout);
-void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placement);
+int dmashare_move_error(struct dmashare_move *move);
 int dmashare_bo_clear_locked(struct dmashare_bo *bo);
 int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement,
 			    bool interruptible);
+void dmashare_bo_leave_locked(struct dmashare_bo *bo);
+
+/* dmashare_place.c */
+void dmashare_requests_init(struct dmashare_device *ddev);
+void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placement);
 int dmashare_bo_wait_kernel(struct dmashare_bo *bo, bool interruptible);
 int dmashare_bo_pin_locked(struct dmashare_bo *bo);
 void dmashare_bo_unpin_locked(struct dmashare_bo *bo);
-void dmashare_bo_leave_locked(struct dmashare_bo *bo);
 int dmashare_bo_move_ioctl(struct drm_device *drm, void *data,
 			   struct drm_file *drm_file);
 

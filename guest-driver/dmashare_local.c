@@ -80,10 +80,24 @@ int dmashare_local_init(struct dmashare_device *ddev)
  * dmashare_local_free - bytes of local memory that are in no use
  * @ddev: the device
  *
+ * What a move, or the clearing of a buffer that was freed meanwhile, is about to
+ * give back is waited for, for a second at most.
+ *
  * Returns: bytes
  */
 u64 dmashare_local_free(struct dmashare_device *ddev)
 {
+	struct dmashare_move *move;
+	int ret = 0;
+
+	while (!ret) {
+		move = dmashare_move_pending(ddev);
+		if (!move)
+			break;
+		ret = dmashare_move_wait_dropped(move, true, HZ);
+		dmashare_move_put(move);
+	}
+
 	guard(mutex)(&ddev->local.lock);
 
 	return ddev->local.free;
@@ -185,21 +199,21 @@ static int dmashare_local_evict(struct dmashare_device *ddev, bool interruptible
 	int ret;
 
 	bo = dmashare_local_victim(&ddev->local);
-	if (!bo) {
-		/* Somebody else may be about to make room. */
-		move = dmashare_move_pending(ddev);
-		if (!move)
-			return -ENOSPC;
-	} else {
+	if (bo) {
 		ret = dmashare_bo_move_locked(bo, DMASHARE_PLACEMENT_SYSTEM, interruptible);
 		move = ret ? NULL : dmashare_move_get(bo);
 		dma_resv_unlock(bo->base.resv);
 		drm_gem_object_put(&bo->base);
 		if (!move)
 			return ret;
+		ret = dmashare_move_wait(move, interruptible);
+	} else {
+		/* Somebody else may be about to make room. */
+		move = dmashare_move_pending(ddev);
+		if (!move)
+			return -ENOSPC;
+		ret = dmashare_move_wait_dropped(move, interruptible, MAX_SCHEDULE_TIMEOUT);
 	}
-
-	ret = dmashare_move_wait(move, interruptible);
 	dmashare_move_put(move);
 
 	return ret;

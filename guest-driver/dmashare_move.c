@@ -36,27 +36,30 @@
 #include "dmashare_drv.h"
 #include "dmashare_trace.h"
 
+/* Moves of one buffer that may wait for each other. */
+#define DMASHARE_MOVES_PENDING	16
+
 /**
  * struct dmashare_move - a move on its way, or one whose fence is still kept
  * @base: the fence; must be first, dma_fence_free() frees it
  * @lock: of the fence
  * @ddev: the device; the move is one of its users until it is retired
- * @bo: the buffer; reference until the move is retired
- * @from: old memory; NULL when new memory is cleared
- * @to: new memory
+ * @bo: the buffer; reference, given up when the move is retired
+ * @from: old memory; NULL when new memory is cleared, or when it is given back
+ * @to: new memory; reference, as for @bo
  * @old_map: the device's mapping of the old memory
  * @old_sgt: what it was made from
  * @old_stale: it was made stale
  * @new_sgt: what the mapping of the new memory was made from; the buffer's.
- *	These four are protected by the device's move_lock
+ *	These and the three before are protected by the device's move_lock
  * @entity: for the jobs. Each move has its own, because those of one entity run
  *	in order, and this buffer's fences are no other buffer's concern
  * @jobs: the jobs' fences
  * @n_jobs: number of jobs
  * @cb: on the last one's
  * @done: the jobs are done
- * @put: drops what must not be dropped in @done
  * @retired: the old memory is free
+ * @dropped: and so is the buffer, if nobody else had it
  * @link: in the device's list of moves
  */
 struct dmashare_move {
@@ -75,8 +78,8 @@ struct dmashare_move {
 	u32 n_jobs;
 	struct dma_fence_cb cb;
 	struct work_struct done;
-	struct work_struct put;
 	struct completion retired;
+	struct completion dropped;
 	struct list_head link;
 };
 
@@ -136,6 +139,18 @@ void dmashare_move_put(struct dmashare_move *move)
 		dma_fence_put(&move->base);
 }
 
+/*
+ * Is it about to free local memory: what the buffer leaves, or that of a buffer
+ * which nobody has any more? To be told by handles it need not be exact.
+ */
+static bool dmashare_move_frees(const struct dmashare_move *move)
+{
+	return !move->bo ||
+	       (move->from && move->from->placement == DMASHARE_PLACEMENT_LOCAL) ||
+	       (move->to->placement == DMASHARE_PLACEMENT_LOCAL &&
+		!READ_ONCE(move->bo->base.handle_count));
+}
+
 /**
  * dmashare_move_pending - a move that is about to free local memory
  * @ddev: the device
@@ -149,7 +164,7 @@ struct dmashare_move *dmashare_move_pending(struct dmashare_device *ddev)
 	guard(mutex)(&ddev->move_lock);
 
 	list_for_each_entry(move, &ddev->moves, link)
-		if (move->from && move->from->placement == DMASHARE_PLACEMENT_LOCAL) {
+		if (dmashare_move_frees(move)) {
 			dma_fence_get(&move->base);
 			return move;
 		}
@@ -175,6 +190,41 @@ int dmashare_move_wait(struct dmashare_move *move, bool interruptible)
 	wait_for_completion(&move->retired);
 
 	return 0;
+}
+
+/**
+ * dmashare_move_wait_dropped - wait until the move has given everything back
+ * @move: the move
+ * @interruptible: whether a signal ends the wait
+ * @timeout: jiffies at most
+ *
+ * May be called with reservation locks held: the only one that is taken after
+ * the move's end is that of a buffer without any other user.
+ *
+ * Returns: 0, -ETIME or -ERESTARTSYS
+ */
+int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible, long timeout)
+{
+	long ret;
+
+	if (interruptible)
+		ret = wait_for_completion_interruptible_timeout(&move->dropped, timeout);
+	else
+		ret = wait_for_completion_timeout(&move->dropped, timeout);
+
+	return ret > 0 ? 0 : ret ?: -ETIME;
+}
+
+/**
+ * dmashare_move_error - did the move keep the bytes?
+ * @move: the move, waited for
+ *
+ * Returns: 0, or -ENODEV if they went with the device
+ */
+int dmashare_move_error(struct dmashare_move *move)
+{
+	/* What the device's removal ended is not signalled yet. */
+	return dma_fence_is_signaled(&move->base) ? move->base.error : -ENODEV;
 }
 
 /* Gives the device's mapping of the old memory back. */
@@ -251,6 +301,44 @@ static int dmashare_move_jobs_error(struct dmashare_move *move)
 	return 0;
 }
 
+/* Gives everything back; the last reference may be the waiter's. */
+static void dmashare_move_retire(struct dmashare_move *move)
+{
+	struct dmashare_device *ddev = move->ddev;
+	struct dmashare_backing *to = move->to;
+	struct dmashare_bo *bo = move->bo;
+	u32 i;
+
+	mutex_lock(&ddev->move_lock);
+	dmashare_backing_put(move->from);
+	move->from = NULL;
+	mutex_unlock(&ddev->move_lock);
+	atomic_dec(&bo->moves_pending);
+	complete_all(&move->retired);
+
+	drm_sched_entity_destroy(&move->entity);
+	for (i = 0; i < move->n_jobs; i++)
+		dma_fence_put(move->jobs[i]);
+
+	/*
+	 * Who looks for room finds either the move, or the room. If the buffer
+	 * is freed now, nobody else can have its reservation lock.
+	 */
+	mutex_lock(&ddev->move_lock);
+	move->bo = NULL;
+	mutex_unlock(&ddev->move_lock);
+	dmashare_backing_put(to);
+	drm_gem_object_put(&bo->base);
+	mutex_lock(&ddev->move_lock);
+	list_del_init(&move->link);
+	mutex_unlock(&ddev->move_lock);
+	complete_all(&move->dropped);
+	if (atomic_dec_and_test(&ddev->n_moves))
+		wake_up_all(&ddev->moves_idle);
+	dma_fence_put(&move->base);
+	dmashare_put_user(ddev);
+}
+
 /*
  * Ends the move. Everybody who waits for the buffer waits for this: it takes
  * no reservation lock and allocates nothing until the fence has signalled.
@@ -273,6 +361,14 @@ static void dmashare_move_done_work(struct work_struct *work)
 		dma_sync_sgtable_for_cpu(ddev->drm.dev, move->new_sgt, DMA_FROM_DEVICE);
 	mutex_unlock(&ddev->move_lock);
 
+	/*
+	 * A device with copies of its own writes what it has of the old pages to
+	 * them when they are unmapped: before anybody uses the new memory, which
+	 * the buffer may have left again for other pages.
+	 */
+	if (dmashare_noncoherent(ddev))
+		dmashare_move_unmap_old(move);
+
 	if (ret) {
 		WRITE_ONCE(move->bo->lost, true);
 		dma_fence_set_error(&move->base, ret);
@@ -282,37 +378,7 @@ static void dmashare_move_done_work(struct work_struct *work)
 	dma_fence_end_signalling(cookie);
 
 	dmashare_move_unmap_old(move);
-
-	/* Who looks for room finds either the move, or the room. */
-	mutex_lock(&ddev->move_lock);
-	dmashare_backing_put(move->from);
-	move->from = NULL;
-	list_del_init(&move->link);
-	mutex_unlock(&ddev->move_lock);
-
-	complete_all(&move->retired);
-	queue_work(dmashare_wq, &move->put);
-}
-
-/*
- * The last reference to a buffer takes its reservation lock, whose holder may
- * be waiting for another move: so this is no part of the other work.
- */
-static void dmashare_move_put_work(struct work_struct *work)
-{
-	struct dmashare_move *move = container_of(work, struct dmashare_move, put);
-	struct dmashare_device *ddev = move->ddev;
-	u32 i;
-
-	drm_sched_entity_destroy(&move->entity);
-	for (i = 0; i < move->n_jobs; i++)
-		dma_fence_put(move->jobs[i]);
-	dmashare_backing_put(move->to);
-	drm_gem_object_put(&move->bo->base);
-	if (atomic_dec_and_test(&ddev->n_moves))
-		wake_up_all(&ddev->moves_idle);
-	dma_fence_put(&move->base);
-	dmashare_put_user(ddev);
+	dmashare_move_retire(move);
 }
 
 static void dmashare_move_jobs_done(struct dma_fence *fence, struct dma_fence_cb *cb)
@@ -355,9 +421,9 @@ static struct dmashare_move *dmashare_move_alloc(struct dmashare_bo *bo)
 	move->bo = bo;
 	spin_lock_init(&move->lock);
 	init_completion(&move->retired);
+	init_completion(&move->dropped);
 	INIT_LIST_HEAD(&move->link);
 	INIT_WORK(&move->done, dmashare_move_done_work);
-	INIT_WORK(&move->put, dmashare_move_put_work);
 
 	return move;
 }
@@ -438,6 +504,7 @@ static void dmashare_move_arm(struct dmashare_move *move, struct dmashare_job **
 	__module_get(THIS_MODULE);
 	refcount_inc(&ddev->users);
 	atomic_inc(&ddev->n_moves);
+	atomic_inc(&bo->moves_pending);
 	drm_gem_object_get(&bo->base);
 	dmashare_backing_get(move->to);
 	dmashare_dma_fence_init(&move->base, &dmashare_move_fence_ops, &move->lock,
@@ -590,7 +657,7 @@ static int dmashare_move_begin(struct dmashare_bo *bo, struct dmashare_backing *
  * @interruptible: whether a signal ends waits for memory
  *
  * When this returns the move is arranged, and its fence is in the reservation.
- * A move of the same buffer that is not done yet is waited for.
+ * The next one may be arranged before it is done, up to a number.
  *
  * Returns: 0; -EOPNOTSUPP for an imported or a static buffer, or without local
  * memory; -EBUSY if it is pinned; -ERESTARTSYS; -ENODEV; or an error of
@@ -611,10 +678,12 @@ int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement, bool interrup
 	if (bo->pin_count)
 		return -EBUSY;
 
-	/* One at a time: a copy must not read what another has not written. */
-	ret = dmashare_move_wait(bo->move, interruptible);
-	if (ret)
-		return ret;
+	/* Each has memory that it waits to give back. */
+	if (atomic_read(&bo->moves_pending) >= DMASHARE_MOVES_PENDING) {
+		ret = dmashare_move_wait(bo->move, interruptible);
+		if (ret)
+			return ret;
+	}
 
 	to = dmashare_backing_alloc(bo, placement, interruptible);
 	if (IS_ERR(to))
@@ -633,63 +702,6 @@ int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement, bool interrup
 		dmashare_backing_put(to);
 
 	return ret;
-}
-
-/**
- * dmashare_bo_wait_kernel - wait for moves and clearing
- * @bo: the buffer
- * @interruptible: whether a signal ends the wait
- *
- * Returns: 0, -ERESTARTSYS, or -ENODEV if the bytes went with the device
- */
-int dmashare_bo_wait_kernel(struct dmashare_bo *bo, bool interruptible)
-{
-	long ret;
-
-	ret = dma_resv_wait_timeout(bo->base.resv, DMA_RESV_USAGE_KERNEL, interruptible,
-				    MAX_SCHEDULE_TIMEOUT);
-	if (ret < 0)
-		return ret;
-
-	return dmashare_bo_lost(bo) ? -ENODEV : 0;
-}
-
-/**
- * dmashare_bo_pin_locked - keep a buffer where it is
- * @bo: a buffer of our own; its reservation lock is held
- *
- * While an importer is attached that cannot reach local memory, that is the
- * system; only without one a buffer can be kept in local memory.
- *
- * Returns: 0, the bytes being there; -ERESTARTSYS, -ENODEV, or an error of
- * dmashare_bo_move_locked()
- */
-int dmashare_bo_pin_locked(struct dmashare_bo *bo)
-{
-	int ret = 0;
-
-	dma_resv_assert_held(bo->base.resv);
-
-	if (!bo->pin_count && bo->system_only && bo->dynamic)
-		ret = dmashare_bo_move_locked(bo, DMASHARE_PLACEMENT_SYSTEM, true);
-	if (!ret)
-		ret = dmashare_bo_wait_kernel(bo, true);
-	if (!ret)
-		bo->pin_count++;
-
-	return ret;
-}
-
-/**
- * dmashare_bo_unpin_locked - undo dmashare_bo_pin_locked()
- * @bo: the buffer; its reservation lock is held
- */
-void dmashare_bo_unpin_locked(struct dmashare_bo *bo)
-{
-	dma_resv_assert_held(bo->base.resv);
-
-	if (!drm_WARN_ON(bo->base.dev, !bo->pin_count))
-		bo->pin_count--;
 }
 
 /**
@@ -727,73 +739,9 @@ void dmashare_moves_revoke(struct dmashare_device *ddev)
 		move->old_map = NULL;
 		move->old_sgt = NULL;
 		complete_all(&move->retired);
+		complete_all(&move->dropped);
 	}
 	mutex_unlock(&ddev->move_lock);
-}
-
-/**
- * dmashare_move_request - the device wants a buffer to move
- * @ddev: the device
- * @buffer: buffer id
- * @placement: where to
- *
- * For the interrupt handler, which holds the events' lock. A wish that finds no
- * room is dropped.
- */
-void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placement)
-{
-	struct dmashare_requests *requests = &ddev->requests;
-
-	lockdep_assert_held(&ddev->events.lock);
-
-	if (requests->tail - requests->head >= ARRAY_SIZE(requests->entry))
-		return;
-	requests->entry[requests->tail % ARRAY_SIZE(requests->entry)] =
-		(struct dmashare_request){ buffer, min_t(u64, placement, U32_MAX) };
-	requests->tail++;
-	queue_work(dmashare_wq, &requests->work);
-}
-
-static bool dmashare_request_pop(struct dmashare_device *ddev, struct dmashare_request *request)
-{
-	struct dmashare_requests *requests = &ddev->requests;
-
-	guard(spinlock_irq)(&ddev->events.lock);
-
-	if (requests->head == requests->tail)
-		return false;
-	*request = requests->entry[requests->head % ARRAY_SIZE(requests->entry)];
-	requests->head++;
-
-	return true;
-}
-
-static void dmashare_requests_work(struct work_struct *work)
-{
-	struct dmashare_device *ddev =
-		container_of(work, struct dmashare_device, requests.work);
-	struct dmashare_request request;
-	struct dmashare_bo *bo;
-
-	while (dmashare_request_pop(ddev, &request)) {
-		if (request.placement > DMASHARE_PLACEMENT_LOCAL)
-			continue;
-
-		xa_lock(&ddev->buffers);
-		bo = xa_load(&ddev->buffers, request.buffer);
-		if (bo && !kref_get_unless_zero(&bo->base.refcount))
-			bo = NULL;
-		xa_unlock(&ddev->buffers);
-		if (!bo)
-			continue;
-
-		/* A wish: if it cannot be, that is that; the trace tells. */
-		dma_resv_lock(bo->base.resv, NULL);
-		if (!dmashare_bo_imported(bo))
-			dmashare_bo_move_locked(bo, request.placement, false);
-		dma_resv_unlock(bo->base.resv);
-		drm_gem_object_put(&bo->base);
-	}
 }
 
 static void dmashare_kernel_file_put(struct drm_device *drm, void *file)
@@ -814,7 +762,6 @@ int dmashare_moves_init(struct dmashare_device *ddev)
 	mutex_init(&ddev->move_lock);
 	INIT_LIST_HEAD(&ddev->moves);
 	init_waitqueue_head(&ddev->moves_idle);
-	INIT_WORK(&ddev->requests.work, dmashare_requests_work);
 
 	/* Whose jobs the copies are. */
 	file = kzalloc(sizeof(*file), GFP_KERNEL);
@@ -826,56 +773,4 @@ int dmashare_moves_init(struct dmashare_device *ddev)
 	ddev->kernel_file = file;
 
 	return drmm_add_action_or_reset(&ddev->drm, dmashare_kernel_file_put, file);
-}
-
-/**
- * dmashare_bo_move_ioctl - DRM_IOCTL_DMASHARE_BO_MOVE
- * @drm: the device
- * @data: struct drm_dmashare_bo_move
- * @drm_file: the client
- *
- * Returns: 0 or an errno; see the uapi header
- */
-int dmashare_bo_move_ioctl(struct drm_device *drm, void *data, struct drm_file *drm_file)
-{
-	struct drm_dmashare_bo_move *args = data;
-	struct dmashare_move *move = NULL;
-	struct drm_gem_object *obj;
-	struct dmashare_bo *bo;
-	int ret;
-
-	if (args->pad || args->flags & ~DRM_DMASHARE_MOVE_WAIT ||
-	    args->placement > DMASHARE_PLACEMENT_LOCAL)
-		return -EINVAL;
-
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
-	bo = to_dmashare_bo(obj);
-
-	if (dmashare_bo_imported(bo)) {
-		ret = -EOPNOTSUPP;
-		goto out_put;
-	}
-
-	ret = dma_resv_lock_interruptible(obj->resv, NULL);
-	if (ret)
-		goto out_put;
-	ret = dmashare_bo_move_locked(bo, args->placement, true);
-	if (!ret && args->flags & DRM_DMASHARE_MOVE_WAIT)
-		move = dmashare_move_get(bo);
-	dma_resv_unlock(obj->resv);
-
-	if (!ret)
-		ret = dmashare_move_wait(move, true);
-	/* What the device's removal ended is not signalled yet. */
-	if (!ret && move)
-		ret = dma_fence_is_signaled(&move->base) ? move->base.error : -ENODEV;
-	dmashare_move_put(move);
-
-out_put:
-	drm_gem_object_put(obj);
-
-	/* A restart would find the move arranged, and say that it was there. */
-	return ret == -ERESTARTSYS ? -EINTR : ret;
 }
