@@ -101,6 +101,18 @@ class Scripts(Base):
         self.refuses(['scripts/check', 'everything'], 'everything',
                      'permitted', 'guest-test')
 
+    def test_group_of_no_kernel(self):
+        self.refuses(['scripts/check', 'guest-test-nosuch'],
+                     'scripts/kernel-nosuch')
+
+    def test_not_a_number_of_vms(self):
+        self.environment['JOBS'] = 'many'
+        self.refuses(['scripts/guest-test', 'test-vm'], 'JOBS=many')
+
+    def test_properties_of_no_second_device(self):
+        self.environment['DEVICE2_ARGS'] = 'dma-bits=32'
+        self.refuses(['scripts/vm', 'true'], 'DEVICES=2')
+
     def test_cache_cannot_be_made(self):
         with open(os.path.join(self.dir, 'file'), 'w', encoding='utf-8'):
             pass

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The reader of TAP and KTAP must never make a bad run look good."""
+import json
 import os
 import sys
 import tempfile
@@ -34,6 +35,17 @@ class Reading(unittest.TestCase):
     def test_skip_keeps_reason(self):
         self.assertEqual(outcomes('1..1\nok 1 a # SKIP no heap here\n'),
                          [('a', 'skipped', 'no heap here')])
+
+    def test_what_it_proves_stays_with_its_case(self):
+        cases = tap.parse('1..3\n# covers: a:x b:y\n# errno: SUBMIT EINVAL\n'
+                          'ok 1 one\nok 2 two\n# covers: c:z\n# noise\n'
+                          '# covers: d:z\nnot ok 3 three\n')
+        self.assertEqual([(c.covers, c.errnos) for c in cases],
+                         [(['a:x', 'b:y'], ['SUBMIT EINVAL']), ([], []),
+                          (['c:z', 'd:z'], [])])
+        # ... and goes through the file that results are kept in.
+        suite = tap.Suite('s', cases, 1.0, 'pair')
+        self.assertEqual(tap.restore(json.loads(tap.dump(suite))), suite)
 
     def test_whole_suite_skipped(self):
         self.assertEqual(outcomes('1..0 # SKIP no device\n'),
