@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include "qemu/units.h"
 #include "../libqtest.h"
 #include "dmashare-job.h"
 
@@ -192,6 +193,21 @@ void qdmashare_pattern(uint8_t *dst, uint64_t len, uint64_t pattern)
     }
 }
 
+void qdmashare_read(QDmashare *d, uint64_t phys, void *buf, uint64_t len)
+{
+    uint8_t *p = buf;
+
+    /* libqtest looks through all of an answer whenever more of it comes. */
+    while (len) {
+        uint64_t n = MIN(len, 64 * KiB);
+
+        qtest_bufread(d->qts, phys, p, n);
+        phys += n;
+        p += n;
+        len -= n;
+    }
+}
+
 bool qdmashare_bytes_are(QDmashare *d, uint64_t phys, const void *want,
                          uint64_t len)
 {
@@ -199,7 +215,7 @@ bool qdmashare_bytes_are(QDmashare *d, uint64_t phys, const void *want,
     const uint8_t *w = want;
     uint64_t i;
 
-    qtest_bufread(d->qts, phys, got, len);
+    qdmashare_read(d, phys, got, len);
     for (i = 0; i < len; i++) {
         if (got[i] != w[i]) {
             g_test_message("byte 0x%" PRIx64 " of 0x%" PRIx64 " at 0x%" PRIx64

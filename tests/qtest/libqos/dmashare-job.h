@@ -66,7 +66,9 @@ struct dmashare_completion qdmashare_fault(QDmashare *d,
                                            struct dmashare_desc desc,
                                            const QDmashareFault *want);
 
-/* Memory as the CPU sees it; the first byte that differs is told. */
+/* Memory as the CPU sees it, of any length. */
+void qdmashare_read(QDmashare *d, uint64_t phys, void *buf, uint64_t len);
+/* The same compared; the first byte that differs is told. */
 bool qdmashare_bytes_are(QDmashare *d, uint64_t phys, const void *want,
                          uint64_t len);
 #define qdmashare_assert_bytes(d, phys, want, len) \
