@@ -399,6 +399,7 @@ static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_body_unmap *body = &job->desc.unmap;
     uint32_t flags = le32_to_cpu(body->flags);
+    bool skip = flags & DMASHARE_UNMAP_F_SKIP_SYNC;
     DmashareMapping *map;
     uint16_t status;
 
@@ -406,7 +407,7 @@ static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
         flags & ~DMASHARE_UNMAP_F_SKIP_SYNC) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
-    status = dmashare_mapping_end(cmds->mappings, le32_to_cpu(body->id),
+    status = dmashare_mapping_end(cmds->mappings, le32_to_cpu(body->id), skip,
                                   &job->ending);
     if (status) {
         return status;
@@ -414,7 +415,7 @@ static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
 
     map = job->ending;
     if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
-        if (!(flags & DMASHARE_UNMAP_F_SKIP_SYNC)) {
+        if (!skip) {
             sweep_start(job, DMASHARE_SWEEP_FLUSH, 0, map->length);
         } else if (!map->buffer->system_mappings) {
             /* No way to memory is left. */

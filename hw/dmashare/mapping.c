@@ -32,15 +32,15 @@ static void mapping_kill(DmashareMappings *maps, DmashareMapping *map)
     maps->total_segments -= map->n_segments;
 }
 
-/* Out of reach of jobs, and of write-backs that look for any way to memory. */
-static void mapping_withdraw(DmashareMapping *map)
+/* Out of reach of jobs; unless @silent, write-backs still go through it. */
+static void mapping_withdraw(DmashareMapping *map, bool silent)
 {
     map->dead = true;
     if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
         map->buffer->system_mappings--;
     }
-    if (mapping_is_writer(map)) {
-        QLIST_REMOVE(map, writer);
+    if (silent && mapping_is_writer(map)) {
+        QLIST_SAFE_REMOVE(map, writer);
     }
 }
 
@@ -67,7 +67,7 @@ void dmashare_mappings_reset(DmashareMappings *maps)
     g_hash_table_iter_init(&iter, maps->mappings);
     while (g_hash_table_iter_next(&iter, NULL, &map)) {
         g_hash_table_iter_remove(&iter);
-        mapping_withdraw(map);
+        mapping_withdraw(map, true);
         dmashare_mapping_finish(maps, map);
     }
 }
@@ -224,7 +224,7 @@ void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map)
     dmashare_mapping_unref(map);
 }
 
-uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id,
+uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id, bool silent,
                               DmashareMapping **out)
 {
     DmashareMapping *map = dmashare_mapping_find(maps, id);
@@ -234,7 +234,7 @@ uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id,
     }
     trace_dmashare_unmap(id, map->buffer->id, map->refs - 1);
     g_hash_table_remove(maps->mappings, GUINT_TO_POINTER(id));
-    mapping_withdraw(map);
+    mapping_withdraw(map, silent);
     *out = map;
     return DMASHARE_STATUS_OK;
 }
@@ -247,6 +247,9 @@ void dmashare_mapping_finish(DmashareMappings *maps, DmashareMapping *map)
     if (map->attachment) {
         map->attachment->mappings--;
         map->attachment = NULL;
+    }
+    if (mapping_is_writer(map)) {
+        QLIST_SAFE_REMOVE(map, writer);
     }
     mapping_kill(maps, map);
     dmashare_mapping_unref(map);

@@ -142,10 +142,10 @@ void dmashare_mapping_abandon(DmashareMappings *maps, DmashareMapping *map);
 
 /*
  * UNMAP takes two steps: from end on no engine touches a byte of it, whoever
- * still refers to it; but what the cache holds can be written back through it
- * until it is finished, when nothing is done to memory any more.
+ * still refers to it; but unless @silent what the cache holds is written back
+ * through it until it is finished, when nothing is done to memory any more.
  */
-uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id,
+uint16_t dmashare_mapping_end(DmashareMappings *maps, uint32_t id, bool silent,
                               DmashareMapping **out);
 void dmashare_mapping_finish(DmashareMappings *maps, DmashareMapping *map);
 

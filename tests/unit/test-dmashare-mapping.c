@@ -170,12 +170,14 @@ static void test_dead(void)
 
     map = dmashare_mapping_ref(map_scattered(w, 0x1000,
                                              DMASHARE_DIR_BIDIRECTIONAL));
-    g_assert_cmphex(dmashare_mapping_end(&w->maps, WORLD_MAPPING, &ended), ==,
-                    DMASHARE_STATUS_OK);
+    g_assert_cmphex(dmashare_mapping_end(&w->maps, WORLD_MAPPING, false,
+                                         &ended),
+                    ==, DMASHARE_STATUS_OK);
     g_assert_true(ended == map);
     g_assert_null(dmashare_mapping_find(&w->maps, WORLD_MAPPING));
-    g_assert_cmphex(dmashare_mapping_end(&w->maps, WORLD_MAPPING, &ended), ==,
-                    DMASHARE_STATUS_BAD_ID);
+    g_assert_cmphex(dmashare_mapping_end(&w->maps, WORLD_MAPPING, false,
+                                         &ended),
+                    ==, DMASHARE_STATUS_BAD_ID);
     g_assert_cmphex(dmashare_mapping_open(&w->maps, map, 0, 1, false, false,
                                           &hint, &win),
                     ==, DMASHARE_STATUS_FAULT_DEAD_MAPPING);
