@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dmashare: debugfs: buffers, queues, and the driver's own ledger
+ * dmashare: debugfs: buffers, local memory, queues, and both ledgers
  */
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 
 #include <drm/drm_debugfs.h>
+#include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_print.h>
 
@@ -13,17 +14,18 @@
 
 static void dmashare_show_buffer(struct seq_file *m, struct dmashare_bo *bo)
 {
-	struct dma_buf *dmabuf = dmashare_bo_imported(bo) ? NULL : bo->base.dma_buf;
 	struct dma_buf_attachment *attach;
 	unsigned int attachments = 0;
 
 	dma_resv_lock(bo->base.resv, NULL);
-	if (dmabuf)
-		list_for_each_entry(attach, &dmabuf->attachments, node)
+	if (bo->dmabuf)
+		list_for_each_entry(attach, &bo->dmabuf->attachments, node)
 			attachments++;
-	seq_printf(m, "%6u %-8s %-8s %12zu %11u", bo->id,
+	seq_printf(m, "%6u %-8s %-8s %-7s %12zu %4u %5llu %11u", bo->id,
 		   bo->placement == DMASHARE_PLACEMENT_LOCAL ? "local" : "system",
-		   dmashare_bo_imported(bo) ? "imported" : "own", bo->base.size, attachments);
+		   dmashare_bo_imported(bo) ? "imported" : "own",
+		   bo->dynamic ? "dynamic" : "static", bo->base.size, bo->pin_count,
+		   bo->moves, attachments);
 	if (bo->map)
 		seq_printf(m, " %7u %8u %#14llx", bo->map->id, bo->map->n_segments,
 			   bo->map->first);
@@ -46,21 +48,39 @@ static int dmashare_buffers_show(struct seq_file *m, void *unused)
 	struct dmashare_bo *bo;
 	unsigned long index;
 
-	seq_puts(m, "buffer place    kind             size attachments mapping segments    dma address  physical addr name\n");
+	seq_puts(m, "buffer place    kind     mode            size pins moves attachments mapping segments          first  physical addr name\n");
 
 	xa_lock(&ddev->buffers);
 	xa_for_each(&ddev->buffers, index, bo) {
 		if (!kref_get_unless_zero(&bo->base.refcount))
 			continue;
 		xa_unlock(&ddev->buffers);
-		/* Against an export just being made or given up. */
-		mutex_lock(&ddev->drm.object_name_lock);
 		dmashare_show_buffer(m, bo);
-		mutex_unlock(&ddev->drm.object_name_lock);
 		drm_gem_object_put(&bo->base);
 		xa_lock(&ddev->buffers);
 	}
 	xa_unlock(&ddev->buffers);
+
+	return 0;
+}
+
+/* Who has what of local memory: ranges, and their sum. */
+static int dmashare_local_show(struct seq_file *m, void *unused)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct dmashare_local *local = &to_dmashare(entry->dev)->local;
+	struct drm_printer p = drm_seq_file_printer(m);
+
+	if (!local->size) {
+		seq_puts(m, "no local memory\n");
+		return 0;
+	}
+
+	seq_printf(m, "size %llu free %llu\n", local->size,
+		   dmashare_local_free(to_dmashare(entry->dev)));
+	mutex_lock(&local->lock);
+	drm_mm_print(&local->mm, &p);
+	mutex_unlock(&local->lock);
 
 	return 0;
 }
@@ -88,11 +108,12 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 	}
 
 	spin_lock_irq(&ddev->events.lock);
-	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu unknown %llu lost %llu\n",
+	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu unknown %llu lost %llu\n",
 		   ddev->events.seen[DMASHARE_EVENT_FAULT],
 		   ddev->events.seen[DMASHARE_EVENT_QUEUE_ERROR],
 		   ddev->events.seen[DMASHARE_EVENT_FENCE_MEMORY],
 		   ddev->events.seen[DMASHARE_EVENT_WATCHDOG],
+		   ddev->events.seen[DMASHARE_EVENT_MOVE_REQUEST],
 		   ddev->events.seen[0], ddev->events.lost);
 	spin_unlock_irq(&ddev->events.lock);
 	seq_printf(m, "resets: %lu\n", ddev->resets);
@@ -100,20 +121,63 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
-/* One name and value a line, named as in struct dmashare_ledger. */
+static const char * const dmashare_note_names[DMASHARE_NOTE_COUNT] = {
+	[DMASHARE_NOTE_EXPORT]		= "export",
+	[DMASHARE_NOTE_RELEASE]		= "release",
+	[DMASHARE_NOTE_MAP]		= "map",
+	[DMASHARE_NOTE_UNMAP]		= "unmap",
+	[DMASHARE_NOTE_BEGIN_CPU]	= "begin_cpu",
+	[DMASHARE_NOTE_END_CPU]		= "end_cpu",
+	[DMASHARE_NOTE_MMAP]		= "mmap",
+	[DMASHARE_NOTE_VMAP]		= "vmap",
+	[DMASHARE_NOTE_VUNMAP]		= "vunmap",
+	[DMASHARE_NOTE_PIN]		= "pin",
+	[DMASHARE_NOTE_UNPIN]		= "unpin",
+	[DMASHARE_NOTE_MOVE]		= "move",
+};
+
+/* What the driver counted and what the device did, and whether that differs. */
+static void dmashare_show_count(struct seq_file *m, const char *prefix, const char *name,
+				const atomic64_t *driver, const __le64 *device)
+{
+	s64 count = atomic64_read(driver);
+
+	seq_printf(m, "%s%s %lld", prefix, name, count);
+	if (device)
+		seq_printf(m, " %llu%s", le64_to_cpu(*device),
+			   le64_to_cpu(*device) == count ? "" : " differs");
+	seq_putc(m, '\n');
+}
+
+/*
+ * The driver's ledger and the device's, a name and two values a line. The device
+ * is asked after everything that was posted so far; what is done meanwhile makes
+ * a difference that is none.
+ */
 static int dmashare_ledger_show(struct seq_file *m, void *unused)
 {
 	struct drm_debugfs_entry *entry = m->private;
 	struct dmashare_device *ddev = to_dmashare(entry->dev);
 	struct dmashare_counters *counters = &ddev->counters;
-	int i;
+	struct dmashare_ledger ledger, *device = NULL;
+	int i, idx;
 
-	seq_printf(m, "buffers %lld\n", atomic64_read(&counters->buffers));
-	seq_printf(m, "attaches %lld\n", atomic64_read(&counters->attaches));
-	seq_printf(m, "maps %lld\n", atomic64_read(&counters->maps));
+	if (drm_dev_enter(&ddev->drm, &idx)) {
+		if (!dmashare_read_ledger(ddev, 0, &ledger, sizeof(ledger)))
+			device = &ledger;
+		drm_dev_exit(idx);
+	}
+
+	dmashare_show_count(m, "", "buffers", &counters->buffers,
+			    device ? &device->buffers : NULL);
+	dmashare_show_count(m, "", "attaches", &counters->attaches,
+			    device ? &device->attaches : NULL);
+	dmashare_show_count(m, "", "maps", &counters->maps, device ? &device->maps : NULL);
 	for (i = 0; i < DMASHARE_NOTE_COUNT; i++)
-		seq_printf(m, "notes[%d] %lld\n", i, atomic64_read(&counters->notes[i]));
-	seq_printf(m, "notes_failed %lld\n", atomic64_read(&counters->notes_failed));
+		dmashare_show_count(m, "notes.", dmashare_note_names[i], &counters->notes[i],
+				    device ? &device->notes[i] : NULL);
+	dmashare_show_count(m, "", "notes_failed", &counters->notes_failed,
+			    device ? &device->notes_failed : NULL);
 	seq_printf(m, "posted %lld\n", atomic64_read(&ddev->control.posted));
 	seq_printf(m, "posted_failed %lld\n", atomic64_read(&ddev->control.posted_failed));
 	seq_printf(m, "posted_lost %lld\n", atomic64_read(&ddev->control.posted_lost));
@@ -123,6 +187,7 @@ static int dmashare_ledger_show(struct seq_file *m, void *unused)
 
 static const struct drm_debugfs_info dmashare_debugfs_files[] = {
 	{ "buffers", dmashare_buffers_show, 0, NULL },
+	{ "local", dmashare_local_show, 0, NULL },
 	{ "queues", dmashare_queues_show, 0, NULL },
 	{ "ledger", dmashare_ledger_show, 0, NULL },
 };

@@ -842,6 +842,7 @@ int dmashare_bo_vmap_ioctl(struct drm_device *drm, void *data,
 /* dmashare_ioctl.c */
 #define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_BO_VMAP + 1)
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
+int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length);
 int dmashare_open(struct drm_device *drm, struct drm_file *file);
 void dmashare_postclose(struct drm_device *drm, struct drm_file *file);
 

@@ -392,12 +392,20 @@ out_put:
 	return ret;
 }
 
-/* Asks the device, which writes into coherent memory that is kept for this. */
-static int dmashare_query_ledger(struct dmashare_device *ddev, u32 buffer, u32 length,
-				 void __user *data)
+/**
+ * dmashare_read_ledger - ask the device for its ledger
+ * @ddev: the device; the caller is inside drm_dev_enter()
+ * @buffer: buffer id, 0 for the device as a whole
+ * @data: where to put it
+ * @length: bytes of room there, at most DMASHARE_LEDGER_MAX_LENGTH
+ *
+ * The device writes into coherent memory that is kept for this.
+ *
+ * Returns: 0, -EINTR, or the command's error
+ */
+int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length)
 {
 	struct dmashare_desc desc;
-	void *copy;
 	int ret;
 
 	dmashare_desc_init(&desc, DMASHARE_OP_QUERY_LEDGER);
@@ -405,25 +413,33 @@ static int dmashare_query_ledger(struct dmashare_device *ddev, u32 buffer, u32 l
 	desc.query.length = cpu_to_le32(length);
 	desc.query.addr = cpu_to_le64(ddev->ledger_dma);
 
-	copy = kzalloc(length, GFP_KERNEL);
-	if (!copy)
-		return -ENOMEM;
-
 	ret = mutex_lock_interruptible(&ddev->ledger_lock);
 	if (ret)
-		goto out_free;
+		return ret;
 	memset(ddev->ledger, 0, length);
 	down_read(&ddev->state_sem);
 	ret = dmashare_command(ddev, &desc, NULL);
 	up_read(&ddev->state_sem);
 	if (!ret)
-		memcpy(copy, ddev->ledger, length);
+		memcpy(data, ddev->ledger, length);
 	mutex_unlock(&ddev->ledger_lock);
 
+	return ret;
+}
+
+static int dmashare_query_ledger(struct dmashare_device *ddev, u32 buffer, u32 length,
+				 void __user *data)
+{
+	void *copy;
+	int ret;
+
+	copy = kzalloc(length, GFP_KERNEL);
+	if (!copy)
+		return -ENOMEM;
+
+	ret = dmashare_read_ledger(ddev, buffer, copy, length);
 	if (!ret && copy_to_user(data, copy, length))
 		ret = -EFAULT;
-
-out_free:
 	kfree(copy);
 
 	return ret;
