@@ -202,12 +202,18 @@ static uint16_t dma_close(void *opaque, DmashareWindow *win, uint64_t used)
                               : DMASHARE_STATUS_OK;
 }
 
-/* Whoever watches the BAR's pages hears of what the engines did to them. */
+/*
+ * Whoever watches the BAR's pages, the translator of what a CPU runs there
+ * included, hears of what the engines did to them as of any other DMA.
+ */
 static void local_written(void *opaque, uint64_t offset, uint64_t len)
 {
     DmashareState *s = opaque;
+    uint8_t *host = memory_region_get_ram_ptr(s->local);
 
-    memory_region_set_dirty(s->local, offset, len);
+    memory_region_ref(s->local);
+    dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), host + offset, len,
+                     DMA_DIRECTION_FROM_DEVICE, len);
 }
 
 /* Locked memory, for one, cannot be taken back: one attempt shows it. */
