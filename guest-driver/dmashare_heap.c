@@ -97,7 +97,7 @@ static struct dmashare_heap *dmashare_heap_add(void)
 {
 	struct dmashare_heap *heap;
 	struct dma_heap_export_info info = { .ops = &dmashare_heap_ops };
-	size_t n = list_count_nodes(&dmashare_heaps);
+	unsigned int n = list_count_nodes(&dmashare_heaps);
 	struct dma_heap *dma_heap;
 
 	lockdep_assert_held(&dmashare_heap_lock);
@@ -107,7 +107,7 @@ static struct dmashare_heap *dmashare_heap_add(void)
 		return ERR_PTR(-ENOMEM);
 
 	if (n)
-		snprintf(heap->name, sizeof(heap->name), "dmashare-local%zu", n);
+		snprintf(heap->name, sizeof(heap->name), "dmashare-local%u", n);
 	else
 		strscpy(heap->name, "dmashare-local");
 	info.name = heap->name;

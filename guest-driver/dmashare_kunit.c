@@ -125,9 +125,6 @@ static void expect_walk(struct kunit *test, const struct dmashare_limits *limits
 				min(2, n_wanted - 2 * i));
 }
 
-#define EXPECT_WALK(test, limits, runs, wanted)					\
-	expect_walk(test, limits, runs, ARRAY_SIZE(runs), wanted, ARRAY_SIZE(wanted))
-
 static void neighbours_are_joined(struct kunit *test)
 {
 	const struct run runs[] = {
@@ -138,7 +135,7 @@ static void neighbours_are_joined(struct kunit *test)
 		{ 0x1000, 0x4000 }, { 0x6000, 0x1000 }, { 0x5000, 0x2000 },
 	};
 
-	EXPECT_WALK(test, &no_limits, runs, wanted);
+	expect_walk(test, &no_limits, runs, ARRAY_SIZE(runs), wanted, ARRAY_SIZE(wanted));
 }
 
 static void long_ones_are_cut(struct kunit *test)
@@ -150,7 +147,7 @@ static void long_ones_are_cut(struct kunit *test)
 	};
 
 	limits.max_seg_size = 0x1800;
-	EXPECT_WALK(test, &limits, runs, wanted);
+	expect_walk(test, &limits, runs, ARRAY_SIZE(runs), wanted, ARRAY_SIZE(wanted));
 }
 
 static void none_crosses_a_boundary(struct kunit *test)
@@ -163,7 +160,7 @@ static void none_crosses_a_boundary(struct kunit *test)
 	};
 
 	limits.boundary = 0x10000;
-	EXPECT_WALK(test, &limits, runs, wanted);
+	expect_walk(test, &limits, runs, ARRAY_SIZE(runs), wanted, ARRAY_SIZE(wanted));
 }
 
 /* An entry of a scatterlist has 32 bits for its length, a segment has 64. */
@@ -175,7 +172,7 @@ static void four_gib(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		const struct run runs[] = { { 0x100000000, sizes[i] } };
 
-		EXPECT_WALK(test, &no_limits, runs, runs);
+		expect_walk(test, &no_limits, runs, ARRAY_SIZE(runs), runs, ARRAY_SIZE(runs));
 	}
 }
 
@@ -188,7 +185,7 @@ static void four_gib_cut(struct kunit *test)
 	};
 
 	limits.boundary = SZ_4G;
-	EXPECT_WALK(test, &limits, runs, wanted);
+	expect_walk(test, &limits, runs, ARRAY_SIZE(runs), wanted, ARRAY_SIZE(wanted));
 }
 
 static void only_the_length(struct kunit *test)
@@ -214,7 +211,7 @@ static void width_of_an_address(struct kunit *test)
 	const struct run top[] = { { U64_MAX - SZ_4K + 1, SZ_4K } };
 
 	limits.dma_bits = 32;
-	EXPECT_WALK(test, &limits, last, last);
+	expect_walk(test, &limits, last, ARRAY_SIZE(last), last, ARRAY_SIZE(last));
 	KUNIT_EXPECT_EQ(test, dmashare_seg_walk(&limits, make_sgt(test, over, 1), SZ_4K + 1,
 						NULL, 0, NULL), -EFBIG);
 	KUNIT_EXPECT_EQ(test, dmashare_seg_walk(&limits, make_sgt(test, above, 2), 2 * SZ_4K,
@@ -222,7 +219,7 @@ static void width_of_an_address(struct kunit *test)
 	/* What is not used does not matter. */
 	KUNIT_EXPECT_EQ(test, dmashare_seg_walk(&limits, make_sgt(test, above, 2), SZ_4K,
 						NULL, 0, NULL), 1);
-	EXPECT_WALK(test, &no_limits, top, top);
+	expect_walk(test, &no_limits, top, ARRAY_SIZE(top), top, ARRAY_SIZE(top));
 }
 
 static void number_of_segments(struct kunit *test)
@@ -232,7 +229,7 @@ static void number_of_segments(struct kunit *test)
 	const struct run huge[] = { { 0, 2ULL * SZ_4G } };
 
 	limits.max_segments = 3;
-	EXPECT_WALK(test, &limits, runs, runs);
+	expect_walk(test, &limits, runs, ARRAY_SIZE(runs), runs, ARRAY_SIZE(runs));
 	limits.max_segments = 2;
 	KUNIT_EXPECT_EQ(test, dmashare_seg_walk(&limits, make_sgt(test, runs, 3), 3 * SZ_4K,
 						NULL, 0, NULL), -EFBIG);
