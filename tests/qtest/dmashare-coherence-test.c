@@ -96,6 +96,25 @@ static void test_stale_part(void)
     qdmashare_delta_check(&r->delta);
 }
 
+static void test_stale_copy(void)
+{
+    g_autoptr(QCoh) r = qcoh_new("-M pc", "coherent=off");
+    QDmashareBuf dst = qdmashare_buf(r->d, 2, SIZE, 0);
+
+    /* A byte that is read once counts once, wherever it goes in pieces. */
+    qcoh_assert_reads(r, r->old, 0, SIZE);
+    qcoh_cpu_writes(r, r->new, 0, SIZE);
+    qdmashare_assert_ok(r->d, qdmashare_copy(r->d, 0, 2, 1000, 1, 0,
+                                             SIZE - 1000));
+    qdmashare_sync_for_cpu(r->d, 2, 0, SIZE);
+    qdmashare_assert_bytes(r->d, dst.phys + 1000, r->old, SIZE - 1000);
+    r->delta.want.jobs++;
+    r->delta.want.bytes_read += SIZE - 1000;
+    r->delta.want.stale_bytes = SIZE - 1000;
+    r->delta.want.cache_bytes = CACHED;
+    qdmashare_delta_check(&r->delta);
+}
+
 static void test_piece_is_copied(void)
 {
     g_autoptr(QCoh) r = qcoh_new("-M pc", "coherent=off");
@@ -427,6 +446,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/coherence/stale-read", test_stale_read);
     qtest_add_func("/dmashare/coherence/unseen-write", test_unseen_write);
     qtest_add_func("/dmashare/coherence/stale-part", test_stale_part);
+    qtest_add_func("/dmashare/coherence/stale-copy", test_stale_copy);
     qtest_add_func("/dmashare/coherence/piece-is-copied",
                    test_piece_is_copied);
     qtest_add_func("/dmashare/coherence/write-copies", test_write_copies);
