@@ -101,7 +101,7 @@ struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
 					  struct device *dev,
 					  enum dma_data_direction dir)
 {
-	size_t max = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
+	u64 max = min_t(u64, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
 	struct sg_table *sgt;
 	int ret;
 
@@ -109,10 +109,8 @@ struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
 	if (!sgt)
 		return ERR_PTR(-ENOMEM);
 
-	max = clamp_t(size_t, max, PAGE_SIZE, UINT_MAX);
-	ret = sg_alloc_table_from_pages_segment(sgt, backing->pages,
-						backing->size >> PAGE_SHIFT, 0,
-						backing->size, max, GFP_KERNEL);
+	ret = dmashare_pages_sgt(sgt, backing->pages, backing->size >> PAGE_SHIFT, max,
+				 dma_get_seg_boundary(dev));
 	if (ret)
 		goto err_free;
 

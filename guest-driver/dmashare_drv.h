@@ -807,6 +807,8 @@ int dmashare_bo_import_ioctl(struct drm_device *drm, void *data,
 /* dmashare_pages.c */
 int dmashare_pages_alloc(struct dmashare_bo *bo);
 void dmashare_pages_free(struct page **pages, unsigned long n);
+int dmashare_pages_sgt(struct sg_table *sgt, struct page **pages, unsigned long n,
+		       u64 max_size, u64 boundary);
 
 /* dmashare_sync.c */
 void dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,

@@ -115,8 +115,8 @@ int dmashare_hw_probe(struct dmashare_device *ddev)
 	if (ret)
 		return ret;
 	dma_set_max_seg_size(dev, min_t(u64, limits->max_seg_size, UINT_MAX));
-	if (limits->boundary)
-		dma_set_seg_boundary(dev, limits->boundary - 1);
+	/* The PCI core assumes one of 4 GiB. */
+	dma_set_seg_boundary(dev, limits->boundary ? limits->boundary - 1 : ULONG_MAX);
 
 	return 0;
 }

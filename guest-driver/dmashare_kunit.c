@@ -551,6 +551,50 @@ static void pages_in_runs(struct kunit *test)
 	}
 }
 
+/* Pages by their number; none of them is touched, so they need not exist. */
+static void expect_table(struct kunit *test, const unsigned long *pfns, u32 n,
+			 u64 max, u64 boundary, const u32 *wanted, u32 n_wanted)
+{
+	struct page **pages = kunit_kcalloc(test, n, sizeof(*pages), GFP_KERNEL);
+	struct sg_table sgt;
+	struct scatterlist *sg;
+	u32 i, page = 0;
+
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	for (i = 0; i < n; i++)
+		pages[i] = pfn_to_page(pfns[i]);
+
+	KUNIT_ASSERT_EQ(test, dmashare_pages_sgt(&sgt, pages, n, max, boundary), 0);
+	KUNIT_EXPECT_EQ(test, sgt.orig_nents, n_wanted);
+	for_each_sgtable_sg(&sgt, sg, i) {
+		if (i >= n_wanted)
+			break;
+		KUNIT_EXPECT_EQ_MSG(test, sg->length, wanted[i] * PAGE_SIZE, "entry %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, sg->offset, 0, "entry %u", i);
+		KUNIT_EXPECT_EQ_MSG(test, page_to_pfn(sg_page(sg)), pfns[page], "entry %u", i);
+		page += wanted[i];
+	}
+	sg_free_table(&sgt);
+}
+
+static void table_of_pages(struct kunit *test)
+{
+	static const unsigned long pfns[] = { 30, 31, 32, 33, 34, 40, 39, 47, 48, 64 };
+	static const u32 joined[] = { 5, 1, 1, 2, 1 };
+	static const u32 short_ones[] = { 2, 2, 1, 1, 1, 2, 1 };
+	static const u32 bounded[] = { 2, 3, 1, 1, 1, 1, 1 };
+	static const u32 single[] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1 };
+	u32 n = ARRAY_SIZE(pfns);
+
+	expect_table(test, pfns, n, U64_MAX, U64_MAX, joined, ARRAY_SIZE(joined));
+	expect_table(test, pfns, n, 3 * PAGE_SIZE - 1, U64_MAX, short_ones,
+		     ARRAY_SIZE(short_ones));
+	/* No entry crosses a multiple of 16 pages. */
+	expect_table(test, pfns, n, U64_MAX, 16 * PAGE_SIZE - 1, bounded, ARRAY_SIZE(bounded));
+	expect_table(test, pfns, n, PAGE_SIZE, U64_MAX, single, ARRAY_SIZE(single));
+	expect_table(test, pfns, n, U64_MAX, PAGE_SIZE - 1, single, ARRAY_SIZE(single));
+}
+
 static void pages_that_are_not_there(struct kunit *test)
 {
 	struct page **pages = kvcalloc(4, sizeof(*pages), GFP_KERNEL);
@@ -565,6 +609,7 @@ static void pages_that_are_not_there(struct kunit *test)
 static struct kunit_case page_cases[] = {
 	KUNIT_CASE(scattered_pages),
 	KUNIT_CASE(pages_in_runs),
+	KUNIT_CASE(table_of_pages),
 	KUNIT_CASE(pages_that_are_not_there),
 	{ }
 };

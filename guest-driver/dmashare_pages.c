@@ -12,6 +12,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
+#include <linux/scatterlist.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/sort.h>
@@ -207,3 +208,58 @@ int dmashare_pages_alloc(struct dmashare_bo *bo)
 
 	return 0;
 }
+
+/* How many of the first @n pages an entry of a table may hold, at least one. */
+static unsigned long dmashare_pages_run(struct page **pages, unsigned long n,
+					unsigned long max, unsigned long boundary)
+{
+	unsigned long pfn = page_to_pfn(pages[0]), run = 1;
+
+	while (run < min(n, max) && page_to_pfn(pages[run]) == pfn + run &&
+	       (pfn + run) & boundary)
+		run++;
+
+	return run;
+}
+
+/**
+ * dmashare_pages_sgt - a table of pages, for a device with limits
+ * @sgt: filled in; to be freed with sg_free_table()
+ * @pages: the pages
+ * @n: how many
+ * @max_size: bytes that an entry may be long, at least a page
+ * @boundary: mask of a power of two, at least a page, that no entry crosses
+ *
+ * As sg_alloc_table_from_pages_segment(), which knows no boundary: an IOMMU sees
+ * to that when it maps the table, but without one the entries are what the
+ * device gets.
+ *
+ * Returns: 0 or -ENOMEM
+ */
+int dmashare_pages_sgt(struct sg_table *sgt, struct page **pages, unsigned long n,
+		       u64 max_size, u64 boundary)
+{
+	unsigned long max = min_t(u64, max_size, UINT_MAX) >> PAGE_SHIFT;
+	unsigned long mask = boundary >> PAGE_SHIFT;
+	unsigned long i, run;
+	unsigned int entries = 0;
+	struct scatterlist *sg;
+	int ret;
+
+	for (i = 0; i < n; i += dmashare_pages_run(pages + i, n - i, max, mask))
+		entries++;
+
+	ret = sg_alloc_table(sgt, entries, GFP_KERNEL);
+	if (ret)
+		return ret;
+
+	sg = sgt->sgl;
+	for (i = 0; i < n; i += run) {
+		run = dmashare_pages_run(pages + i, n - i, max, mask);
+		sg_set_page(sg, pages[i], run << PAGE_SHIFT, 0);
+		sg = sg_next(sg);
+	}
+
+	return 0;
+}
+EXPORT_SYMBOL_IF_KUNIT(dmashare_pages_sgt);
