@@ -20,6 +20,7 @@
  *
  * Clearing new local memory is a move from nowhere.
  */
+#include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
@@ -600,12 +601,25 @@ int dmashare_bo_clear_locked(struct dmashare_bo *bo)
 	return ret;
 }
 
+/* Is there anybody to be told? Static importers are not. */
+static bool dmashare_move_has_listeners(struct dma_buf *dmabuf)
+{
+	struct dma_buf_attachment *attach;
+
+	if (dmabuf)
+		list_for_each_entry(attach, &dmabuf->attachments, node)
+			if (attach->importer_ops)
+				return true;
+
+	return false;
+}
+
 /* Importers and CPU mappings have to ask for the buffer again. */
 static void dmashare_move_notify(struct dmashare_bo *bo)
 {
 	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
 
-	if (bo->dmabuf) {
+	if (dmashare_move_has_listeners(bo->dmabuf)) {
 		dmashare_dma_buf_invalidate(bo->dmabuf);
 		dmashare_note(ddev, DMASHARE_NOTE_MOVE, bo->id, 0, DMA_BIDIRECTIONAL,
 			      bo->base.size, 0);
