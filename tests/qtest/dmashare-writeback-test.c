@@ -106,6 +106,44 @@ static void test_sync_faults(void)
     qdmashare_delta_check(&r->delta);
 }
 
+/* A piece that lies on two pages: a buffer that begins in their middle. */
+static void in_a_piece(bool by_unmap)
+{
+    g_autoptr(Rig) r = rig_new(QVTD_READ | QVTD_WRITE, 0, "coherent=off");
+    QDmashare *d = r->d;
+    struct dmashare_completion c;
+    QDmashareDelta delta;
+
+    qdmashare_bus_buf(d, 2, IOVA + 2000, PIECE, 0);
+    qdmashare_assert_ok(d, qdmashare_fill(d, 0, 2, 100, PIECE - 200, 0));
+    delta = qdmashare_delta(d, 2);
+    g_assert_cmpuint(delta.want.cache_dirty, ==, PIECE - 200);
+    page_goes(r, 1);
+    c = by_unmap ? qdmashare_unmap_with(d, 2, 0) :
+        qdmashare_sync(d, 2, DMASHARE_SYNC_F_FOR_CPU, 0, 0, PIECE);
+    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
+    g_assert_cmphex(c.detail, ==, IOVA + PIECE);
+    qdmashare_machine_vtd_fault(r->m, d, IOVA + PIECE, false,
+                                QVTD_FAULT_WRITE);
+    /* On the first page all of it arrived; no byte of that is dirty. */
+    memset(r->bytes + 2100, 0, PIECE - 2100);
+    assert_memory(r);
+    delta.want.cache_written_back = PIECE - 2100;
+    delta.want.cache_dirty -= PIECE - 2100;
+    if (by_unmap) {
+        delta.want.live_mappings = delta.want.live_segments = 0;
+        delta.want.cache_discarded = delta.want.cache_dirty;
+        delta.want.cache_dirty = 0;
+    }
+    qdmashare_delta_check(&delta);
+}
+
+static void test_fault_in_piece(void)
+{
+    in_a_piece(false);
+    in_a_piece(true);
+}
+
 static void test_sync_read_only(void)
 {
     g_autoptr(Rig) r = rig_new(QVTD_READ, 0, "coherent=off");
@@ -510,6 +548,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/dmashare/writeback/sync-faults", test_sync_faults);
+    qtest_add_func("/dmashare/writeback/fault-in-piece", test_fault_in_piece);
     qtest_add_func("/dmashare/writeback/sync-read-only", test_sync_read_only);
     qtest_add_func("/dmashare/writeback/unmap-faults", test_unmap_faults);
     qtest_add_func("/dmashare/writeback/write-only", test_write_only);
