@@ -439,6 +439,85 @@ static void test_two_buffers(void)
     qdmashare_delta_check(&r->delta);
 }
 
+/*
+ * Transfers as a driver makes them: the CPU writes one buffer, the device
+ * copies it to another, the CPU reads that. One step may be left out.
+ */
+typedef enum Forget {
+    FORGET_NOTHING,
+    FORGET_SYNC_FOR_DEVICE,     /* end_cpu_access */
+    FORGET_SYNC_FOR_CPU,        /* begin_cpu_access */
+    FORGET_MAP_SYNC,
+    FORGET_UNMAP_SYNC,
+} Forget;
+
+/* Returns how many of the transfers did not bring what they should. */
+static unsigned transfers(Forget forget, bool remap, unsigned n)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc", "coherent=off");
+    QDmashare *d = m->d;
+    uint8_t bytes[SIZE], got[SIZE];
+    QDmashareBuf src = qdmashare_buf(d, 1, SIZE, DMASHARE_DIR_TO_DEVICE);
+    QDmashareBuf dst = qdmashare_buf(d, 2, SIZE, DMASHARE_DIR_FROM_DEVICE);
+    unsigned wrong = 0, i;
+
+    qdmashare_assert_ok(d, qdmashare_copy(d, 0, 2, 0, 1, 0, SIZE));
+    for (i = 0; i < n; i++) {
+        uint64_t seed = i + 1;
+        uint64_t at = qdmashare_random(&seed) % (SIZE - 16);
+        uint64_t len = 16 + qdmashare_random(&seed) % (SIZE - at - 15);
+
+        if (remap) {
+            qdmashare_unmap(d, 1);
+        }
+        qdmashare_noise(bytes, len, seed);
+        qtest_bufwrite(d->qts, src.phys + at, bytes, len);
+        if (remap) {
+            uint32_t flags = forget == FORGET_MAP_SYNC ?
+                             DMASHARE_MAP_F_SKIP_SYNC : 0;
+
+            g_assert_cmphex(qdmashare_map_flags(d, 1, &src,
+                                                DMASHARE_DIR_TO_DEVICE,
+                                                flags), ==,
+                            DMASHARE_STATUS_OK);
+        } else if (forget != FORGET_SYNC_FOR_DEVICE) {
+            qdmashare_sync_for_device(d, 1, at, len);
+        }
+        qdmashare_assert_ok(d, qdmashare_copy(d, 0, 2, at, 1, at, len));
+        if (remap) {
+            uint32_t flags = forget == FORGET_UNMAP_SYNC ?
+                             DMASHARE_UNMAP_F_SKIP_SYNC : 0;
+
+            g_assert_cmphex(qdmashare_unmap_with(d, 2, flags).status, ==,
+                            DMASHARE_STATUS_OK);
+        } else if (forget != FORGET_SYNC_FOR_CPU) {
+            qdmashare_sync_for_cpu(d, 2, at, len);
+        }
+        qtest_bufread(d->qts, dst.phys + at, got, len);
+        wrong += memcmp(got, bytes, len) != 0;
+        if (remap) {
+            g_assert_cmphex(qdmashare_map_flags(d, 2, &dst,
+                                                DMASHARE_DIR_FROM_DEVICE, 0),
+                            ==, DMASHARE_STATUS_OK);
+        }
+    }
+    return wrong;
+}
+
+static void test_nothing_forgotten(void)
+{
+    g_assert_cmpuint(transfers(FORGET_NOTHING, false, 1000), ==, 0);
+    g_assert_cmpuint(transfers(FORGET_NOTHING, true, 500), ==, 0);
+}
+
+static void test_forgotten(void)
+{
+    g_assert_cmpuint(transfers(FORGET_SYNC_FOR_DEVICE, false, 100), ==, 100);
+    g_assert_cmpuint(transfers(FORGET_SYNC_FOR_CPU, false, 100), ==, 100);
+    g_assert_cmpuint(transfers(FORGET_MAP_SYNC, true, 100), ==, 100);
+    g_assert_cmpuint(transfers(FORGET_UNMAP_SYNC, true, 100), ==, 100);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -465,6 +544,9 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/coherence/map-skip", test_map_skip);
     qtest_add_func("/dmashare/coherence/unmap", test_unmap);
     qtest_add_func("/dmashare/coherence/unmap-skip", test_unmap_skip);
+    qtest_add_func("/dmashare/coherence/nothing-forgotten",
+                   test_nothing_forgotten);
+    qtest_add_func("/dmashare/coherence/forgotten", test_forgotten);
     qtest_add_func("/dmashare/coherence/two-mappings", test_two_mappings);
     qtest_add_func("/dmashare/coherence/two-buffers", test_two_buffers);
     return g_test_run();
