@@ -27,9 +27,10 @@ EPILOGUE = 'epilogue'
 EPILOGUE_TIMEOUT = 120
 # How long the console may be behind the program's own channel.
 MARK_SECONDS = 20
-# In-kernel tests set their taint (bit 18), which is what they are for.
-KUNIT = 'kunit'
-KUNIT_TAINT = 1 << 18
+# Taints that a program brings by its nature: in-kernel tests set their own; the
+# kernel marks the fences of sw_sync as able to lock it up (as after a soft
+# lockup, which the console would tell of).
+TAINTED_BY = {'kunit': 1 << 18, 'test-sw-sync': 1 << 14}
 # What a program is thought to take before it was ever run: this part of its
 # timeout.
 GUESS = 0.2
@@ -307,8 +308,8 @@ class Boot:
                 self.fail(suite, 'exit', f'{entry.program} {trouble}',
                           f.read() + '\n-- console:\n'
                           + self.machine.console_tail())
-        taint = console.bad_taint(
-            result.taint, KUNIT_TAINT if entry.program == KUNIT else 0)
+        taint = console.bad_taint(result.taint,
+                                  TAINTED_BY.get(entry.program, 0))
         if taint:
             self.fail(suite, 'taint', f'left the kernel tainted: {taint}',
                       self.machine.console_tail())

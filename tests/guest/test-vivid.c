@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "lib/crc32c.h"
@@ -254,6 +255,70 @@ static void frames_travel_on(void)
 	close_capture(&c);
 }
 
+/* The other way round: vivid exports, and our device reads and writes. */
+static void own_frames_of(enum vivid_memory memory, const char *counterpart)
+{
+	int fd = dms_open(), dmabuf[VIVID_MAX_BUFFERS], i;
+	uint8_t *map[VIVID_MAX_BUFFERS];
+	struct bo there[VIVID_MAX_BUFFERS], copy;
+	unsigned int n, k;
+	struct vivid v;
+
+	vivid_load(memory);
+	v = vivid_open(WIDTH, HEIGHT);
+	n = vivid_start_own(&v, dmabuf, 3);
+	copy = dms_create_mapped(fd, v.size, "frame");
+	for (k = 0; k < n; k++) {
+		map[k] = mmap(NULL, v.size, PROT_READ | PROT_WRITE, MAP_SHARED, dmabuf[k], 0);
+		ASSERT_MSG(map[k] != MAP_FAILED, "mmap of vivid's dma-buf: %s", strerror(errno));
+		there[k] = dms_import(fd, dmabuf[k]);
+		ASSERT(there[k].size >= v.size);
+	}
+	for (k = 0; k < 4; k++) {
+		i = vivid_dequeue(&v, NULL);
+		dms_run_ok(fd, dms_job_copy(&copy, 0, &there[i], 0, v.size));
+		ASSERT(!memcmp(copy.map, map[i], v.size));
+		ASSERT_EQ(dms_crc(fd, &there[i], 0, v.size), crc32c(map[i], v.size));
+		ASSERT(memchr(map[i], 0xeb, v.size) || memchr(map[i], 0x10, v.size));
+		/* And a job's bytes reach vivid's memory. */
+		dms_run_ok(fd, dms_job_fill(&there[i], 3, v.size - 9, 0x8182838485868788));
+		ASSERT_EQ(map[i][3], 0x88);
+		ASSERT_EQ(dms_crc(fd, &there[i], 0, v.size), crc32c(map[i], v.size));
+		ASSERT_OK(vivid_try_queue(&v, i));
+	}
+	covers("import.read:%s import.write:%s import.static:%s prime:%s", counterpart,
+	       counterpart, counterpart, counterpart);
+	for (k = 0; k < n; k++) {
+		ASSERT_OK(dms_try_close(fd, there[k].handle));
+		there[k] = dms_import_as(fd, dmabuf[k], DRM_DMASHARE_IMPORT_STATIC);
+		ASSERT_EQ(dms_crc(fd, &there[k], 0, 64), crc32c(map[k], 64));
+		if (memory == VIVID_VMALLOC) {
+			ASSERT_EQ(dms_vmap(&there[k], 0, v.size, 2).checksum,
+				  crc32c(map[k], v.size));
+			covers("import.vmap:%s vmap.system:%s vmap.count:%s", counterpart,
+			       counterpart, counterpart);
+		}
+		dms_unmap(&there[k]);
+		dms_run_ok(fd, dms_job_fill(&there[k], 0, 64, k));
+		covers("import.unmap:%s", counterpart);
+		ASSERT_OK(dms_try_close(fd, there[k].handle));
+		munmap(map[k], v.size);
+		close(dmabuf[k]);
+	}
+	vivid_close(&v);
+	vivid_unload();
+}
+
+static void vmalloc_frames_imported(void)
+{
+	own_frames_of(VIVID_VMALLOC, "vivid-vmalloc");
+}
+
+static void contig_frames_imported(void)
+{
+	own_frames_of(VIVID_DMA_CONTIG, "vivid-contig");
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE(vmalloc_frames),
 	KTAP_COVERS(vmalloc_is_vmapped,
@@ -265,6 +330,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(contig_too_short),
 	KTAP_COVERS(vivid_keeps_them_alive, "lifetime:vivid-vmalloc release:vivid-vmalloc"),
 	KTAP_CASE(frames_travel_on),
+	KTAP_CASE(vmalloc_frames_imported),
+	KTAP_CASE(contig_frames_imported),
 };
 
 int main(int argc, char **argv)

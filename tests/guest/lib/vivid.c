@@ -115,10 +115,12 @@ int vivid_try_queue(struct vivid *v, unsigned int index)
 {
 	struct v4l2_buffer b = {
 		.type = CAPTURE,
-		.memory = V4L2_MEMORY_DMABUF,
+		.memory = v->kind,
 		.index = index,
-		.m.fd = v->dmabuf[index],
 	};
+
+	if (v->kind == V4L2_MEMORY_DMABUF)
+		b.m.fd = v->dmabuf[index];
 
 	return xioctl(v->fd, VIDIOC_QBUF, &b);
 }
@@ -137,6 +139,7 @@ int vivid_try_start(struct vivid *v, const int *dmabufs, unsigned int n)
 	ASSERT_OK(xioctl(v->fd, VIDIOC_REQBUFS, &r));
 	ASSERT_MSG(r.count == n, "vivid gives %u buffers, %u were asked for", r.count, n);
 	v->n_buffers = n;
+	v->kind = V4L2_MEMORY_DMABUF;
 	for (i = 0; i < n; i++) {
 		v->dmabuf[i] = dmabufs[i];
 		if (vivid_try_queue(v, i))
@@ -153,9 +156,40 @@ void vivid_start(struct vivid *v, const int *dmabufs, unsigned int n)
 	ASSERT_OK(vivid_try_start(v, dmabufs, n));
 }
 
+unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n)
+{
+	struct v4l2_requestbuffers r = {
+		.type = CAPTURE,
+		.memory = V4L2_MEMORY_MMAP,
+		.count = n,
+	};
+	int type = CAPTURE;
+	unsigned int i;
+
+	ASSERT(n <= VIVID_MAX_BUFFERS);
+	ASSERT_OK(xioctl(v->fd, VIDIOC_REQBUFS, &r));
+	ASSERT(r.count >= 1 && r.count <= VIVID_MAX_BUFFERS);
+	v->n_buffers = r.count;
+	v->kind = V4L2_MEMORY_MMAP;
+	for (i = 0; i < r.count; i++) {
+		struct v4l2_exportbuffer e = {
+			.type = CAPTURE,
+			.index = i,
+			.flags = O_RDWR | O_CLOEXEC,
+		};
+
+		ASSERT_OK(xioctl(v->fd, VIDIOC_EXPBUF, &e));
+		dmabufs[i] = e.fd;
+		ASSERT_OK(vivid_try_queue(v, i));
+	}
+	ASSERT_OK(xioctl(v->fd, VIDIOC_STREAMON, &type));
+	v->streaming = true;
+	return r.count;
+}
+
 unsigned int vivid_dequeue(struct vivid *v, uint32_t *sequence)
 {
-	struct v4l2_buffer b = { .type = CAPTURE, .memory = V4L2_MEMORY_DMABUF };
+	struct v4l2_buffer b = { .type = CAPTURE, .memory = v->kind };
 
 	poll_until(v->fd, POLLIN);
 	ASSERT_OK(xioctl(v->fd, VIDIOC_DQBUF, &b));
@@ -169,7 +203,7 @@ unsigned int vivid_dequeue(struct vivid *v, uint32_t *sequence)
 
 void vivid_stop(struct vivid *v)
 {
-	struct v4l2_requestbuffers r = { .type = CAPTURE, .memory = V4L2_MEMORY_DMABUF };
+	struct v4l2_requestbuffers r = { .type = CAPTURE, .memory = v->kind };
 	int type = CAPTURE;
 
 	if (v->streaming)

@@ -27,6 +27,7 @@ struct vivid {
 	unsigned int n_buffers;
 	int dmabuf[VIVID_MAX_BUFFERS];
 	bool streaming;
+	uint32_t kind;			/* enum v4l2_memory */
 };
 
 /*
@@ -46,6 +47,11 @@ struct vivid vivid_open(uint32_t width, uint32_t height);
  */
 int vivid_try_start(struct vivid *v, const int *dmabufs, unsigned int n);
 void vivid_start(struct vivid *v, const int *dmabufs, unsigned int n);
+/*
+ * Has vivid make @n buffers of its own and starts with them; gives their
+ * dma-bufs (VIDIOC_EXPBUF) and how many they are.
+ */
+unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n);
 /*
  * Queues buffer @index; returns what the ioctl did. The kernel takes hold of
  * the dma-buf here.

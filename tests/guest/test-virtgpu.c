@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * virtio-gpu: exports a dumb buffer to our device; cannot import from it, for
+ * that takes blob resources, which QEMU has only where the host has udmabuf.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "lib/crc32c.h"
+#include "lib/dms.h"
+#include "lib/ktap.h"
+#include "lib/ledger.h"
+
+#define PAGE	4096u
+#define ONES	0x0101010101010101ull
+
+struct shared {
+	int fd;
+	struct bo bo;
+	int dmabuf;
+};
+
+static struct shared shared_buffer(void)
+{
+	struct shared s = { .fd = dms_open() };
+
+	s.bo = dms_create_mapped(s.fd, 4 * PAGE, "others");
+	s.dmabuf = dms_export(s.fd, s.bo.handle);
+	return s;
+}
+
+static int gpu_open(void)
+{
+	int fd = drm_open_driver("virtio_gpu", true, 0);
+
+	ASSERT_MSG(fd >= 0, "no virtio GPU");
+	return fd;
+}
+
+/* A dumb buffer of its own, through our device and back. */
+static void gpu_buffer_imported(void)
+{
+	static const uint32_t flags[] = { 0, DRM_DMASHARE_IMPORT_STATIC };
+	int gpu = gpu_open(), fd = dms_open(), dmabuf;
+	struct drm_mode_create_dumb c = { .width = 256, .height = 64, .bpp = 32 };
+	struct drm_mode_map_dumb m;
+	struct bo there, copy;
+	uint8_t *p;
+	size_t k;
+
+	ASSERT_OK(drmIoctl(gpu, DRM_IOCTL_MODE_CREATE_DUMB, &c));
+	m = (struct drm_mode_map_dumb){ .handle = c.handle };
+	ASSERT_OK(drmIoctl(gpu, DRM_IOCTL_MODE_MAP_DUMB, &m));
+	p = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu, m.offset);
+	ASSERT(p != MAP_FAILED);
+	ASSERT_OK(drmPrimeHandleToFD(gpu, c.handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf));
+	copy = dms_create_mapped(fd, c.size, "copy");
+	for (k = 0; k < ARRAY_SIZE(flags); k++) {
+		there = dms_import_as(fd, dmabuf, flags[k]);
+		pattern_fill(p, c.size, k);
+		dms_run_ok(fd, dms_job_copy(&copy, 0, &there, 0, c.size));
+		ASSERT(pattern_check(copy.map, c.size, k));
+		pattern_fill(copy.map, c.size, 10 + k);
+		dms_run_ok(fd, dms_job_copy(&there, 0, &copy, 0, c.size));
+		ASSERT(pattern_check(p, c.size, 10 + k));
+		ASSERT_EQ(dms_vmap(&there, 0, c.size, 2).checksum, crc32c(p, c.size));
+		dms_unmap(&there);
+		ASSERT_EQ(dms_crc(fd, &there, 0, c.size), crc32c(p, c.size));
+		if (dms_info(fd, there.handle).flags & DRM_DMASHARE_BO_INFO_DYNAMIC)
+			covers("import.dynamic:virtio-gpu");
+		else
+			covers("import.static:virtio-gpu");
+		ASSERT_OK(dms_try_close(fd, there.handle));
+	}
+}
+
+/* The refusal leaves everything as it was before. */
+static void gpu_refuses_ours(void)
+{
+	int gpu = gpu_open();
+	struct shared s = shared_buffer();
+	struct dmashare_ledger l;
+	uint32_t handle;
+
+	ASSERT_ERRNO(drmPrimeFDToHandle(gpu, s.dmabuf, &handle), ENODEV);
+	l = ledger_get(s.fd, s.bo.handle);
+	ASSERT_EQ(l.live_attachments, 0);
+	ASSERT_EQ(l.notes[DMASHARE_NOTE_UNMAP], l.notes[DMASHARE_NOTE_MAP]);
+	ASSERT_EQ(l.notes[DMASHARE_NOTE_UNPIN], l.notes[DMASHARE_NOTE_PIN]);
+	if (l.attaches)
+		covers("attach:virtio-gpu detach:virtio-gpu");
+	if (l.notes[DMASHARE_NOTE_MAP])
+		covers("map:virtio-gpu unmap:virtio-gpu");
+	dms_run_ok(s.fd, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
+	ASSERT(all_bytes(s.bo.map, s.bo.size, 1));
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_COVERS(gpu_buffer_imported, "import.read:virtio-gpu import.write:virtio-gpu "
+		    "import.vmap:virtio-gpu import.unmap:virtio-gpu prime:virtio-gpu "
+		    "vmap.system:virtio-gpu vmap.count:virtio-gpu"),
+	KTAP_CASE(gpu_refuses_ours),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+}
