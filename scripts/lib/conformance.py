@@ -49,6 +49,8 @@ class Plan:
     mode_of: dict = dataclasses.field(default_factory=dict)     # {VM: mode}
     ignored: set = dataclasses.field(default_factory=set)       # VMs
     reasons: list = dataclasses.field(default_factory=list)
+    errnos: set = dataclasses.field(default_factory=set)    # {(call, name)}
+    unseen: dict = dataclasses.field(default_factory=dict)  # of those: why
 
     def reason(self, cell):
         """The first one that explains the cell, or None."""
@@ -92,6 +94,12 @@ def read_plan(path):
                 plan.mode_of.update(dict.fromkeys(vms.split(','), name))
             elif kind == 'ignore':
                 plan.ignored.update(rest.split())
+            elif kind == 'errno':
+                call, *names = rest.split()
+                plan.errnos.update((call, name) for name in names)
+            elif kind == 'unseen':
+                call, name, text = rest.split(None, 2)
+                plan.unseen[call, name] = text
             elif kind == 'reason':
                 *patterns, text = rest.split(None, 4)
                 if len(patterns) != 4:
@@ -100,7 +108,8 @@ def read_plan(path):
                     Reason([p.split(',') for p in patterns], text, where))
             else:
                 raise Bad(f'{where}: what is {kind}? permitted: group, '
-                          'operation, counterpart, mode, ignore, reason')
+                          'operation, counterpart, mode, ignore, reason, '
+                          'errno, unseen')
         except ValueError:
             raise Bad(f'{where}: too few words after {kind}') from None
     check_patterns(plan)
@@ -151,6 +160,34 @@ def count(plan, kernel, suites):
                     cell = (kernel, mode, operation, counterpart)
                     cells[cell] = cells.get(cell, 0) + 1
     return cells, list(dict.fromkeys(wrong))
+
+
+def documented_errnos(header):
+    """{(call, errno)} of the driver's header; "any" is every ioctl's call."""
+    found = set()
+    for comment in re.findall(r'/\*.*?\*/', header, re.S):
+        call = re.search(r'- DRM_IOCTL_DMASHARE_(\w+)', comment)
+        if not call and 'Unless an ioctl says otherwise' not in comment:
+            continue
+        for name in re.findall(r'\bE[A-Z0-9]{2,}\b', comment):
+            found.add((call[1] if call else 'any', name))
+    return found
+
+
+def missing_errnos(plan, header, suites):
+    """Errnos that are documented, that no passed case has seen, and that the
+    plan does not excuse; and the excuses that are not needed."""
+    wanted = documented_errnos(header) | plan.errnos
+    seen = {tuple(words.split()) for suite in suites for case in suite.cases
+            if case.outcome == tap.PASSED for words in case.errnos}
+    missing = [f'{call} {name}' for call, name in sorted(wanted - seen)
+               if (call, name) not in plan.unseen]
+    needless = [f'{call} {name} is excused in the plan, but '
+                + ('was seen' if (call, name) in seen else
+                   'is not documented')
+                for call, name in plan.unseen
+                if (call, name) in seen or (call, name) not in wanted]
+    return missing + needless
 
 
 def all_cells(plan, kernel):

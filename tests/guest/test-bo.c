@@ -116,7 +116,7 @@ static void no_local_memory(void)
 
 	if (dms_param(fd, DRM_DMASHARE_PARAM_FEATURES) & DMASHARE_FEATURE_LOCAL)
 		SKIP("the device has local memory");
-	ASSERT_ERRNO(create_placed(fd, DMASHARE_PLACEMENT_LOCAL), EOPNOTSUPP);
+	ASSERT_REFUSED("BO_CREATE", create_placed(fd, DMASHARE_PLACEMENT_LOCAL), EOPNOTSUPP);
 }
 
 static void starts_as_zeros(void)

@@ -57,6 +57,8 @@ static void imports(void)
 	ASSERT_MSG(n < ARRAY_SIZE(f), "%u imports and no end", n);
 	ASSERT_EQ(errno, ENOSPC);
 	ASSERT_MSG(n > 1, "only %u imports", n);
+	errno_seen("PRIME_FD_TO_HANDLE", ENOSPC);
+	ASSERT_REFUSED("BO_IMPORT", dms_try_import_as(fd, f[n].dmabuf, 0, &again), ENOSPC);
 	/* The refused one left nothing half done. */
 	ASSERT_EQ(ledger_get(fd, 0).live_buffers - before.live_buffers, n);
 	ASSERT_EQ(ledger_get(fd, 0).live_attachments - before.live_attachments, n);
@@ -114,8 +116,11 @@ static void too_many_segments(void)
 	struct foreign f = heap_buffer((most + 1) * 64 * 1024);
 	uint32_t handle;
 
-	ASSERT_ERRNO(dms_try_submit(fd, &s, &job, 1), EFBIG);
-	ASSERT_ERRNO(dms_try_import(fd, f.dmabuf, &handle), EFBIG);
+	ASSERT_REFUSED("SUBMIT", dms_try_submit(fd, &s, &job, 1), EFBIG);
+	ASSERT_REFUSED("PRIME_FD_TO_HANDLE", dms_try_import(fd, f.dmabuf, &handle), EFBIG);
+	ASSERT_REFUSED("BO_IMPORT", dms_try_import_as(fd, f.dmabuf, 0, &handle), EFBIG);
+	ASSERT_ERRNO(dms_try_import_as(fd, f.dmabuf, DRM_DMASHARE_IMPORT_STATIC, &handle),
+		     EFBIG);
 	/* One that just fits. */
 	bo = dms_create_mapped(fd, most * 64 * 1024 / 2, "fits");
 	dms_run_ok(fd, dms_job_fill(&bo, 0, bo.size, 0x0101010101010101));

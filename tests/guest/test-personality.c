@@ -220,6 +220,7 @@ static void contiguous_refused(void)
 	ASSERT_MSG(n < ARRAY_SIZE(bo), "more memory than this test was made for");
 	ASSERT_EQ(errno, ENOMEM);
 	errno_seen("BO_CREATE", ENOMEM);
+	errno_seen("any", ENOMEM);
 	ASSERT(n > 0);
 	/* In single pages there is still room. */
 	bo[n] = dms_create_mapped(fd, 4 * PAGE, "small");

@@ -421,7 +421,7 @@ static void too_many_results(void)
 		if (!first)
 			first = jobs[0].id;
 	}
-	ASSERT_ERRNO(dms_try_submit(s.fd, &sub, &s.noop, 1), ENOSPC);
+	ASSERT_REFUSED("SUBMIT", dms_try_submit(s.fd, &sub, &s.noop, 1), ENOSPC);
 	/* One that keeps nothing still passes, and one read makes room for one. */
 	s.fill.flags = 0;
 	ASSERT_OK(try_one(&s, s.fill));
