@@ -39,18 +39,13 @@ bool dmashare_bo_lost(const struct dmashare_bo *bo)
  * The buffer stays where it is until it is unmapped. All callers get the same
  * address.
  *
- * Returns: 0, -ENOMEM, or an error of dmashare_bo_pin_locked()
+ * Returns: 0 or -ENOMEM
  */
 int dmashare_bo_vmap_locked(struct dmashare_bo *bo, struct iosys_map *map)
 {
-	int ret;
-
 	dma_resv_assert_held(bo->base.resv);
 
-	ret = dmashare_bo_pin_locked(bo);
-	if (ret)
-		return ret;
-
+	dmashare_bo_keep_locked(bo);
 	if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
 		iosys_map_set_vaddr_iomem(map, dmashare_local_iomem(bo->backing));
 	} else {

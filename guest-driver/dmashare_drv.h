@@ -775,6 +775,7 @@ void dmashare_requests_init(struct dmashare_device *ddev);
 void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placement);
 int dmashare_bo_wait_kernel(struct dmashare_bo *bo, bool interruptible);
 int dmashare_bo_pin_locked(struct dmashare_bo *bo);
+void dmashare_bo_keep_locked(struct dmashare_bo *bo);
 void dmashare_bo_unpin_locked(struct dmashare_bo *bo);
 int dmashare_bo_move_ioctl(struct drm_device *drm, void *data,
 			   struct drm_file *drm_file);

@@ -34,7 +34,12 @@
  * Each callback tells the device that it was called (a note, posted), with the
  * errno that it returns. A device that is gone refuses new importers with
  * -ENODEV; those that exist can go on with a buffer in the system, for the pages
- * are still there. Local memory is gone: what needs its bytes gets -ENODEV.
+ * are still there. Local memory is gone: what needs its bytes gets -ENODEV, and
+ * a mapping for the kernel reads as all ones.
+ *
+ * The core warns, in the kernel's log, of a pin that says -EBUSY and of a vmap
+ * that fails at all. The one is avoided by the rule above; the other waits as
+ * long as it takes, and fails for want of memory only.
  */
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
@@ -442,12 +447,9 @@ static int dmashare_export_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	struct dmashare_bo *bo = dmabuf_to_bo(dmabuf);
 	int ret;
 
-	/* As the dma-buf core for an exporter without the callback. */
-	ret = bo->flags & DRM_DMASHARE_BO_NO_VMAP ? -EINVAL : 0;
-	if (!ret)
-		ret = dmashare_bo_vmap_locked(bo, map);
+	ret = dmashare_bo_vmap_locked(bo, map);
 	dmashare_note(to_dmashare(bo->base.dev), DMASHARE_NOTE_VMAP, bo->id, 0,
-		      DMA_BIDIRECTIONAL, bo->base.size, dmashare_note_errno(ret));
+		      DMA_BIDIRECTIONAL, bo->base.size, ret);
 
 	return ret;
 }
@@ -487,20 +489,46 @@ static void dmashare_export_release(struct dma_buf *dmabuf)
 	.release = dmashare_export_release,			\
 	.begin_cpu_access = dmashare_export_begin_cpu,		\
 	.end_cpu_access = dmashare_export_end_cpu,		\
-	.mmap = dmashare_export_mmap,				\
+	.mmap = dmashare_export_mmap
+
+#define DMASHARE_EXPORT_OPS_VMAP				\
 	.vmap = dmashare_export_vmap,				\
 	.vunmap = dmashare_export_vunmap
 
+/* Whether these two are there is how the core tells the one from the other. */
+#define DMASHARE_EXPORT_OPS_DYNAMIC				\
+	.pin = dmashare_export_pin,				\
+	.unpin = dmashare_export_unpin
+
 static const struct dma_buf_ops dmashare_static_ops = {
+	DMASHARE_EXPORT_OPS,
+	DMASHARE_EXPORT_OPS_VMAP,
+};
+
+static const struct dma_buf_ops dmashare_dynamic_ops = {
+	DMASHARE_EXPORT_OPS,
+	DMASHARE_EXPORT_OPS_VMAP,
+	DMASHARE_EXPORT_OPS_DYNAMIC,
+};
+
+/* NO_VMAP: the core warns of a callback that fails, so there must be none. */
+static const struct dma_buf_ops dmashare_static_no_vmap_ops = {
 	DMASHARE_EXPORT_OPS,
 };
 
-/* Whether these two are there is how the core tells the one from the other. */
-static const struct dma_buf_ops dmashare_dynamic_ops = {
+static const struct dma_buf_ops dmashare_dynamic_no_vmap_ops = {
 	DMASHARE_EXPORT_OPS,
-	.pin = dmashare_export_pin,
-	.unpin = dmashare_export_unpin,
+	DMASHARE_EXPORT_OPS_DYNAMIC,
 };
+
+static const struct dma_buf_ops *dmashare_export_ops(const struct dmashare_bo *bo)
+{
+	if (bo->flags & DRM_DMASHARE_BO_NO_VMAP)
+		return bo->dynamic ? &dmashare_dynamic_no_vmap_ops :
+				     &dmashare_static_no_vmap_ops;
+
+	return bo->dynamic ? &dmashare_dynamic_ops : &dmashare_static_ops;
+}
 
 /**
  * dmashare_gem_export - make a dma_buf of a buffer
@@ -519,7 +547,7 @@ struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags)
 	struct dma_buf_export_info info = {
 		.exp_name = DMASHARE_NAME,
 		.owner = THIS_MODULE,
-		.ops = bo->dynamic ? &dmashare_dynamic_ops : &dmashare_static_ops,
+		.ops = dmashare_export_ops(bo),
 		.size = obj->size,
 		.flags = flags,
 		.priv = obj,
@@ -548,7 +576,8 @@ struct dma_buf *dmashare_gem_export(struct drm_gem_object *obj, int flags)
  */
 struct dmashare_bo *dmashare_exported_bo(struct dma_buf *dmabuf)
 {
-	if (dmabuf->ops != &dmashare_static_ops && dmabuf->ops != &dmashare_dynamic_ops)
+	/* Of all our tables. */
+	if (dmabuf->ops->release != dmashare_export_release)
 		return NULL;
 
 	return dmabuf_to_bo(dmabuf);

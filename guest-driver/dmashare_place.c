@@ -62,6 +62,23 @@ int dmashare_bo_pin_locked(struct dmashare_bo *bo)
 }
 
 /**
+ * dmashare_bo_keep_locked - as dmashare_bo_pin_locked(), for who cannot fail
+ * @bo: a buffer of our own; its reservation lock is held
+ *
+ * If the buffer cannot be moved to where every importer finds it, it is kept
+ * where it is; such an importer is then refused a mapping for as long.
+ */
+void dmashare_bo_keep_locked(struct dmashare_bo *bo)
+{
+	dma_resv_assert_held(bo->base.resv);
+
+	if (!bo->pin_count && bo->system_only && bo->dynamic)
+		dmashare_bo_move_locked(bo, DMASHARE_PLACEMENT_SYSTEM, false);
+	dmashare_bo_wait_kernel(bo, false);
+	bo->pin_count++;
+}
+
+/**
  * dmashare_bo_unpin_locked - undo dmashare_bo_pin_locked()
  * @bo: the buffer; its reservation lock is held
  */
