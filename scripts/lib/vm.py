@@ -22,6 +22,7 @@ import time
 
 import common
 import console as console_reader
+import hostclock
 
 IOMMUS = ('vtd', 'virtio', 'none')
 ACCELS = ('auto', 'tcg', 'kvm')
@@ -314,6 +315,11 @@ class Machine:
                  'no_timer_check',
                  # An emulated processor has none of these faults.
                  'mitigations=off']
+        if s.accel != 'kvm' and (khz := hostclock.tsc_khz()):
+            # The emulated one counts as the host's does.  Left to measure it,
+            # a kernel on a busy host may be wrong by a factor, and its clock.
+            # Nor is it to be held against slower clocks that were late.
+            words += [f'tsc_early_khz={khz}', 'tsc=nowatchdog']
         if s.iommu == 'vtd':
             words.append('intel_iommu=on')
         if self.mode == 'agent':

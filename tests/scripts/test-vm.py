@@ -4,6 +4,7 @@
 crashed, hung, or took the guest with it.  Boots VMs without the device."""
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import unittest
@@ -14,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(HERE)),
                                 'scripts', 'lib'))
 import console  # noqa: E402  (needs the path above)
 import guest  # noqa: E402
+import hostclock  # noqa: E402
 import tapunit  # noqa: E402
 import vm  # noqa: E402
 
@@ -105,6 +107,17 @@ class Guest(unittest.TestCase):
                          'running')
         with self.assertRaises(vm.VmError):
             self.machine.qmp('no-such-command')
+
+    def test_clock(self):
+        khz = hostclock.tsc_khz()
+        if khz is None:
+            self.skipTest('no time stamp counter here')
+        with open(self.machine.console, encoding='utf-8',
+                  errors='replace') as f:
+            text = f.read()
+        found = re.findall(r'tsc: Detected (\d+\.\d+) MHz', text)
+        self.assertEqual(round(float(found[-1]) * 1000), khz)
+        self.assertNotIn('TSC unstable', text)
 
     def test_console_marks(self):
         self.sh('echo "dmashare-mark" >/dev/kmsg')
