@@ -91,7 +91,7 @@ static void unknown_flag(void)
 	struct bo bo;
 	unsigned int bit;
 
-	for (bit = 1; bit < 32; bit++)
+	for (bit = 14; bit < 32; bit++)
 		ASSERT_ERRNO(dms_try_create(fd, PAGE, 1u << bit, "", &bo), EINVAL);
 }
 

@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
 #include <xf86drm.h>
 
 #include "lib/crc32c.h"
+#include "lib/dmabuf.h"
 #include "lib/dms.h"
 #include "lib/fence.h"
 #include "lib/foreign.h"
@@ -79,24 +79,13 @@ static void statically(int fd, struct foreign *f)
 }
 
 /*
- * Before 6.16 the kernel maps a dynamic attachment to an exporter that moves
- * nothing at once, for both directions and until it is detached: the driver
- * attaches statically then.
+ * Where the kernel maps an attachment to an exporter that moves nothing at once,
+ * the driver attaches statically.
  */
-static bool attaches_dynamically(void)
-{
-	unsigned int major, minor;
-	struct utsname u;
-
-	ASSERT_OK(uname(&u));
-	ASSERT_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
-	return major > 6 || (major == 6 && minor >= 16);
-}
-
 static void dynamically(int fd, struct foreign *f)
 {
 	static const uint32_t flags[] = { 0, DRM_DMASHARE_IMPORT_NO_P2P };
-	bool dynamic = attaches_dynamically();
+	bool dynamic = !mixed_attach_maps();
 	size_t k;
 
 	for (k = 0; k < ARRAY_SIZE(flags); k++) {

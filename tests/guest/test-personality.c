@@ -17,6 +17,7 @@
 #include <xf86drm.h>
 
 #include "lib/crc32c.h"
+#include "lib/dmabuf.h"
 #include "lib/dms.h"
 #include "lib/fence.h"
 #include "lib/foreign.h"
@@ -503,7 +504,7 @@ static void read_only_for_vivid(void)
 {
 	/* What refuses is the mapping, which some kernels make when it attaches. */
 	ASSERT_EQ(capture(VIVID_DMA_CONTIG, DRM_DMASHARE_BO_READ_ONLY),
-		  static_attach_pins() ? EACCES : EINVAL);
+		  mixed_attach_maps() ? EACCES : EINVAL);
 }
 
 static const struct ktap_case cases[] = {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <linux/dma-buf.h>
 
@@ -101,6 +102,16 @@ unsigned int bufinfo_fences(int dmabuf, const char *usage, const char *driver)
 			n++;
 	free(entry);
 	return n;
+}
+
+bool mixed_attach_maps(void)
+{
+	unsigned int major, minor;
+	struct utsname u;
+
+	ASSERT_OK(uname(&u));
+	ASSERT_EQ(sscanf(u.release, "%u.%u", &major, &minor), 2);
+	return major < 6 || (major == 6 && minor < 16);
 }
 
 int dmabuf_try_fences(int dmabuf, unsigned int flags)

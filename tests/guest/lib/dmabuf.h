@@ -29,6 +29,12 @@ unsigned long inode_of(int fd);
  */
 unsigned int bufinfo_fences(int dmabuf, const char *usage, const char *driver);
 
+/*
+ * Whether the kernel, where one side of an attachment is dynamic and the other
+ * is not, maps it when it is made: for both directions, and until it ends.
+ */
+bool mixed_attach_maps(void);
+
 /* DMA_BUF_IOCTL_EXPORT_SYNC_FILE and _IMPORT_SYNC_FILE as the kernel says. */
 int dmabuf_try_fences(int dmabuf, unsigned int flags);
 int dmabuf_try_add_fence(int dmabuf, int fence, unsigned int flags);
