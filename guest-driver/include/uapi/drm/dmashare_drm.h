@@ -316,7 +316,9 @@ struct drm_dmashare_sync {
  * wanted, a range past the end of its buffer, a bad sync_file or an in-sync
  * without a fence. ENOENT: no such GEM or syncobj handle. EBADF:
  * @in_fence_fd is not a file. ENOSPC: too many results are kept; read some.
- * EFBIG: the buffer cannot be mapped within the device's constraints.
+ * EFBIG: the buffer cannot be mapped within the device's constraints. An imported
+ * buffer whose mapping ended is mapped again, and what the exporter says to that
+ * is returned.
  *
  * What fails later fails the fence, with the errno that the device's
  * specification gives for the status.
