@@ -245,5 +245,6 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
+	dynamic_maps_pin();
 	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
 }

@@ -189,6 +189,20 @@ static void importers_job_is_waited_for(void)
 	ASSERT_EQ(b.jobs_failed, 0);
 }
 
+struct submit_call {
+	int fd;
+	uint32_t flags;
+	struct drm_dmashare_job job;
+	int fence;
+};
+
+static void submit_call(void *arg)
+{
+	struct submit_call *c = arg;
+
+	c->fence = dms_submit_fence(c->fd, 0, c->flags, &c->job, 1);
+}
+
 /* A job that the importer submits while the buffer is on its way waits. */
 static void importer_waits_for_the_move(void)
 {
@@ -197,20 +211,31 @@ static void importer_waits_for_the_move(void)
 
 	for (i = 0; i < 4; i++) {
 		uint32_t to = i % 2 ? SYSTEM : LOCAL;
-		struct drm_dmashare_job job = dms_job_crc(&s.here, 0, 4 * PAGE);
+		struct submit_call call = {
+			.fd = s.b,
+			.flags = i & 2 ? DRM_DMASHARE_SUBMIT_NO_IMPLICIT : 0,
+			.job = dms_job_crc(&s.here, 0, 4 * PAGE),
+		};
+		struct blocker blocker;
 		struct work w;
-		int fence;
 
 		dms_unmap(&s.here);
 		pattern_fill(s.there.map, 4 * PAGE, i);
 		w = work_reading(&s.there, 0);
 		ASSERT_OK(dms_try_move(s.a, s.there.handle, to, 0));
-		fence = dms_submit_fence(s.b, 0, i & 2 ? DRM_DMASHARE_SUBMIT_NO_IMPLICIT : 0,
-					 &job, 1);
-		ASSERT(fence_pending(fence));
+		blocker_start(&blocker, submit_call, &call);
+		/* Where mapping pins, mapping waits, and so does SUBMIT. */
+		if (dynamic_maps_pin()) {
+			ASSERT(blocker_sleeps(&blocker));
+		} else {
+			blocker_join(&blocker);
+			ASSERT(fence_pending(call.fence));
+		}
 		work_release(&w);
-		ASSERT_EQ(fence_finish(fence), 0);
-		ASSERT_EQ(dms_result(s.b, job.id).result, crc32c(s.there.map, 4 * PAGE));
+		if (dynamic_maps_pin())
+			blocker_join(&blocker);
+		ASSERT_EQ(fence_finish(call.fence), 0);
+		ASSERT_EQ(dms_result(s.b, call.job.id).result, crc32c(s.there.map, 4 * PAGE));
 		ASSERT_EQ(dms_info(s.a, s.there.handle).placement, to);
 	}
 }
@@ -494,5 +519,6 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
+	dynamic_maps_pin();
 	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
 }

@@ -65,16 +65,15 @@ static struct bo local_bo(int fd, uint64_t size, uint64_t seed)
 static void moves_on_request(void)
 {
 	int fd = dms_open_nth(0);
-	struct bar bar = local_bar(fd);
 	struct bo bo = local_bo(fd, 8 * PAGE, 1);
 	struct dmashare_ledger l;
 	unsigned int i;
 
 	for (i = 1; i <= 4; i++) {
-		ASSERT(page_is_local(&bar, bo.map));
+		ASSERT(page_is_local(&bo, bo.map, 0));
 		evict(&bo);
 		gone_out(&bo);
-		ASSERT(!page_is_local(&bar, bo.map));
+		ASSERT(!page_is_local(&bo, bo.map, 0));
 		ASSERT(pattern_check(bo.map, bo.size, i));
 		ASSERT_EQ(dms_crc(fd, &bo, 0, bo.size), crc32c(bo.map, bo.size));
 		l = ledger_get(fd, bo.handle);
@@ -269,5 +268,6 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
+	dynamic_maps_pin();
 	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
 }

@@ -77,7 +77,6 @@ static void limit_is_set(void)
 static void local_memory_survives(void)
 {
 	int fd = dms_open_nth(0);
-	struct bar bar = local_bar(fd);
 	struct buffers b = make_buffers(fd);
 	uint64_t free = local_free(fd);
 	unsigned int i;
@@ -87,7 +86,7 @@ static void local_memory_survives(void)
 	ASSERT_EQ(local_free(fd), free);
 	for (i = 0; i < N_BUFFERS; i++) {
 		ASSERT_EQ(dms_info(fd, b.bo[i].handle).placement, i % 2);
-		ASSERT_EQ(page_is_local(&bar, b.bo[i].map), i % 2);
+		ASSERT_EQ(page_is_local(&b.bo[i], b.bo[i].map, 0), i % 2);
 		dms_move(&b.bo[i], !(i % 2));
 	}
 	check_buffers(&b);
@@ -261,6 +260,7 @@ int main(int argc, char **argv)
 	/* Without the short limit the cases fail and say so. */
 	if (reload(options))
 		fprintf(stderr, "dmashare cannot be reloaded: %s\n", strerror(errno));
+	dynamic_maps_pin();
 	status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
 	if (reload("")) {
 		fprintf(stderr, "dmashare cannot be reloaded: %s\n", strerror(errno));

@@ -49,7 +49,6 @@ static struct bo create_mapped_in(int fd, uint64_t size, uint32_t placement)
 static void created_in_local(void)
 {
 	int fd = dms_open();
-	struct bar bar = local_bar(fd);
 	uint64_t before = local_free(fd);
 	struct bo bo = create_mapped_in(fd, 3 * PAGE, LOCAL);
 	struct drm_dmashare_bo_info info = dms_info(fd, bo.handle);
@@ -57,8 +56,8 @@ static void created_in_local(void)
 	ASSERT_EQ(info.placement, LOCAL);
 	ASSERT_EQ(info.moves, 0);
 	ASSERT_EQ(local_free(fd), before - 3 * PAGE);
-	ASSERT(page_is_local(&bar, bo.map));
-	ASSERT(page_is_local(&bar, bo.map + 2 * PAGE));
+	ASSERT(page_is_local(&bo, bo.map, 0));
+	ASSERT(page_is_local(&bo, bo.map, 2 * PAGE));
 	pattern_fill(bo.map, bo.size, 1);
 	ASSERT_EQ(dms_crc(fd, &bo, 0, bo.size), crc32c(bo.map, bo.size));
 	dms_run_ok(fd, dms_job_fill(&bo, PAGE, PAGE, ONES));
@@ -118,7 +117,6 @@ static void cpu_mappings_follow(void)
 {
 	enum { SIZE = 9 * PAGE };
 	int fd = dms_open(), dmabuf;
-	struct bar bar = local_bar(fd);
 	struct bo bo = create_mapped_in(fd, SIZE, SYSTEM);
 	uint8_t *other;
 	unsigned int i;
@@ -131,8 +129,8 @@ static void cpu_mappings_follow(void)
 		uint32_t placement = i % 2 ? SYSTEM : LOCAL;
 
 		dms_move(&bo, placement);
-		ASSERT_EQ(page_is_local(&bar, bo.map), placement == LOCAL);
-		ASSERT_EQ(page_is_local(&bar, other + SIZE - PAGE), placement == LOCAL);
+		ASSERT_EQ(page_is_local(&bo, bo.map, 0), placement == LOCAL);
+		ASSERT_EQ(page_is_local(&bo, other, SIZE - PAGE), placement == LOCAL);
 		ASSERT(pattern_check(bo.map, SIZE, 100 + i));
 		ASSERT(pattern_check(other, SIZE, 100 + i));
 		pattern_fill(i % 3 ? bo.map : other, SIZE, 100 + i + 1);
@@ -297,13 +295,10 @@ static void vgem_attached(void)
 	int fd = dms_open(), vgem = vgem_open(), dmabuf;
 	struct bo bo = create_mapped_in(fd, 4 * PAGE, LOCAL);
 	uint32_t handle;
-	uint8_t *there;
 
 	pattern_fill(bo.map, bo.size, 1);
 	dmabuf = dms_export(fd, bo.handle);
 	ASSERT_OK(drmPrimeFDToHandle(vgem, dmabuf, &handle));
-	there = vgem_map(vgem, handle, bo.size);
-	ASSERT(pattern_check(there, bo.size, 1));
 	if (vgem_maps()) {
 		/* vgem takes no BAR addresses, so the bytes came out. */
 		ASSERT_EQ(dms_info(fd, bo.handle).placement, SYSTEM);
@@ -313,11 +308,10 @@ static void vgem_attached(void)
 	} else {
 		ASSERT_EQ(dms_info(fd, bo.handle).pins, 0);
 		dms_move(&bo, SYSTEM);
-		ASSERT(pattern_check(there, bo.size, 1));
+		ASSERT(pattern_check(bo.map, bo.size, 1));
 		dms_move(&bo, LOCAL);
-		ASSERT(pattern_check(there, bo.size, 1));
 	}
-	munmap(there, bo.size);
+	ASSERT(pattern_check(bo.map, bo.size, 1));
 	ASSERT_OK(drmCloseBufferHandle(vgem, handle));
 	ASSERT_EQ(dms_info(fd, bo.handle).pins, 0);
 	dms_move(&bo, SYSTEM);
@@ -400,7 +394,6 @@ static void touch(void *p)
 static void page_fault_waits(void)
 {
 	int fd = dms_open();
-	struct bar bar = local_bar(fd);
 	struct bo bo = create_mapped_in(fd, 2 * PAGE, SYSTEM);
 	struct blocker b;
 	struct work w;
@@ -412,7 +405,7 @@ static void page_fault_waits(void)
 	ASSERT(blocker_sleeps(&b));
 	work_release(&w);
 	blocker_join(&b);
-	ASSERT(page_is_local(&bar, bo.map));
+	ASSERT(page_is_local(&bo, bo.map, 0));
 	bo.map[1]--;
 	ASSERT(pattern_check(bo.map, bo.size, 5));
 }
@@ -553,7 +546,7 @@ static void signals_all_the_time(void)
 	ASSERT_OK(setitimer(ITIMER_REAL, &often, NULL));
 	for (i = 0; i < 100; i++) {
 		dms_move(&bo, i % 2 ? SYSTEM : LOCAL);
-		ASSERT(pattern_check(bo.map + i % 16 * PAGE, 256, 9) || i % 16);
+		ASSERT(pattern_check(bo.map, 256, 9));
 	}
 	ASSERT_OK(setitimer(ITIMER_REAL, &never, NULL));
 	ASSERT(atomic_load(&alarms));
@@ -570,7 +563,6 @@ static void pressure(void)
 	enum { N = 8 };
 	int fd = dms_open();
 	uint64_t size = local_free(fd) / N / PAGE * PAGE;
-	struct bar bar = local_bar(fd);
 	struct dmashare_ledger l;
 	struct bo bo[N + 2];
 	unsigned int i, k, in = 0;
@@ -599,7 +591,7 @@ static void pressure(void)
 	for (i = 0; i < N; i++) {
 		bool out = i == 1 || i == 2;
 
-		ASSERT_EQ(page_is_local(&bar, bo[i].map), !out);
+		ASSERT_EQ(page_is_local(&bo[i], bo[i].map, 0), !out);
 		ASSERT(all_bytes(bo[i].map, PAGE, i + 1));
 		ASSERT(pattern_check(bo[i].map + size - PAGE, PAGE, i));
 		ASSERT_EQ(dms_crc(fd, &bo[i], 0, size), crc[i]);
@@ -809,7 +801,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(no_room),
 	KTAP_COVERS(pinned, "move.busy:user vmap.iomem:user vmap.system:user pin:user unpin:user"),
 	KTAP_COVERS(vmap_follows, "vmap.iomem:user vmap.system:user vmap:user vunmap:user"),
-	KTAP_COVERS(vgem_attached, "attach:vgem detach:vgem move.cpu:vgem"),
+	KTAP_COVERS(vgem_attached, "attach:vgem detach:vgem move.to-system:vgem"),
 	KTAP_COVERS(waits_for_readers, "move.fence:user usage.kernel:user poll.read:user sync-file.export:user"),
 	KTAP_COVERS(waits_for_writers, "move.fence:user"),
 	KTAP_COVERS(page_fault_waits, "move.cpu:user move.fence:user"),

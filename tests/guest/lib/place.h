@@ -15,20 +15,24 @@
 #define SYSTEM	DMASHARE_PLACEMENT_SYSTEM
 #define LOCAL	DMASHARE_PLACEMENT_LOCAL
 
+/*
+ * Whether the byte at @offset of the program's mapping @map of the buffer is in
+ * local memory: a word written there is what the device finds in its local
+ * memory, or else in the system's. What was there is put back.
+ */
+bool page_is_local(const struct bo *bo, uint8_t *map, uint64_t offset);
+
 /* A range of physical addresses. */
 struct bar {
 	uint64_t start;
 	uint64_t size;
 };
 
-/* Local memory as the CPU reaches it: BAR4 of the device, from sysfs. */
+/* Local memory as it is on the bus: BAR4 of the device, from sysfs. */
 struct bar local_bar(int fd);
 bool in_bar(const struct bar *bar, uint64_t address);
-/*
- * Whether the page that this process has mapped there lies in local memory. It
- * is read first, so that it is present.
- */
-bool page_is_local(const struct bar *bar, const volatile void *p);
+/* Where the buffer begins in physical memory, as the driver's debugfs tells. */
+uint64_t bo_physical(const struct bo *bo);
 
 /* Bytes of local memory that no buffer has. */
 uint64_t local_free(int fd);
@@ -39,7 +43,8 @@ bool kernel_has(const char *function);
  * Whether a mapping that a dynamic importer makes keeps the buffer where it is.
  * It does in kernels that are built without move notifications for importers
  * that are not experimental; from the function's new name on there is no such
- * choice.
+ * choice. It takes a while the first time: call it in main(), once for all
+ * cases.
  */
 bool dynamic_maps_pin(void);
 /* Whether a static importer pins when it attaches, and not when it maps. */
