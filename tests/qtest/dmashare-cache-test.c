@@ -502,6 +502,33 @@ static void refused(const char *properties)
     qcoh_assert_cpu_sees(r, copy, 0, SIZE);
 }
 
+static void test_map_refused(void)
+{
+    g_autoptr(QCoh) r = qcoh_new("-M pc", "coherent=off,dma-bits=32");
+    QDmashare *d = r->d;
+    struct dmashare_segment seg[2] = {
+        { r->buf.phys, 4096 }, { 1ULL << 32, SIZE - 4096 },
+    };
+
+    /* A MAP that comes to nothing does nothing to the copies. */
+    qcoh_assert_reads(r, r->old, 0, SIZE);
+    qcoh_cpu_writes(r, r->new, 0, SIZE);
+    g_assert_cmphex(qdmashare_map(d, 2, 1, 0, seg, 2), ==,
+                    DMASHARE_STATUS_CONSTRAINT);
+    g_assert_cmphex(qdmashare_map(d, 1, 1, 0, seg, 1), ==,
+                    DMASHARE_STATUS_ID_EXISTS);
+    g_assert_cmphex(qdmashare_map(d, 2, 1, 0, seg, 1), ==,
+                    DMASHARE_STATUS_BAD_LENGTH);
+    seg[0].len = SIZE;
+    g_assert_cmphex(qdmashare_map(d, 2, 1, 3, seg, 1), ==,
+                    DMASHARE_STATUS_BAD_DIRECTION);
+    r->delta.want.cache_bytes = CACHED;
+    qdmashare_delta_check(&r->delta);
+    qcoh_assert_reads(r, r->old, 0, SIZE);
+    r->delta.want.stale_bytes = SIZE;
+    qdmashare_delta_check(&r->delta);
+}
+
 static void test_refused(void)
 {
     refused("coherent=off");
@@ -525,6 +552,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/cache/move-drops", test_move_drops);
     qtest_add_func("/dmashare/cache/destroy", test_destroy);
     qtest_add_func("/dmashare/cache/reset", test_reset);
+    qtest_add_func("/dmashare/cache/map-refused", test_map_refused);
     qtest_add_func("/dmashare/cache/refused", test_refused);
     qtest_add_func("/dmashare/cache/refused-coherent", test_refused_coherent);
     return g_test_run();

@@ -158,7 +158,7 @@ static void test_memdev_plugged_again(void)
 {
     QDmashareMachine *m = qdmashare_machine_new(
         "-M pc -object memory-backend-ram,id=mem,size=16M");
-    QDict *args = qdict_new();
+    QDict *args = qdict_new(), *rsp;
     g_autofree char *text = NULL;
     uint8_t noise[5000];
     QDmashare *d;
@@ -174,6 +174,10 @@ static void test_memdev_plugged_again(void)
     text = qdmashare_machine_refuses(m, args);
     g_assert_cmpstr(text, ==, "dmashare: property 'local-memdev': memory "
                     "backend 'mem' is in use");
+    rsp = qtest_qmp(m->qts, "{ 'execute': 'object-del',"
+                    "  'arguments': { 'id': 'mem' } }");
+    g_assert_true(qdict_haskey(rsp, "error"));
+    qobject_unref(rsp);
     qdmashare_free(d);
     qpci_unplug_acpi_device_test(m->qts, "hot", 6);
     qtest_qmp_device_add(m->qts, "dmashare", "again",
@@ -183,6 +187,11 @@ static void test_memdev_plugged_again(void)
     qdmashare_local_buf(d, 1, 123, sizeof(noise), 0);
     qdmashare_assert_checksum(d, 1, 0, noise, sizeof(noise));
     qdmashare_free(d);
+    qpci_unplug_acpi_device_test(m->qts, "again", 7);
+    rsp = qtest_qmp(m->qts, "{ 'execute': 'object-del',"
+                    "  'arguments': { 'id': 'mem' } }");
+    g_assert_true(qdict_haskey(rsp, "return"));
+    qobject_unref(rsp);
     qdmashare_machine_free(m);
 }
 
