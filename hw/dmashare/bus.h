@@ -30,6 +30,7 @@ typedef enum DmashareWindowKind {
  * @len: bytes
  * @write: opened for writing
  * @bounced: @host is a private copy, written back on close
+ * @copies: of which buffer, of a window on a copy
  * @copy: the piece that @host is in, of a window for writing to a copy
  *
  * A window never outlives the call that opened it: the memory behind a DMA
@@ -42,6 +43,7 @@ typedef struct DmashareWindow {
     uint64_t len;
     bool write;
     bool bounced;
+    struct DmashareCopies *copies;
     struct DmasharePiece *copy;
 } DmashareWindow;
 

@@ -92,21 +92,21 @@ static uint16_t piece_write(DmasharePiece *p, DmashareMapping *via,
 {
     DmashareCache *cache = p->copies->cache;
     uint16_t status = DMASHARE_STATUS_OK;
-    unsigned at = from, end;
+    unsigned at = from;
 
-    while ((at = find_next_bit(p->dirty, to, at)) < to) {
-        end = find_next_zero_bit(p->dirty, to, at);
+    while (!status && (at = find_next_bit(p->dirty, to, at)) < to) {
+        uint64_t len = find_next_zero_bit(p->dirty, to, at) - at;
+
         status = cache->transfer(cache->opaque, p->copies, via,
-                                 p->node.start + at, p->data + at, end - at,
-                                 true, addr);
-        if (status) {
-            trace_dmashare_copy_fault(p->copies->id, p->node.start + at,
-                                      *addr, status);
-            break;
-        }
-        CACHE_COUNT(p->copies, written_back, end - at);
-        bitmap_clear(p->dirty, at, end - at);
-        at = end;
+                                 p->node.start + at, p->data + at, &len, true,
+                                 addr);
+        CACHE_COUNT(p->copies, written_back, len);
+        bitmap_clear(p->dirty, at, len);
+        at += len;
+    }
+    if (status) {
+        trace_dmashare_copy_fault(p->copies->id, p->node.start + at, *addr,
+                                  status);
     }
     piece_recount(p);
     return status;
@@ -164,30 +164,31 @@ static uint16_t piece_memory(DmasharePiece *p, DmashareMapping *via,
                              unsigned from, unsigned to)
 {
     DmashareCache *cache = p->copies->cache;
+    uint64_t len = to - from;
     uint64_t addr;
 
     return cache->transfer(cache->opaque, p->copies, via,
-                           p->node.start + from, cache->memory + from,
-                           to - from, false, &addr);
+                           p->node.start + from, cache->memory + from, &len,
+                           false, &addr);
 }
 
-/* How many clean bytes from @from to @to differ from memory, just read. */
+/*
+ * Which clean bytes from @from to @to differ from memory, just read. They are
+ * stale once they are used: a window need not be read to its end.
+ */
 static void piece_compare(DmasharePiece *p, unsigned from, unsigned to)
 {
-    const uint8_t *memory = p->copies->cache->memory;
-    unsigned stale = 0;
+    DmashareCache *cache = p->copies->cache;
 
-    if (!memcmp(p->data + from, memory + from, to - from)) {
+    if (!memcmp(p->data + from, cache->memory + from, to - from)) {
         return;
     }
     for (unsigned i = from; i < to; i++) {
-        stale += p->data[i] != memory[i] && test_bit(i, p->valid) &&
-                 !test_bit(i, p->dirty);
+        cache->differs[i - from] = p->data[i] != cache->memory[i] &&
+                                   test_bit(i, p->valid) &&
+                                   !test_bit(i, p->dirty);
     }
-    if (stale) {
-        trace_dmashare_copy_stale(p->copies->id, p->node.start + from, stale);
-        CACHE_COUNT(p->copies, stale, stale);
-    }
+    cache->any_differ = true;
 }
 
 /*
@@ -199,6 +200,7 @@ static uint16_t piece_prepare_read(DmasharePiece *p, DmashareMapping *via,
 {
     uint16_t status;
 
+    p->copies->cache->any_differ = false;
     if (p->n_valid == piece_size(p)) {
         if (!piece_memory(p, via, from, to)) {
             piece_compare(p, from, to);
@@ -259,6 +261,7 @@ uint16_t dmashare_copies_open(DmashareCopies *copies, DmashareMapping *via,
     }
 
     win->len = to - from;
+    win->copies = copies;
     if (write) {
         win->host = p->data + from;
         win->copy = p;
@@ -270,11 +273,33 @@ uint16_t dmashare_copies_open(DmashareCopies *copies, DmashareMapping *via,
     return DMASHARE_STATUS_OK;
 }
 
+static void close_read(DmashareCopies *copies, uint64_t used)
+{
+    DmashareCache *cache = copies->cache;
+    uint64_t stale = 0;
+
+    if (!cache->any_differ) {
+        return;
+    }
+    for (uint64_t i = 0; i < used; i++) {
+        stale += cache->differs[i];
+    }
+    if (stale) {
+        CACHE_COUNT(copies, stale, stale);
+        trace_dmashare_copy_stale(copies->id, stale);
+    }
+}
+
 void dmashare_copies_close(DmashareWindow *win, uint64_t used)
 {
     DmasharePiece *p = win->copy;
-    unsigned from = (uint8_t *)win->host - p->data;
+    unsigned from;
 
+    if (!p) {
+        close_read(win->copies, used);
+        return;
+    }
+    from = (uint8_t *)win->host - p->data;
     if (used) {
         bitmap_set(p->valid, from, used);
         bitmap_set(p->dirty, from, used);
@@ -329,7 +354,9 @@ uint16_t dmashare_copies_bypass(DmashareCopies *copies, DmashareMapping *via,
     }
     win->host = cache->operand;
     win->len = *len;
+    win->copies = copies;
     win->copy = NULL;
+    cache->any_differ = false;
     *served = true;
     return DMASHARE_STATUS_OK;
 }

@@ -53,14 +53,15 @@ typedef struct DmashareCopies {
 } DmashareCopies;
 
 /*
- * Read or write the memory of a buffer: @len bytes at @offset of it, by way
+ * Read or write the memory of a buffer: *@len bytes at @offset of it, by way
  * of @via if it is given and allows it; when writing any other way will do.
- * Returns OK or a FAULT_*, *@addr then being the DMA address, ~0 if there is
- * none. Adds to DmashareCache.spent what it cost.
+ * Returns OK or a FAULT_*, *@len then being how many bytes came before it, and
+ * *@addr its DMA address, ~0 if there is none; of a write both are exact. Adds
+ * to DmashareCache.spent what it cost.
  */
 typedef uint16_t DmashareTransfer(void *opaque, DmashareCopies *copies,
                                   DmashareMapping *via, uint64_t offset,
-                                  void *buf, uint64_t len, bool write,
+                                  void *buf, uint64_t *len, bool write,
                                   uint64_t *addr);
 
 /**
@@ -74,6 +75,8 @@ typedef uint16_t DmashareTransfer(void *opaque, DmashareCopies *copies,
  * @opaque: passed to it
  * @memory: scratch: what memory holds where a piece is
  * @operand: scratch: what a read window shows
+ * @differs: which bytes of it are clean, and not what memory holds
+ * @any_differ: some of them
  */
 struct DmashareCache {
     uint64_t max_pieces;
@@ -85,6 +88,8 @@ struct DmashareCache {
     void *opaque;
     uint8_t memory[DMASHARE_CACHE_PAGE];
     uint8_t operand[DMASHARE_CACHE_PAGE];
+    bool differs[DMASHARE_CACHE_PAGE];
+    bool any_differ;
 };
 
 /* @size bytes for all pieces together; 0 for a coherent device. */
@@ -115,13 +120,13 @@ void dmashare_copies_clear(DmashareCopies *copies);
 /*
  * Open a window of 1..@len bytes at @offset of the buffer on its copy, which
  * is made if there is none. @readable says whether memory may be read by way
- * of @via. A write window has to be closed before anything else is done to
- * the cache.
+ * of @via. There may be one read window at a time, and one write window, which
+ * has to be closed before anything else is done to the cache.
  */
 uint16_t dmashare_copies_open(DmashareCopies *copies, DmashareMapping *via,
                               uint64_t offset, uint64_t len, bool write,
                               bool readable, DmashareWindow *win);
-/* Close a write window: @used bytes are dirty. */
+/* Close a window: @used bytes were read, or are dirty. */
 void dmashare_copies_close(DmashareWindow *win, uint64_t used);
 
 /*

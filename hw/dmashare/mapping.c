@@ -316,16 +316,44 @@ uint64_t dmashare_mapping_address(const DmashareMapping *map, uint64_t offset)
            dmashare_mapping_locate(map, offset, &hint, &len) : ~0ULL;
 }
 
+static uint16_t open_bus(DmashareMappings *maps, uint64_t addr, uint64_t len,
+                         bool write, DmashareWindow *win)
+{
+    win->kind = DMASHARE_WINDOW_BUS;
+    win->addr = addr;
+    win->write = write;
+    return dmashare_bus_reaches(maps->bus, addr, len) ?
+           maps->bus->ops->open(maps->bus->opaque, addr, len, write, win) :
+           DMASHARE_STATUS_FAULT_TRANSLATION;
+}
+
+/*
+ * One window's worth, so that a fault is exact to the byte. No engine has a
+ * window for writing open while the cache goes to memory.
+ */
+static uint16_t transfer_write(DmashareMappings *maps, uint64_t addr,
+                               const void *bytes, uint64_t *len)
+{
+    DmashareWindow win;
+    uint16_t status = open_bus(maps, addr, *len, true, &win);
+
+    if (!status) {
+        *len = win.len;
+        memcpy(win.host, bytes, win.len);
+        status = maps->bus->ops->close(maps->bus->opaque, &win, win.len);
+    }
+    return status;
+}
+
 uint16_t dmashare_mappings_transfer(void *opaque, DmashareCopies *copies,
                                     DmashareMapping *via, uint64_t offset,
-                                    void *buf, uint64_t len, bool write,
+                                    void *buf, uint64_t *len, bool write,
                                     uint64_t *addr)
 {
     DmashareBuffer *buffer = container_of(copies, DmashareBuffer, copies);
-    uint16_t status = DMASHARE_STATUS_OK;
     DmashareMappings *maps = opaque;
     DmashareMapping *map = via;
-    uint8_t *bytes = buf;
+    uint64_t done = 0;
     uint32_t hint = 0;
 
     if (write && (!map || !mapping_is_writer(map))) {
@@ -333,22 +361,27 @@ uint16_t dmashare_mappings_transfer(void *opaque, DmashareCopies *copies,
     }
     if (!map) {
         *addr = via ? dmashare_mapping_address(via, offset) : ~0ULL;
+        *len = 0;
         return DMASHARE_STATUS_FAULT_DIRECTION;
     }
 
-    while (!status && len) {
+    while (done < *len) {
+        uint8_t *bytes = (uint8_t *)buf + done;
+        uint16_t status;
         uint64_t n;
 
-        *addr = dmashare_mapping_locate(map, offset, &hint, &n);
-        n = MIN(n, len);
-        status = write ? dmashare_bus_write(maps->bus, *addr, bytes, n)
+        *addr = dmashare_mapping_locate(map, offset + done, &hint, &n);
+        n = MIN(n, *len - done);
+        status = write ? transfer_write(maps, *addr, bytes, &n)
                        : dmashare_bus_read(maps->bus, *addr, bytes, n);
         maps->cache->spent += TRANSFER_COST + n;
-        offset += n;
-        bytes += n;
-        len -= n;
+        if (status) {
+            *len = done;
+            return status;
+        }
+        done += n;
     }
-    return status;
+    return DMASHARE_STATUS_OK;
 }
 
 /* By way of the device's own copies. Returns true if that is all there is. */
@@ -400,12 +433,7 @@ uint16_t dmashare_mapping_open(DmashareMappings *maps, DmashareMapping *map,
     if (open_copies(maps, map, offset, &len, write, uncached, win, &status)) {
         return status;
     }
-    win->kind = DMASHARE_WINDOW_BUS;
-    if (!dmashare_bus_reaches(maps->bus, at, MIN(len, avail))) {
-        return DMASHARE_STATUS_FAULT_TRANSLATION;
-    }
-    return maps->bus->ops->open(maps->bus->opaque, at, MIN(len, avail), write,
-                                win);
+    return open_bus(maps, at, MIN(len, avail), write, win);
 }
 
 uint16_t dmashare_mapping_close(DmashareMappings *maps, DmashareWindow *win,
@@ -416,9 +444,7 @@ uint16_t dmashare_mapping_close(DmashareMappings *maps, DmashareWindow *win,
         dmashare_local_close(maps->local, win, used);
         return DMASHARE_STATUS_OK;
     case DMASHARE_WINDOW_COPY:
-        if (win->write) {
-            dmashare_copies_close(win, used);
-        }
+        dmashare_copies_close(win, used);
         return DMASHARE_STATUS_OK;
     default:
         return maps->bus->ops->close(maps->bus->opaque, win, used);

@@ -24,8 +24,8 @@
  * @bad_from: first offset in @memory where nobody answers
  * @bad_to: the first where somebody does again
  * @open_windows: on the bus
- * @reads: accesses for the cache, not through windows
- * @writes: the same
+ * @reads: of the bus that were no windows
+ * @page: a window on the bus ends where an aligned piece of it does
  * @dirtied: bytes of local memory that were reported as written
  * @discarded: bytes of local memory that were given back
  * @discards: local memory can be given back
@@ -38,7 +38,7 @@ typedef struct World {
     uint64_t bad_to;
     unsigned open_windows;
     unsigned reads;
-    unsigned writes;
+    uint64_t page;
     uint64_t dirtied;
     uint64_t discarded;
     bool discards;
@@ -75,25 +75,12 @@ static inline uint16_t world_read(void *opaque, uint64_t addr, void *buf,
     return DMASHARE_STATUS_OK;
 }
 
-static inline uint16_t world_write(void *opaque, uint64_t addr,
-                                   const void *buf, uint64_t len)
-{
-    World *w = opaque;
-    uint8_t *to = world_at(w, addr, len);
-
-    w->writes++;
-    if (!to) {
-        return DMASHARE_STATUS_FAULT_TRANSLATION;
-    }
-    memcpy(to, buf, len);
-    return DMASHARE_STATUS_OK;
-}
-
 static inline uint16_t world_open(void *opaque, uint64_t addr, uint64_t len,
                                   bool write, DmashareWindow *win)
 {
     World *w = opaque;
 
+    len = MIN(len, w->page - addr % w->page);
     win->host = world_at(w, addr, len);
     if (!win->host) {
         return DMASHARE_STATUS_FAULT_TRANSLATION;
@@ -139,7 +126,6 @@ static inline bool world_local_discard(void *opaque, uint64_t offset,
 
 static const DmashareBusOps world_ops = {
     .read = world_read,
-    .write = world_write,
     .open = world_open,
     .close = world_close,
     .local_written = world_local_written,
@@ -164,6 +150,7 @@ static inline World *world_new(const DmashareMapLimits *limits, uint64_t size,
     World *w = g_new0(World, 1);
 
     w->size = size;
+    w->page = WORLD_SIZE;
     w->bus.ops = &world_ops;
     w->bus.opaque = w;
     w->bus.mask = limits->mask;

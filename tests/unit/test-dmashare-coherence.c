@@ -247,6 +247,54 @@ static void test_faults(void)
     g_assert_cmphex(*cpu(w, 3 * PAGE), ==, 0x77);
 }
 
+/* A fault in the middle of a piece: exact to the byte on both sides. */
+static void test_fault_in_piece(void)
+{
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, PLENTY);
+    DmashareMapping *m = map(w, WORLD_MAPPING, DMASHARE_DIR_BIDIRECTIONAL);
+    const uint64_t good = 0x1000 - (MEMORY - WORLD_BASE);
+    DmashareSweep s = { .op = DMASHARE_SWEEP_WRITE, .last = BUFFER_SIZE - 1 };
+    int64_t budget = INT64_MAX;
+
+    w->page = 0x1000;
+    fill(w, m, 0, 0x11, PAGE);
+    w->bad_from = 0x1000;
+    w->bad_to = 0x2000;
+    g_assert_true(dmashare_copies_sweep(copies(w), m, &s, &budget));
+    g_assert_cmphex(s.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
+    g_assert_cmphex(s.addr, ==, WORLD_BASE + 0x1000);
+    g_assert_cmpuint(STATS->written_back, ==, good);
+    g_assert_cmpuint(STATS->dirty, ==, PAGE - good);
+    g_assert_cmphex(*cpu(w, good - 1), ==, 0x11);
+    g_assert_cmphex(*cpu(w, good), ==, 0);
+    g_assert_cmphex(sweep(w, m, DMASHARE_SWEEP_FLUSH, 0, BUFFER_SIZE), ==,
+                    DMASHARE_STATUS_FAULT_TRANSLATION);
+    g_assert_cmpuint(STATS->discarded, ==, PAGE - good);
+    g_assert_cmpuint(STATS->bytes, ==, PAGE);
+}
+
+/* Stale is what was read: not what a window showed besides. */
+static void test_stale_used(void)
+{
+    g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, PLENTY);
+    DmashareMapping *m = map(w, WORLD_MAPPING, DMASHARE_DIR_BIDIRECTIONAL);
+    DmashareWindow win;
+    uint32_t hint = 0;
+
+    read1(w, m, 0);
+    memset(cpu(w, 0), 0x11, PAGE);
+    fill(w, m, 105, 0x22, 1);
+    g_assert_cmphex(dmashare_mapping_open(&w->maps, m, 100, 100, false, false,
+                                          &hint, &win),
+                    ==, DMASHARE_STATUS_OK);
+    g_assert_cmpuint(STATS->stale, ==, 0);
+    dmashare_mapping_close(&w->maps, &win, 10);
+    g_assert_cmpuint(STATS->stale, ==, 9);
+    /* the next window has nothing to do with that one */
+    read1(w, m, PAGE);
+    g_assert_cmpuint(STATS->stale, ==, 9);
+}
+
 /* Dirty bytes find another way to memory, but not one that may not write. */
 static void test_ways(void)
 {
@@ -615,6 +663,9 @@ int main(int argc, char **argv)
     g_test_add_func("/dmashare/coherence/evict", test_evict);
     g_test_add_func("/dmashare/coherence/single-piece", test_single_piece);
     g_test_add_func("/dmashare/coherence/faults", test_faults);
+    g_test_add_func("/dmashare/coherence/fault-in-piece",
+                    test_fault_in_piece);
+    g_test_add_func("/dmashare/coherence/stale-used", test_stale_used);
     g_test_add_func("/dmashare/coherence/ways", test_ways);
     g_test_add_func("/dmashare/coherence/steps", test_steps);
     g_test_add_func("/dmashare/coherence/death", test_death);
