@@ -155,13 +155,14 @@ def kvm_usable(kernel, initramfs, folder):
     key = (f'{host.nodename} {host.release} {host.version}; {kernel.release} '
            f'{info.st_size}')
     remembered = os.path.join(common.CACHE, 'kvm-probe.json')
+    answers = {}
     try:
         with open(remembered, encoding='utf-8') as f:
-            answer = json.load(f)
-        if answer['key'] == key:
-            return answer['usable']
+            answers = dict(json.load(f)['answers'])
     except (OSError, ValueError, KeyError, TypeError):
         pass
+    if key in answers:
+        return answers[key]
     common.say(f'trying KVM (once, at most {PROBE_TIMEOUT} s)')
     settings = Settings(accel='kvm', devices=0, iommu='none')
     usable = True
@@ -177,7 +178,7 @@ def kvm_usable(kernel, initramfs, folder):
         os.makedirs(common.CACHE, exist_ok=True)
         temporary = f'{remembered}.{os.getpid()}'
         with open(temporary, 'w', encoding='utf-8') as f:
-            json.dump({'key': key, 'usable': usable}, f)
+            json.dump({'answers': {**answers, key: usable}}, f, indent=1)
         os.replace(temporary, remembered)
     except OSError:
         pass        # it will be tried again
