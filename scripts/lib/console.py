@@ -47,7 +47,7 @@ SPLATS = [(kind, re.compile(pattern)) for kind, pattern in (
                   r'|INFO: task hung'),
     ('IOMMU fault', r'DMAR:.*(?:fault addr|handling fault status)'
                     r'|(?:page|domain|unknown) fault from EP \d+'),
-    ('DMA-API', r'DMA-API: (?!preallocated|debugging|dma_debug)'),
+    ('DMA-API', r'DMA-API: (?!preallocated|debugging|dma_debug|enable driver)'),
     ('UBSAN', r'UBSAN:'),
     ('refcount', r'refcount_t:'),
     ('list corruption', r'list_(?:add|del|replace)\S* corruption'

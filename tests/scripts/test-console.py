@@ -24,6 +24,7 @@ CLEAN = '''\
 [    0.151000] rcu: \tRCU restricting CPUs from NR_CPUS=8192 to nr_cpu_ids=1.
 [    0.300000] DMA-API: preallocated 65536 debug entries
 [    0.300100] DMA-API: debugging enabled by kernel config
+[    0.300200] DMA-API: enable driver filter for driver [vgem]
 [    0.400000] list_add_tail test passed
 [    0.500000] BUGS: none known in this line
 [    0.600000] kmemleak: Kernel memory leak detector initialized (mem pool)
