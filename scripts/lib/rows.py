@@ -7,8 +7,8 @@
 
 A row of tests/guest/vms is worked on by one VM or by more, as long as there is
 more left to do than a boot costs: each takes the next program that nobody has.
-What a program did goes to scripts/results as the suite PROGRAM[@ROW]; the VMs of
-a row are a suite of their own, vm-ROW, whose cases hold for all its boots.
+What a program did goes to scripts/results as the suite PROGRAM[@ROW]; the VMs
+of a row are a suite of their own, vm-ROW, whose cases hold for all its boots.
 """
 import concurrent.futures
 import json
