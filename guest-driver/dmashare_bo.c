@@ -90,7 +90,8 @@ void dmashare_bo_vunmap_locked(struct dmashare_bo *bo)
  * Segments are no longer than @dev can have them; dma_map_sgtable() may make
  * fewer of them behind an IOMMU.
  *
- * Returns: the table, or an error from the DMA API
+ * Returns: the table; -EFBIG if the device cannot reach the memory, or another
+ * error from the DMA API
  */
 struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
 					  struct device *dev,
@@ -110,8 +111,12 @@ struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
 		goto err_free;
 
 	ret = dma_map_sgtable(dev, sgt, dir, 0);
-	if (ret)
+	if (ret) {
+		/* Beyond its addresses, and more than can be bounced. */
+		if (ret == -EIO && dma_addressing_limited(dev))
+			ret = -EFBIG;
 		goto err_table;
+	}
 
 	return sgt;
 

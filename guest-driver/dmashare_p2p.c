@@ -12,6 +12,7 @@
  */
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/log2.h>
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
@@ -142,7 +143,10 @@ bool dmashare_p2p_reachable(struct dmashare_device *ddev, struct device *importe
 	       local->phys + local->size - 1 <= dma_get_mask(importer);
 }
 
-/* What one entry of a table may hold, and one call map, for a device. */
+/*
+ * What one entry of a table may hold, and one call map, for a device. A power of
+ * two, so that an IOMMU can use large pages for all of them.
+ */
 static u64 dmashare_p2p_chunk(struct device *dev)
 {
 	u64 max = min_t(u64, dma_get_max_seg_size(dev), UINT_MAX);
@@ -151,7 +155,7 @@ static u64 dmashare_p2p_chunk(struct device *dev)
 	if (boundary < UINT_MAX)
 		max = min(max, boundary + 1);
 
-	return max_t(u64, ALIGN_DOWN(max, PAGE_SIZE), PAGE_SIZE);
+	return max_t(u64, rounddown_pow_of_two(max), PAGE_SIZE);
 }
 
 void dmashare_p2p_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
