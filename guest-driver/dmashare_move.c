@@ -26,6 +26,7 @@
 #include <linux/dma-resv.h>
 #include <linux/highmem.h>
 #include <linux/module.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include <drm/drm_drv.h>
@@ -36,6 +37,9 @@
 
 #include "dmashare_drv.h"
 #include "dmashare_trace.h"
+
+/* One job's part of a move: what is done well before a job times out. */
+#define DMASHARE_MOVE_CHUNK	SZ_64M
 
 /* Moves of one buffer that may wait for each other. */
 #define DMASHARE_MOVES_PENDING	16
@@ -393,7 +397,7 @@ static void dmashare_move_jobs_done(struct dma_fence *fence, struct dma_fence_cb
 static struct dmashare_move *dmashare_move_alloc(struct dmashare_bo *bo)
 {
 	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
-	u64 chunk = min_t(u64, ddev->limits.max_job_bytes, U64_MAX - PAGE_SIZE + 1);
+	u64 chunk = min_t(u64, ddev->limits.max_job_bytes, DMASHARE_MOVE_CHUNK);
 	struct drm_gpu_scheduler *sched;
 	struct dmashare_move *move;
 	u64 n;
