@@ -81,10 +81,20 @@ static uint16_t fill_piece(DmashareEngines *eng, DmashareJob *job,
     return DMASHARE_STATUS_OK;
 }
 
+/* Zeros in local memory need not be written. */
+static bool fill_bulk(const DmashareEngines *eng, const DmashareJob *job,
+                      uint64_t len)
+{
+    return !job->desc.job.value &&
+           job->dst.map->placement == DMASHARE_PLACEMENT_LOCAL &&
+           dmashare_local_gives_back(eng->mappings->local, len);
+}
+
 const DmashareEngineOps dmashare_engine_fill = {
     .uses_dst = true,
     .uses_value = true,
     .cost = 1,
+    .bulk = fill_bulk,
     .piece = fill_piece,
 };
 

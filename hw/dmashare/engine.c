@@ -16,6 +16,9 @@
 /* What a piece costs beyond its bytes: lookup, translation, call. */
 #define PIECE_COST      512
 
+/* How many bytes cost what one copied byte does, if they cost nearly nothing. */
+#define BULK            64
+
 const DmashareEngineOps *dmashare_engine_find(uint8_t opcode)
 {
     switch (opcode) {
@@ -174,6 +177,22 @@ uint16_t dmashare_engine_start(DmashareEngines *eng, DmashareJob *job,
     return status;
 }
 
+static bool job_bulk(const DmashareEngines *eng, const DmashareJob *job,
+                     uint64_t len)
+{
+    return job->engine->bulk && job->engine->bulk(eng, job, len);
+}
+
+/* How much of the row may be done at once. */
+static uint64_t job_portion(const DmashareEngines *eng, const DmashareJob *job,
+                            int64_t budget)
+{
+    uint64_t len = job->length - job->column;
+    uint64_t most = MAX((uint64_t)budget / job->engine->cost, 1);
+
+    return MIN(len, job_bulk(eng, job, len) ? most * BULK : most);
+}
+
 bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
                           int64_t *budget)
 {
@@ -181,19 +200,18 @@ bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
 
     while (ops->piece && job->row < job->rows) {
         uint64_t done = 0;
-        uint64_t len;
 
         if (*budget <= 0) {
             return false;
         }
-        len = MIN(job->length - job->column,
-                  MAX((uint64_t)*budget / ops->cost, 1));
-        job->status = ops->piece(eng, job, len, &done);
+        job->status = ops->piece(eng, job, job_portion(eng, job, *budget),
+                                 &done);
         *budget -= dmashare_cache_spent(eng->mappings->cache);
         if (job->status) {
             return true;
         }
-        *budget -= done * ops->cost + PIECE_COST;
+        *budget -= done * ops->cost / (job_bulk(eng, job, done) ? BULK : 1) +
+                   PIECE_COST;
         job->column += done;
         if (job->column == job->length) {
             job->column = 0;

@@ -149,6 +149,7 @@ typedef struct DmashareEngines {
  * @uses_dst: writes an operand
  * @uses_value: the descriptor's value means something
  * @cost: of a byte, in units of one copied byte; bounds the work of a step
+ * @bulk: would a run of @len bytes cost next to nothing? NULL if never
  * @piece: move up to @len bytes at the job's row and column; *@done says how
  *         many it were. Returns OK or the status of the fault it recorded.
  * @finish: all bytes are moved; compute the result. May be NULL.
@@ -158,6 +159,8 @@ struct DmashareEngineOps {
     bool uses_dst;
     bool uses_value;
     unsigned cost;
+    bool (*bulk)(const DmashareEngines *eng, const DmashareJob *job,
+                 uint64_t len);
     uint16_t (*piece)(DmashareEngines *eng, DmashareJob *job, uint64_t len,
                       uint64_t *done);
     void (*finish)(DmashareJob *job);

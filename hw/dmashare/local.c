@@ -26,18 +26,26 @@ uint16_t dmashare_local_open(const DmashareLocal *local, uint64_t offset,
     return DMASHARE_STATUS_OK;
 }
 
-void dmashare_local_zero(const DmashareLocal *local, DmashareWindow *win)
+bool dmashare_local_gives_back(const DmashareLocal *local, uint64_t len)
+{
+    return local->granule && len >= DISCARD_MIN;
+}
+
+void dmashare_local_zero(DmashareLocal *local, DmashareWindow *win)
 {
     uint64_t start = (uint8_t *)win->host - local->host;
     uint64_t end = start + win->len;
     uint64_t from = end, to = end;
 
-    if (local->granule && win->len >= DISCARD_MIN) {
+    if (dmashare_local_gives_back(local, win->len)) {
         from = QEMU_ALIGN_UP(start, local->granule);
         to = QEMU_ALIGN_DOWN(end, local->granule);
-        if (from >= to ||
-            !local->bus->ops->local_discard(local->bus->opaque, from,
-                                            to - from)) {
+        if (from >= to) {
+            from = to = end;
+        } else if (!local->bus->ops->local_discard(local->bus->opaque, from,
+                                                   to - from)) {
+            /* Locked memory, for one: one attempt shows it. */
+            local->granule = 0;
             from = to = end;
         }
     }

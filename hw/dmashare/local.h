@@ -15,7 +15,7 @@
  * @host: its bytes, NULL if there are none
  * @size: bytes, a multiple of @granule
  * @granule: the smallest piece of it that the host can take back, aligned to
- *           itself; 0 if it can take none
+ *           itself; 0 if it can take none, or has failed to
  * @bus: that is told what was written, and asked to take back
  * @closed: the device is being reset or is gone; nothing goes in or out
  */
@@ -41,7 +41,9 @@ uint16_t dmashare_local_open(const DmashareLocal *local, uint64_t offset,
  * Fill a write window with zeros. Large runs of it cost the host nothing any
  * more afterwards, until they are touched again.
  */
-void dmashare_local_zero(const DmashareLocal *local, DmashareWindow *win);
+void dmashare_local_zero(DmashareLocal *local, DmashareWindow *win);
+/* Will zeros in a run of @len bytes be made by giving pages back? */
+bool dmashare_local_gives_back(const DmashareLocal *local, uint64_t len);
 /* Close it, @used bytes having been touched. */
 void dmashare_local_close(const DmashareLocal *local,
                           const DmashareWindow *win, uint64_t used);

@@ -47,7 +47,7 @@ static void mapping_withdraw(DmashareMapping *map, bool silent)
 void dmashare_mappings_init(DmashareMappings *maps,
                             const DmashareMapLimits *limits,
                             const DmashareBus *bus,
-                            const DmashareLocal *local,
+                            DmashareLocal *local,
                             DmashareBuffers *buffers)
 {
     memset(maps, 0, sizeof(*maps));

@@ -102,7 +102,7 @@ typedef struct DmashareMapLimits {
 typedef struct DmashareMappings {
     DmashareMapLimits limits;
     const DmashareBus *bus;
-    const DmashareLocal *local;
+    DmashareLocal *local;
     DmashareCache *cache;
     GHashTable *mappings;
     uint32_t total_segments;
@@ -112,7 +112,7 @@ typedef struct DmashareMappings {
 void dmashare_mappings_init(DmashareMappings *maps,
                             const DmashareMapLimits *limits,
                             const DmashareBus *bus,
-                            const DmashareLocal *local,
+                            DmashareLocal *local,
                             DmashareBuffers *buffers);
 /* How the cache, of which the buffers know, gets at memory. */
 DmashareTransfer dmashare_mappings_transfer;

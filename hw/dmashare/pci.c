@@ -43,7 +43,6 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @own_local: BAR4, unless @memdev is given
  * @local: BAR4, or NULL
  * @memdev: property
- * @discard_failed: the host does not take pages of @local back
  * @config: properties
  * @core: everything else
  * @blocker: why it cannot migrate
@@ -56,7 +55,6 @@ struct DmashareState {
     MemoryRegion own_local;
     MemoryRegion *local;
     HostMemoryBackend *memdev;
-    bool discard_failed;
     DmashareConfig config;
     DmashareCore core;
     Error *blocker;
@@ -216,17 +214,12 @@ static void local_written(void *opaque, uint64_t offset, uint64_t len)
                      DMA_DIRECTION_FROM_DEVICE, len);
 }
 
-/* Locked memory, for one, cannot be taken back: one attempt shows it. */
 static bool local_discard(void *opaque, uint64_t offset, uint64_t len)
 {
     DmashareState *s = opaque;
 
-    if (s->discard_failed || ram_block_discard_is_disabled()) {
-        return false;
-    }
-    s->discard_failed = ram_block_discard_range(s->local->ram_block, offset,
-                                                len);
-    return !s->discard_failed;
+    return !ram_block_discard_is_disabled() &&
+           !ram_block_discard_range(s->local->ram_block, offset, len);
 }
 
 static void face_notify(void *opaque, unsigned vector)

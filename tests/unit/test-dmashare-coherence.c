@@ -120,13 +120,20 @@ static void test_from_device(void)
     g_autoptr(World) w = world_new(&world_limits, BUFFER_SIZE, PLENTY);
     DmashareMapping *m = map(w, WORLD_MAPPING, DMASHARE_DIR_FROM_DEVICE);
     DmashareMapping *both = map(w, OTHER, DMASHARE_DIR_BIDIRECTIONAL);
+    uint8_t byte[2];
 
     memset(cpu(w, 0), 0x11, BUFFER_SIZE);
     fill(w, m, 100, 0x22, 50);
     g_assert_cmpuint(w->reads, ==, 0);
     fill(w, both, PAGE, 0x22, PAGE);
     g_assert_cmpuint(w->reads, ==, 0);
-    /* what it left absent is copied when somebody else reads */
+    /* what it wrote can be read without memory, what it left absent not */
+    w->bad_to = WORLD_SIZE;
+    g_assert_cmphex(read1(w, both, 149), ==, 0x22);
+    g_assert_cmphex(world_access(w, both, 149, byte, 2, false, false), ==,
+                    DMASHARE_STATUS_FAULT_TRANSLATION);
+    w->bad_to = 0;
+    /* but is copied when somebody else reads */
     memset(cpu(w, 0), 0x33, PAGE);
     g_assert_cmphex(read1(w, both, 99), ==, 0x33);
     g_assert_cmphex(read1(w, both, 100), ==, 0x22);

@@ -140,12 +140,15 @@ static void test_zero(void)
     g_assert_cmpuint(zero(w, 0x1000, 0x2000), ==, 0);
     g_assert_cmpuint(zero(w, 5, 7), ==, 0);
 
-    /* the same where nothing can be given back */
-    w->discards = false;
-    g_assert_cmpuint(zero(w, 0x1001, 0x101fff), ==, 0);
-    w->local.granule = 0;
-    g_assert_cmpuint(zero(w, 0x1001, 0x101fff), ==, 0);
     w->local.granule = WORLD_LOCAL;
+    g_assert_cmpuint(zero(w, 0x1001, 0x101fff), ==, 0);
+
+    /* the same where nothing can be given back, which is tried once */
+    w->local.granule = 0x1000;
+    w->discards = false;
+    g_assert_true(dmashare_local_gives_back(&w->local, 0x100000));
+    g_assert_cmpuint(zero(w, 0x1001, 0x101fff), ==, 0);
+    g_assert_false(dmashare_local_gives_back(&w->local, 0x100000));
     w->discards = true;
     g_assert_cmpuint(zero(w, 0x1001, 0x101fff), ==, 0);
 }
