@@ -139,20 +139,22 @@ static void foreign_of(const struct exporter *e)
 	struct bo here = dms_import(narrow, f.dmabuf);
 
 	check_address(narrow, &here);
-	if (translated(narrow)) {
+	/*
+	 * Bounce buffers are synced by begin and end of the heap alone, and for
+	 * udmabuf when the importer leaves. vgem has them never synced: there
+	 * is only the address to be looked at. See test-coherence.c.
+	 */
+	if (translated(narrow) || !strcmp(e->name, "system-heap")) {
 		check_bytes(narrow, &here, f.map, f.dmabuf);
-	} else {
-		/* vgem has no begin and end: map and unmap do for all of them. */
-		dms_unmap(&here);
+	} else if (!strcmp(e->name, "udmabuf")) {
+		dms_run_ok(narrow, dms_job_fill(&here, 0, SIZE, 7));
+		ASSERT_OK(dms_try_close(narrow, here.handle));
+		ASSERT_EQ(*(uint64_t *)f.map, 7);
+		ASSERT_EQ(*(uint64_t *)(f.map + SIZE - 8), 7);
 		pattern_fill(f.map, SIZE, 5);
-		ASSERT_EQ(dms_crc(narrow, &here, 0, SIZE), crc32c(f.map, SIZE));
-		dms_run_ok(narrow, dms_job_fill(&here, PAGE, PAGE, 7));
+		here = dms_import(narrow, f.dmabuf);
 		check_address(narrow, &here);
-		dms_unmap(&here);
-		ASSERT(pattern_check(f.map, PAGE, 5));
-		ASSERT_EQ(*(uint64_t *)(f.map + PAGE), 7);
-		ASSERT_EQ(*(uint64_t *)(f.map + 2 * PAGE - 8), 7);
-		ASSERT(pattern_check(f.map, PAGE, 5));
+		ASSERT_EQ(dms_crc(narrow, &here, 0, SIZE), crc32c(f.map, SIZE));
 	}
 	covers("constraint.dma-bits:%s", e->name);
 }
