@@ -359,6 +359,32 @@ static void test_by_another_mapping(void)
                     r->old[600]);
 }
 
+static void test_by_the_mapping_named(void)
+{
+    g_autoptr(QCoh) r = qcoh_new("-M pc", "coherent=off");
+    QDmashare *d = r->d;
+    uint64_t twin = qdmashare_alloc(d, QCOH_SIZE);
+    struct dmashare_segment seg = { twin, QCOH_SIZE };
+    uint8_t copy[QCOH_SIZE];
+
+    /* Two mappings of one buffer that lead to two places, as in a move. */
+    memcpy(copy, r->old, QCOH_SIZE);
+    g_assert_cmphex(qdmashare_map(d, 2, 1, 0, &seg, 1), ==,
+                    DMASHARE_STATUS_OK);
+    qcoh_device_writes(r, copy, 10, 8, 0x1234);
+    qdmashare_sync_for_cpu(d, 1, 0, QCOH_SIZE);
+    qcoh_assert_cpu_sees(r, copy, 0, QCOH_SIZE);
+    g_assert_cmphex(qtest_readq(d->qts, twin + 10), ==, 0);
+    qcoh_device_writes(r, copy, 10, 8, 0x5678);
+    qdmashare_sync_for_cpu(d, 2, 0, QCOH_SIZE);
+    g_assert_cmphex(qtest_readq(d->qts, r->buf.phys + 10), ==, 0x1234);
+    g_assert_cmphex(qtest_readq(d->qts, twin + 10), ==, 0x5678);
+    qcoh_device_writes(r, copy, 10, 8, 0x9abc);
+    qdmashare_unmap(d, 1);
+    g_assert_cmphex(qtest_readq(d->qts, r->buf.phys + 10), ==, 0x9abc);
+    g_assert_cmphex(qtest_readq(d->qts, twin + 10), ==, 0x5678);
+}
+
 /*
  * A cache full of one buffer's dirty bytes, whose second half is older; and a
  * device that has done all it does in one instant, by a job in local memory
@@ -558,6 +584,8 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/writeback/evict-faults", test_evict_faults);
     qtest_add_func("/dmashare/writeback/by-another-mapping",
                    test_by_another_mapping);
+    qtest_add_func("/dmashare/writeback/by-the-mapping-named",
+                   test_by_the_mapping_named);
     qtest_add_func("/dmashare/writeback/evicted-in-unmap",
                    test_evicted_in_unmap);
     qtest_add_func("/dmashare/writeback/interrupted-unmap",
