@@ -194,8 +194,10 @@ static void bo_move_of_a_pinned_one(void)
 	struct vmapped v;
 
 	vmapped_hold(&v, &bo, 0x0101010101010101);
+	ASSERT_EQ(dms_info(fd, bo.handle).pins, 1);
 	ASSERT_REFUSED("BO_MOVE", dms_try_move(fd, bo.handle, LOCAL, 0), EBUSY);
 	vmapped_release(&v);
+	ASSERT_EQ(dms_info(fd, bo.handle).pins, 0);
 	dms_move(&bo, LOCAL);
 	ASSERT(all_bytes(bo.map, PAGE, 1));
 }
@@ -302,7 +304,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(bo_import),
 	KTAP_CASE(prime),
 	KTAP_CASE(bo_move),
-	KTAP_COVERS(bo_move_of_a_pinned_one, "move.busy:user"),
+	KTAP_COVERS(bo_move_of_a_pinned_one, "move.busy:user pin.count:user"),
 	KTAP_COVERS(interrupted, "import.unmap:user"),
 	KTAP_CASE(bo_unmap),
 	KTAP_CASE(bo_vmap),

@@ -117,7 +117,7 @@ static void unknown_param(void)
 {
 	int fd = dms_open();
 
-	ASSERT_ERRNO(try_param(fd, DRM_DMASHARE_PARAM_DEVICE_TIME + 1, 0), EINVAL);
+	ASSERT_ERRNO(try_param(fd, DRM_DMASHARE_PARAM_P2P + 1, 0), EINVAL);
 	ASSERT_ERRNO(try_param(fd, UINT32_MAX, 0), EINVAL);
 }
 

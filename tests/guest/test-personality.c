@@ -143,6 +143,11 @@ static int capture(enum vivid_memory memory, uint32_t flags)
 	}
 	vivid_close(&v);
 	for (i = 0; i < N_FRAMES; i++) {
+		struct dmashare_ledger l = ledger_get(fd, bo[i].handle);
+
+		ASSERT_EQ(l.notes[DMASHARE_NOTE_PIN], l.notes[DMASHARE_NOTE_UNPIN]);
+		if (l.notes[DMASHARE_NOTE_PIN])
+			covers("pin:vivid-contig unpin:vivid-contig");
 		close(dmabuf[i]);
 		dms_destroy(&bo[i]);
 	}
@@ -339,8 +344,9 @@ static void moved(void)
 {
 	struct shared s = shared_buffer(4 * PAGE, DRM_DMASHARE_BO_DYNAMIC);
 	struct bo plain = dms_create(s.fd, PAGE, "plain"), there;
+	int vgem = vgem_open(), peer;
 	struct dmashare_ledger l;
-	int peer;
+	uint32_t handle;
 
 	ASSERT(dms_info(s.fd, s.bo.handle).flags & DRM_DMASHARE_BO_INFO_DYNAMIC);
 	ASSERT_EQ(dms_info(s.fd, plain.handle).flags & DRM_DMASHARE_BO_INFO_DYNAMIC,
@@ -368,6 +374,18 @@ static void moved(void)
 	ASSERT_OK(dms_try_close(peer, there.handle));
 	wait_unpinned(&s);
 	ASSERT_EQ(ledger_get(s.fd, s.bo.handle).live_attachments, 0);
+	/* So does vgem where it maps; it takes no address in local memory. */
+	dms_move(&s.bo, LOCAL);
+	ASSERT_OK(drmPrimeFDToHandle(vgem, s.dmabuf, &handle));
+	if (vgem_maps()) {
+		ASSERT_EQ(dms_info(s.fd, s.bo.handle).pins, 1);
+		ASSERT_EQ(dms_info(s.fd, s.bo.handle).placement, SYSTEM);
+		covers("pin:vgem unpin:vgem p2p.fallback:vgem move.to-system:vgem");
+	}
+	ASSERT(pattern_check(s.bo.map, s.bo.size, 4));
+	ASSERT_OK(drmCloseBufferHandle(vgem, handle));
+	wait_unpinned(&s);
+	covers("personality.dynamic:vgem");
 }
 
 static void without_mmap(void)

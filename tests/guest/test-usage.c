@@ -54,6 +54,11 @@ static int submit_after(int fd, uint32_t queue, uint32_t flags, int in,
 	return s.out_fence_fd;
 }
 
+static int submit_plain(int fd, struct drm_dmashare_job job)
+{
+	return dms_submit_fence(fd, 0, 0, &job, 1);
+}
+
 static struct drm_dmashare_job write_job(const struct shared *s)
 {
 	return dms_job_fill(&s->bo, 0, s->bo.size, ONES);
@@ -250,14 +255,19 @@ static void imported_fences(void)
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct shared s = shared_buffer();
-		int in;
+		int in, fences;
 		struct hold h = hold_sync_file(&in);
 
 		dmabuf_add_fence(s.dmabuf, in, kinds[i].flags);
 		ASSERT_EQ(bufinfo_fences(s.dmabuf, "kernel", "vgem"), 0);
 		ASSERT_EQ(bufinfo_fences(s.dmabuf, "write", "vgem"), kinds[i].write);
 		ASSERT_EQ(bufinfo_fences(s.dmabuf, "read", "vgem"), kinds[i].read);
+		/* A writer would have to wait for it, whichever it is. */
+		fences = dmabuf_fences(s.dmabuf, DMA_BUF_SYNC_WRITE);
+		ASSERT(fence_pending(fences));
+		ASSERT(!strcmp(fence_info(fences).first.driver_name, "vgem"));
 		hold_release(&h);
+		ASSERT_EQ(fence_finish(fences), 0);
 		poll_until(s.dmabuf, POLLIN);
 		poll_until(s.dmabuf, POLLOUT);
 	}
@@ -343,6 +353,18 @@ static void uses_on_imports(void)
 		covers("usage.read:%s usage.write:%s poll.read:%s poll.write:%s",
 		       f.exporter, f.exporter, f.exporter, f.exporter);
 		close(in);
+		/* A fence that a program adds holds our jobs, and is told of. */
+		h = hold_sync_file(&in);
+		dmabuf_add_fence(f.dmabuf, in, DMA_BUF_SYNC_WRITE);
+		read = submit_plain(fd, dms_job_crc(&there, 0, PAGE));
+		written = dmabuf_fences(f.dmabuf, DMA_BUF_SYNC_READ);
+		ASSERT(fence_pending(read));
+		ASSERT(fence_pending(written));
+		hold_release(&h);
+		ASSERT_EQ(fence_finish(read), 0);
+		ASSERT_EQ(fence_finish(written), 0);
+		covers("sync-file.import:%s sync-file.export:%s", f.exporter, f.exporter);
+		close(in);
 		ASSERT_OK(dms_try_close(fd, there.handle));
 		foreign_destroy(&f);
 	}
@@ -358,7 +380,8 @@ static const struct ktap_case cases[] = {
 	KTAP_COVERS(unmap_waits_for_bookkeep, "usage.bookkeep:user import.unmap:user"),
 	KTAP_COVERS(a_move_is_kernel, "usage.kernel:user move.fence:user"),
 	KTAP_COVERS(imported_fences,
-		    "usage.read:vgem usage.write:vgem sync-file.import:vgem"),
+		    "usage.read:vgem usage.write:vgem sync-file.import:vgem "
+		    "sync-file.export:vgem"),
 	KTAP_COVERS(foreign_usages,
 		    "usage.read:vgem usage.write:vgem poll.read:vgem poll.write:vgem"),
 	KTAP_COVERS(who_waits_for_whom, "usage.read:user usage.write:user"),

@@ -51,6 +51,7 @@ static void gpu_buffer_imported(void)
 	struct drm_mode_create_dumb c = { .width = 256, .height = 64, .bpp = 32 };
 	struct drm_mode_map_dumb m;
 	struct bo there, copy;
+	uint32_t want;
 	uint8_t *p;
 	size_t k;
 
@@ -78,6 +79,16 @@ static void gpu_buffer_imported(void)
 			covers("import.static:virtio-gpu");
 		ASSERT_OK(dms_try_close(fd, there.handle));
 	}
+	/* Closed there, it lives on here. */
+	there = dms_import(fd, dmabuf);
+	pattern_fill(p, c.size, 20);
+	want = crc32c(p, c.size);
+	munmap(p, c.size);
+	close(dmabuf);
+	ASSERT_OK(drmCloseBufferHandle(gpu, c.handle));
+	close(gpu);
+	ASSERT_EQ(dms_crc(fd, &there, 0, c.size), want);
+	covers("lifetime:virtio-gpu");
 }
 
 /* The refusal leaves everything as it was before. */

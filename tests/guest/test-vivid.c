@@ -161,6 +161,9 @@ static void contig_is_attached(void)
 		ASSERT_EQ(l.live_attachments, 0);
 		ASSERT_EQ(l.notes[DMASHARE_NOTE_UNMAP], l.notes[DMASHARE_NOTE_MAP]);
 		ASSERT_EQ(l.notes[DMASHARE_NOTE_VUNMAP], l.notes[DMASHARE_NOTE_VMAP]);
+		/* It writes the picture by the CPU, by a mapping for the kernel. */
+		if (l.notes[DMASHARE_NOTE_VMAP])
+			covers("vmap:vivid-contig vunmap:vivid-contig vmap.system:vivid-contig");
 	}
 	close_capture(&c);
 }
@@ -197,7 +200,7 @@ static void contig_too_short(void)
 }
 
 /* vivid holds the buffers when their handles and fds are gone. */
-static void vivid_keeps_them_alive(void)
+static void kept_alive_by(enum vivid_memory memory)
 {
 	struct dmashare_ledger before, now, d;
 	int watch = dms_open();
@@ -205,7 +208,7 @@ static void vivid_keeps_them_alive(void)
 	unsigned int i;
 
 	before = ledger_get(watch, 0);
-	open_capture(&c, VIVID_VMALLOC);
+	open_capture(&c, memory);
 	vivid_start(&c.v, c.dmabuf, N_BUFFERS);
 	for (i = 0; i < N_BUFFERS; i++) {
 		close(c.dmabuf[i]);
@@ -220,6 +223,16 @@ static void vivid_keeps_them_alive(void)
 	vivid_close(&c.v);
 	ledger_wait_gone(watch, &before);
 	vivid_unload();
+}
+
+static void vmalloc_keeps_them_alive(void)
+{
+	kept_alive_by(VIVID_VMALLOC);
+}
+
+static void contig_keeps_them_alive(void)
+{
+	kept_alive_by(VIVID_DMA_CONTIG);
 }
 
 /* Captured frames go on by DMA into vgem, udmabuf and the system heap. */
@@ -286,18 +299,16 @@ static void own_frames_of(enum vivid_memory memory, const char *counterpart)
 		ASSERT_EQ(dms_crc(fd, &there[i], 0, v.size), crc32c(map[i], v.size));
 		ASSERT_OK(vivid_try_queue(&v, i));
 	}
-	covers("import.read:%s import.write:%s import.static:%s prime:%s", counterpart,
-	       counterpart, counterpart, counterpart);
+	covers("import.read:%s import.write:%s prime:%s", counterpart, counterpart, counterpart);
+	if (dms_info(fd, there[0].handle).flags & DRM_DMASHARE_BO_INFO_DYNAMIC)
+		covers("import.dynamic:%s", counterpart);
 	for (k = 0; k < n; k++) {
 		ASSERT_OK(dms_try_close(fd, there[k].handle));
 		there[k] = dms_import_as(fd, dmabuf[k], DRM_DMASHARE_IMPORT_STATIC);
 		ASSERT_EQ(dms_crc(fd, &there[k], 0, 64), crc32c(map[k], 64));
-		if (memory == VIVID_VMALLOC) {
-			ASSERT_EQ(dms_vmap(&there[k], 0, v.size, 2).checksum,
-				  crc32c(map[k], v.size));
-			covers("import.vmap:%s vmap.system:%s vmap.count:%s", counterpart,
-			       counterpart, counterpart);
-		}
+		ASSERT_EQ(dms_vmap(&there[k], 0, v.size, 2).checksum, crc32c(map[k], v.size));
+		covers("import.static:%s import.vmap:%s vmap.system:%s vmap.count:%s",
+		       counterpart, counterpart, counterpart, counterpart);
 		dms_unmap(&there[k]);
 		dms_run_ok(fd, dms_job_fill(&there[k], 0, 64, k));
 		covers("import.unmap:%s", counterpart);
@@ -328,7 +339,10 @@ static const struct ktap_case cases[] = {
 	KTAP_COVERS(contig_is_attached,
 		    "attach:vivid-contig detach:vivid-contig map:vivid-contig unmap:vivid-contig"),
 	KTAP_CASE(contig_too_short),
-	KTAP_COVERS(vivid_keeps_them_alive, "lifetime:vivid-vmalloc release:vivid-vmalloc"),
+	KTAP_COVERS(vmalloc_keeps_them_alive,
+		    "lifetime:vivid-vmalloc release:vivid-vmalloc"),
+	KTAP_COVERS(contig_keeps_them_alive,
+		    "lifetime:vivid-contig release:vivid-contig"),
 	KTAP_CASE(frames_travel_on),
 	KTAP_CASE(vmalloc_frames_imported),
 	KTAP_CASE(contig_frames_imported),
