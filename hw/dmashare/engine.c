@@ -16,7 +16,7 @@
 /* What a piece costs beyond its bytes: lookup, translation, call. */
 #define PIECE_COST      512
 
-/* How many bytes cost what one copied byte does, if they cost nearly nothing. */
+/* How many bytes that cost nearly nothing cost what one copied byte does. */
 #define BULK            64
 
 const DmashareEngineOps *dmashare_engine_find(uint8_t opcode)
