@@ -187,7 +187,7 @@ static void *use_vgem(void *data)
 static void *use_vmap(void *data)
 {
 	struct moving *m = data;
-	struct bo there = dms_import(m->other, m->dmabuf);
+	struct bo there = dms_import_as(m->other, m->dmabuf, 0);
 	uint8_t pattern[PAGE];
 
 	pattern_fill(pattern, PAGE, 77);
@@ -231,7 +231,7 @@ static void *use_importer(void *data)
 	pattern_fill(pattern, PAGE, 77);
 	crc = crc32c(pattern, PAGE);
 	do {
-		struct bo there = dms_import(m->other, m->dmabuf);
+		struct bo there = dms_import_as(m->other, m->dmabuf, 0);
 
 		m->imports++;
 		for (i = 0; i < 16 && !done(m); i++) {
@@ -269,7 +269,7 @@ static void *use_vivid(void *data)
 	struct moving *m = data;
 	struct vivid v = vivid_open(FRAME_WIDTH, FRAME_HEIGHT);
 	struct bo second;
-	uint32_t crc, none;
+	uint32_t crc, none, handle;
 	int dmabufs[2];
 
 	ASSERT_EQ(v.size, FRAME_SIZE);
@@ -280,10 +280,14 @@ static void *use_vivid(void *data)
 		/* It begins with the same picture each time. */
 		memset(m->bo.map, 0xee, FRAME_SIZE);
 		none = crc32c(m->bo.map, FRAME_SIZE);
-		while (vivid_try_start(&v, dmabufs, 2)) {
+		/*
+		 * Another static importer first: where that one is, vivid is not
+		 * refused. Of each refusal videobuf2 keeps the dma-buf for good.
+		 */
+		while (dms_try_import_as(m->other, m->dmabuf, DRM_DMASHARE_IMPORT_STATIC, &handle))
 			try_again(m);
-			vivid_stop(&v);
-		}
+		vivid_start(&v, dmabufs, 2);
+		ASSERT_OK(dms_try_close(m->other, handle));
 		while (vivid_dequeue(&v, NULL))
 			ASSERT_OK(vivid_try_queue(&v, 1));
 		crc = crc32c(m->bo.map, FRAME_SIZE);
