@@ -3,6 +3,7 @@
  * dmashare: buffers (GEM objects), their pages, and their mapping for the device
  */
 #include <linux/dma-mapping.h>
+#include <linux/io.h>
 #include <linux/iommu.h>
 #include <linux/mm.h>
 #include <linux/scatterlist.h>
@@ -31,6 +32,24 @@ bool dmashare_bo_lost(const struct dmashare_bo *bo)
 				       READ_ONCE(ddev->gone));
 }
 
+/*
+ * Of a buffer that went with its device the kernel gets zeros, which it may
+ * write to: there is nothing behind the BAR any more, or something else.
+ */
+static int dmashare_bo_vmap_first(struct dmashare_bo *bo)
+{
+	if (dmashare_bo_lost(bo)) {
+		bo->vaddr = vzalloc(bo->base.size);
+		bo->vaddr_lost = true;
+	} else if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
+		bo->iomem = ioremap_wc(dmashare_local_phys(bo->backing), bo->base.size);
+	} else {
+		bo->vaddr = vmap(bo->pages, dmashare_bo_num_pages(bo), VM_MAP, PAGE_KERNEL);
+	}
+
+	return bo->vaddr || bo->iomem ? 0 : -ENOMEM;
+}
+
 /**
  * dmashare_bo_vmap_locked - map a buffer of our own for the kernel
  * @bo: the buffer; its reservation lock is held
@@ -43,22 +62,22 @@ bool dmashare_bo_lost(const struct dmashare_bo *bo)
  */
 int dmashare_bo_vmap_locked(struct dmashare_bo *bo, struct iosys_map *map)
 {
+	int ret;
+
 	dma_resv_assert_held(bo->base.resv);
 
 	dmashare_bo_keep_locked(bo);
-	if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
-		iosys_map_set_vaddr_iomem(map, dmashare_local_iomem(bo->backing));
-	} else {
-		if (!bo->vmap_count)
-			bo->vaddr = vmap(bo->pages, dmashare_bo_num_pages(bo), VM_MAP,
-					 PAGE_KERNEL);
-		if (!bo->vaddr) {
-			dmashare_bo_unpin_locked(bo);
-			return -ENOMEM;
-		}
-		iosys_map_set_vaddr(map, bo->vaddr);
+	ret = bo->vmap_count ? 0 : dmashare_bo_vmap_first(bo);
+	if (ret) {
+		dmashare_bo_unpin_locked(bo);
+		return ret;
 	}
 	bo->vmap_count++;
+
+	if (bo->iomem)
+		iosys_map_set_vaddr_iomem(map, bo->iomem);
+	else
+		iosys_map_set_vaddr(map, bo->vaddr);
 
 	return 0;
 }
@@ -74,9 +93,16 @@ void dmashare_bo_vunmap_locked(struct dmashare_bo *bo)
 	if (drm_WARN_ON(bo->base.dev, !bo->vmap_count))
 		return;
 
-	if (!--bo->vmap_count && bo->vaddr) {
-		vunmap(bo->vaddr);
+	if (!--bo->vmap_count) {
+		if (bo->iomem)
+			iounmap(bo->iomem);
+		else if (bo->vaddr_lost)
+			vfree(bo->vaddr);
+		else
+			vunmap(bo->vaddr);
+		bo->iomem = NULL;
 		bo->vaddr = NULL;
+		bo->vaddr_lost = false;
 	}
 	dmashare_bo_unpin_locked(bo);
 }

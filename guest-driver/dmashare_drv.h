@@ -6,9 +6,9 @@
  *
  *	mmap_lock of a process (page faults)
  *	  dma_resv of a buffer
+ *	    dmashare_device.state_sem
  *	    dmashare_device.move_lock
  *	      dmashare_local.lock
- *	      dmashare_device.state_sem
  *	        dma_fence.lock (dmashare_queue.fence_lock, dmashare_move.lock)
  *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock
  *
@@ -20,7 +20,8 @@
  *
  * The end of a move (dmashare_move.c) takes move_lock and what is below it, but
  * no reservation: whoever holds one may wait for a move. So nobody waits for
- * memory to be freed with move_lock held.
+ * memory to be freed with move_lock held. Nor is state_sem taken with it: a
+ * reset holds that while it waits for the device's fences.
  */
 #ifndef DMASHARE_DRV_H
 #define DMASHARE_DRV_H
@@ -225,7 +226,6 @@ struct dmashare_irq {
  * @lru: buffers that may be moved out, the one not used for longest first
  * @size: bytes, 0 without local memory; constant
  * @free: bytes in no use
- * @vaddr: where the kernel has it, until the DRM device ends; constant
  * @phys: where the CPU has it; constant
  * @provider: for peer-to-peer DMA, where the kernel has that; constant
  */
@@ -235,7 +235,6 @@ struct dmashare_local {
 	struct list_head lru;
 	u64 size;
 	u64 free;
-	void __iomem *vaddr;
 	phys_addr_t phys;
 	struct p2pdma_provider *provider;
 };
@@ -472,7 +471,9 @@ struct dmashare_mapping {
  * @moves: moves made; imported: mappings that a move of the exporter ended
  * @pages: of @backing; NULL in local memory
  * @vaddr: where the pages are mapped for the kernel
- * @vmap_count: users of @vaddr
+ * @vaddr_lost: that is memory of its own, for there are no bytes any more
+ * @iomem: where local memory is mapped for the kernel
+ * @vmap_count: users of either
  * @self: imported: our own attachment to the foreign dma-buf
  * @map: the device's mapping
  * @dir: its direction; constant
@@ -506,6 +507,8 @@ struct dmashare_bo {
 	u64 moves;
 	struct page **pages;
 	void *vaddr;
+	bool vaddr_lost;
+	void __iomem *iomem;
 	unsigned int vmap_count;
 
 	struct dmashare_attachment self;
@@ -746,7 +749,6 @@ bool dmashare_iommu_translates(struct dmashare_device *ddev);
 /* dmashare_local.c */
 int dmashare_local_init(struct dmashare_device *ddev);
 u64 dmashare_local_free(struct dmashare_device *ddev);
-void __iomem *dmashare_local_iomem(const struct dmashare_backing *backing);
 phys_addr_t dmashare_local_phys(const struct dmashare_backing *backing);
 void dmashare_local_touch(struct dmashare_bo *bo);
 void dmashare_local_forget(struct dmashare_bo *bo);

@@ -35,7 +35,7 @@
  * errno that it returns. A device that is gone refuses new importers with
  * -ENODEV; those that exist can go on with a buffer in the system, for the pages
  * are still there. Local memory is gone: what needs its bytes gets -ENODEV, and
- * a mapping for the kernel reads as all ones.
+ * a mapping for the kernel is of zeros.
  *
  * The core warns, in the kernel's log, of a pin that says -EBUSY and of a vmap
  * that fails at all. The one is avoided by the rule above; the other waits as

@@ -21,22 +21,20 @@
 
 #include "dmashare_drv.h"
 
-static void dmashare_local_unmap(struct drm_device *drm, void *unused)
+static void dmashare_local_fini(struct drm_device *drm, void *unused)
 {
 	struct dmashare_local *local = &to_dmashare(drm)->local;
 
 	drm_WARN_ON(drm, !drm_mm_clean(&local->mm));
 	drm_mm_takedown(&local->mm);
-	iounmap(local->vaddr);
 }
 
 /**
  * dmashare_local_init - find the device's local memory
  * @ddev: the device, whose limits are known
  *
- * The kernel's mapping lives as long as the DRM device and not only as long as
- * the driver is bound: another driver may have it from dma_buf_vmap(). Once the
- * device is gone it reads as all ones, as every BAR of an absent device does.
+ * It may be much more than what the kernel wants to have mapped: that is done
+ * for a buffer where it is needed.
  *
  * Returns: 0, also when there is none; -EBUSY if BAR4 is somebody else's,
  * -ENODEV if it is not as the registers say, or -ENOMEM
@@ -46,6 +44,7 @@ int dmashare_local_init(struct dmashare_device *ddev)
 	struct pci_dev *pdev = to_pci_dev(ddev->drm.dev);
 	struct dmashare_local *local = &ddev->local;
 	u64 size = ddev->limits.local_size;
+	int ret;
 
 	mutex_init(&local->lock);
 	INIT_LIST_HEAD(&local->lru);
@@ -64,16 +63,16 @@ int dmashare_local_init(struct dmashare_device *ddev)
 	if (!devm_request_mem_region(&pdev->dev, local->phys, size, DMASHARE_NAME))
 		return -EBUSY;
 
-	/* Memory without side effects: writes may be put together. */
-	local->vaddr = ioremap_wc(local->phys, size);
-	if (!local->vaddr)
-		return -ENOMEM;
+	/* Memory without side effects: writes of user space may be put together. */
+	ret = devm_arch_io_reserve_memtype_wc(&pdev->dev, local->phys, size);
+	if (ret)
+		return ret;
 
 	drm_mm_init(&local->mm, 0, size);
 	local->size = size;
 	local->free = size;
 
-	return drmm_add_action_or_reset(&ddev->drm, dmashare_local_unmap, NULL);
+	return drmm_add_action_or_reset(&ddev->drm, dmashare_local_fini, NULL);
 }
 
 /**
@@ -101,17 +100,6 @@ u64 dmashare_local_free(struct dmashare_device *ddev)
 	guard(mutex)(&ddev->local.lock);
 
 	return ddev->local.free;
-}
-
-/**
- * dmashare_local_iomem - where the kernel finds a range of local memory
- * @backing: in local memory
- *
- * Returns: I/O memory
- */
-void __iomem *dmashare_local_iomem(const struct dmashare_backing *backing)
-{
-	return backing->ddev->local.vaddr + backing->node.start;
 }
 
 /**

@@ -25,7 +25,9 @@
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/highmem.h>
+#include <linux/io.h>
 #include <linux/module.h>
+#include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -224,7 +226,8 @@ int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible, l
  * dmashare_move_error - did the move keep the bytes?
  * @move: the move, waited for
  *
- * Returns: 0, or -ENODEV if they went with the device
+ * Returns: 0, or -ENODEV if they went with the device; -ENOMEM if neither the
+ * device nor the CPU could copy
  */
 int dmashare_move_error(struct dmashare_move *move)
 {
@@ -232,67 +235,102 @@ int dmashare_move_error(struct dmashare_move *move)
 	return dma_fence_is_signaled(&move->base) ? move->base.error : -ENODEV;
 }
 
-/* Gives the device's mapping of the old memory back. */
+/*
+ * Gives the device's mapping of the old memory back. Not with the lock held: it
+ * takes a command, and a reset waits for fences while it keeps commands out.
+ */
 static void dmashare_move_unmap_old(struct dmashare_move *move)
 {
 	struct dmashare_device *ddev = move->ddev;
+	struct dmashare_backing *from = NULL;
+	struct dmashare_bo *bo = NULL;
+	struct dmashare_mapping *map;
+	struct sg_table *sgt;
 
-	guard(mutex)(&ddev->move_lock);
-
-	move->new_sgt = NULL;
-	if (!move->old_map)
-		return;
-	dmashare_backing_unmap(move->bo, move->old_map, move->old_sgt, move->old_stale);
+	mutex_lock(&ddev->move_lock);
+	map = move->old_map;
+	sgt = move->old_sgt;
 	move->old_map = NULL;
 	move->old_sgt = NULL;
+	if (map) {
+		/* The device's removal does this while the move may end. */
+		from = dmashare_backing_get(move->from);
+		bo = move->bo;
+		drm_gem_object_get(&bo->base);
+	}
+	mutex_unlock(&ddev->move_lock);
+
+	if (!map)
+		return;
+	dmashare_backing_unmap(bo, map, sgt, move->old_stale);
+	dmashare_backing_put(from);
+	drm_gem_object_put(&bo->base);
 }
 
-/* Between a page of the system and local memory, or zeros to local memory. */
-static void dmashare_move_page(struct dmashare_move *move, u64 offset)
+/* The same part of the old and the new memory; or zeros, to new local memory. */
+static int dmashare_move_window(struct dmashare_move *move, u64 offset, u64 length)
 {
 	const bool out = move->to->placement == DMASHARE_PLACEMENT_SYSTEM;
 	struct dmashare_backing *local = out ? move->from : move->to;
 	struct dmashare_backing *system = out ? move->to : move->from;
-	void __iomem *iomem = dmashare_local_iomem(local) + offset;
-	void *vaddr;
+	void __iomem *iomem;
+	u64 done;
 
-	if (!system) {
-		memset_io(iomem, 0, PAGE_SIZE);
-		return;
+	iomem = ioremap_wc(dmashare_local_phys(local) + offset, length);
+	if (!iomem)
+		return -ENOMEM;
+
+	for (done = 0; done < length; done += PAGE_SIZE) {
+		void *vaddr;
+
+		if (!system) {
+			memset_io(iomem + done, 0, PAGE_SIZE);
+			continue;
+		}
+		vaddr = kmap_local_page(system->pages[(offset + done) >> PAGE_SHIFT]);
+		if (out)
+			memcpy_fromio(vaddr, iomem + done, PAGE_SIZE);
+		else
+			memcpy_toio(iomem + done, vaddr, PAGE_SIZE);
+		kunmap_local(vaddr);
+		cond_resched();
 	}
+	iounmap(iomem);
 
-	vaddr = kmap_local_page(system->pages[offset >> PAGE_SHIFT]);
-	if (out)
-		memcpy_fromio(vaddr, iomem, PAGE_SIZE);
-	else
-		memcpy_toio(iomem, vaddr, PAGE_SIZE);
-	kunmap_local(vaddr);
+	return 0;
 }
 
 /*
  * The device did not do it. The old memory is as it was: nobody writes to it
- * once the fences are signalled that the jobs waited for.
+ * once the fences are signalled that the jobs waited for. What little memory it
+ * takes to have local memory mapped comes from the reserves, for to wait for
+ * memory here could be to wait for ourselves.
  */
 static int dmashare_move_by_cpu(struct dmashare_move *move)
 {
 	struct dmashare_device *ddev = move->ddev;
-	u64 offset;
-	int idx;
+	u64 offset, length = DMASHARE_MOVE_CHUNK;
+	unsigned int noreclaim;
+	int ret = 0, idx;
 
 	if (!drm_dev_enter(&ddev->drm, &idx))
 		return -ENODEV;
 
-	/* What the device still has of the old pages is written to them. */
-	if (move->from && move->from->placement == DMASHARE_PLACEMENT_SYSTEM)
-		dmashare_move_unmap_old(move);
-
-	for (offset = 0; offset < move->to->size; offset += PAGE_SIZE) {
-		dmashare_move_page(move, offset);
-		cond_resched();
+	noreclaim = memalloc_noreclaim_save();
+	for (offset = 0; !ret && offset < move->to->size; ) {
+		length = min(length, move->to->size - offset);
+		ret = dmashare_move_window(move, offset, length);
+		if (!ret) {
+			offset += length;
+		} else if (length > PAGE_SIZE) {
+			length = PAGE_ALIGN(length / 2);
+			ret = 0;
+		}
 	}
+	memalloc_noreclaim_restore(noreclaim);
 	drm_dev_exit(idx);
 
-	return 0;
+	return ret;
 }
 
 static int dmashare_move_jobs_error(struct dmashare_move *move)
@@ -355,8 +393,21 @@ static void dmashare_move_done_work(struct work_struct *work)
 	int error, ret = 0;
 	bool cookie;
 
-	cookie = dma_fence_begin_signalling();
 	error = dmashare_move_jobs_error(move);
+
+	/*
+	 * Before a CPU copies from them the old pages have to be as the device
+	 * sees them. And a device with copies of its own writes what it has of
+	 * them to the old pages when they are unmapped: before anybody uses the
+	 * new memory, which the buffer may have left again for other pages.
+	 *
+	 * Commands wait for a reset, which waits for the device's own fences:
+	 * they are no part of what is marked below, and signal without us.
+	 */
+	if (error || dmashare_noncoherent(ddev))
+		dmashare_move_unmap_old(move);
+
+	cookie = dma_fence_begin_signalling();
 	if (error)
 		ret = dmashare_move_by_cpu(move);
 
@@ -364,15 +415,8 @@ static void dmashare_move_done_work(struct work_struct *work)
 	mutex_lock(&ddev->move_lock);
 	if (!error && move->new_sgt && move->to->placement == DMASHARE_PLACEMENT_SYSTEM)
 		dma_sync_sgtable_for_cpu(ddev->drm.dev, move->new_sgt, DMA_FROM_DEVICE);
+	move->new_sgt = NULL;
 	mutex_unlock(&ddev->move_lock);
-
-	/*
-	 * A device with copies of its own writes what it has of the old pages to
-	 * them when they are unmapped: before anybody uses the new memory, which
-	 * the buffer may have left again for other pages.
-	 */
-	if (dmashare_noncoherent(ddev))
-		dmashare_move_unmap_old(move);
 
 	if (ret) {
 		WRITE_ONCE(move->bo->lost, true);
@@ -749,17 +793,27 @@ void dmashare_moves_revoke(struct dmashare_device *ddev)
 	struct dmashare_move *move;
 
 	mutex_lock(&ddev->move_lock);
-	list_for_each_entry(move, &ddev->moves, link) {
+	list_for_each_entry(move, &ddev->moves, link)
 		move->new_sgt = NULL;
-		if (move->old_map)
-			dmashare_backing_unmap(move->bo, move->old_map, move->old_sgt,
-					       move->old_stale);
-		move->old_map = NULL;
-		move->old_sgt = NULL;
+again:
+	list_for_each_entry(move, &ddev->moves, link) {
+		if (!move->old_map)
+			continue;
+		dma_fence_get(&move->base);
+		mutex_unlock(&ddev->move_lock);
+		dmashare_move_unmap_old(move);
+		dma_fence_put(&move->base);
+		mutex_lock(&ddev->move_lock);
+		goto again;
+	}
+	list_for_each_entry(move, &ddev->moves, link) {
 		complete_all(&move->retired);
 		complete_all(&move->dropped);
 	}
 	mutex_unlock(&ddev->move_lock);
+
+	/* Those that are ending unmap, too. */
+	flush_workqueue(dmashare_move_wq);
 }
 
 static void dmashare_kernel_file_put(struct drm_device *drm, void *file)
