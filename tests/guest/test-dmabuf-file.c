@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -173,6 +175,22 @@ static void bufinfo_of_ours(void)
 	ASSERT_MSG(!bufinfo_lists(inode), "a dma-buf that was released is still listed");
 }
 
+/* A job that has just ended may hold its buffers, and what they attach to. */
+static void wait_detached(int dmabuf)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+	bool gone;
+
+	do {
+		char *entry = bufinfo_entry(dmabuf);
+
+		gone = strstr(entry, "Total 0 devices attached");
+		free(entry);
+		ASSERT_MSG(gone || time(NULL) < end, "still attached");
+		sched_yield();
+	} while (!gone);
+}
+
 /* Of a foreign dma-buf: our device among those attached, and our fence. */
 static void bufinfo_of_an_import(void)
 {
@@ -203,9 +221,7 @@ static void bufinfo_of_an_import(void)
 		poll_until(f.dmabuf, POLLIN);
 		ASSERT(all_bytes(f.map, PAGE, 1));
 		ASSERT_OK(dms_try_close(fd, there.handle));
-		entry = bufinfo_entry(f.dmabuf);
-		ASSERT(strstr(entry, "Total 0 devices attached"));
-		free(entry);
+		wait_detached(f.dmabuf);
 		covers("bufinfo:%s", f.exporter);
 		foreign_destroy(&f);
 	}
