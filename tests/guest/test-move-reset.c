@@ -162,10 +162,13 @@ static void clearing_taken_by_the_reset(void)
 {
 	int fd = dms_open_nth(0), fence[16];
 	uint64_t q, n = dms_param(fd, DRM_DMASHARE_PARAM_NUM_QUEUES);
-	uint64_t size = 16 * PAGE;
-	struct bo dirty = dms_create_in(fd, local_free(fd), LOCAL, 0, "dirty"), bo;
+	uint64_t at, size = local_free(fd) / 16;
+	struct bo dirty = dms_create_in(fd, 16 * size, LOCAL, 0, "dirty"), bo;
 
-	dms_run_ok(fd, dms_job_fill(&dirty, 0, dirty.size, ~0ull));
+	/* Piece by piece, none of which takes as long as the limit. */
+	for (at = 0; at < dirty.size; at += size)
+		dms_run_ok(fd, dms_job_fill(&dirty, at, size, ~0ull));
+	size = 16 * PAGE;
 	dms_destroy(&dirty);
 	for (q = 0; q < n; q++)
 		fence[q] = hang(fd, q);

@@ -5,9 +5,9 @@
  * one (vgem) and one that captures into it (vivid), and while programs read and
  * write their mappings of it. Nobody ever finds a wrong byte.
  *
- * An importer that keeps the buffer where it is comes and goes; in between it
- * waits until the buffer has moved on. Which ones those are depends on the
- * kernel, see dynamic_maps_pin() and vgem_maps().
+ * Everybody does a little after each move, or after a few, while the next is
+ * under way. An importer that keeps the buffer where it is comes and goes. Which
+ * ones those are depends on the kernel, see dynamic_maps_pin() and vgem_maps().
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -105,7 +105,7 @@ static void *read_pattern(void *data)
 		ASSERT(pattern_check(m->bo.map + PART_AT(PART_PATTERN), PAGE, 77));
 		ASSERT(pattern_check(m->dmabuf_map + PART_AT(PART_PATTERN), PAGE, 77));
 		m->patterns++;
-		sched_yield();
+		wait_moves(m, 1);
 	}
 	return NULL;
 }
@@ -131,7 +131,7 @@ static void *write_cpu(void *data)
 	while (!done(m)) {
 		count_up((uint32_t *)(m->bo.map + PART_AT(PART_CPU)), &m->cpu_words);
 		count_up((uint32_t *)(m->dmabuf_map + PART_AT(PART_DMABUF)), &m->dmabuf_words);
-		sched_yield();
+		wait_moves(m, 1);
 	}
 	return NULL;
 }
@@ -239,9 +239,8 @@ static void *use_importer(void *data)
 			pass_word(m->other, &there, &out,
 				  PART_AT(PART_IMPORTER) + m->jobs % 512 * 8, m->jobs * 3);
 			ASSERT_EQ(dms_crc(m->other, &there, PART_AT(PART_PATTERN), PAGE), crc);
-			if (!pins)
-				continue;
-			dms_unmap(&there);
+			if (pins)
+				dms_unmap(&there);
 			if (!wait_moves(m, 2))
 				break;
 		}
@@ -259,6 +258,7 @@ static void *use_own(void *data)
 		m->own_jobs++;
 		pass_word(m->fd, &m->bo, &out, PART_AT(PART_OWN) + m->own_jobs % 512 * 8,
 			  m->own_jobs * 5);
+		wait_moves(m, 1);
 	}
 	return NULL;
 }
