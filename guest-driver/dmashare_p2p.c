@@ -7,8 +7,11 @@
  * matter: the two may be behind different host bridges, or a bridge between
  * them may not let the one through to the other. The kernel knows, where it has
  * P2PDMA; elsewhere we take those that an IOMMU translates for, for it has a
- * mapping of the BAR made, and those on our own PCI hierarchy with addresses
- * wide enough.
+ * mapping of the BAR made, and those on our own PCI hierarchy.
+ *
+ * Whoever is given an address that nothing translates must have addresses that
+ * wide. That is found out before anything is mapped: for memory of a device
+ * there are no bounce buffers, and the DMA API warns of who tries.
  */
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
@@ -16,8 +19,27 @@
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
+#include <linux/swiotlb.h>
 
 #include "dmashare_drv.h"
+
+/* Does an IOMMU make the addresses that the DMA API gives this importer? */
+static bool dmashare_p2p_translated(struct device *importer)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(importer);
+
+	return domain && domain->type & __IOMMU_DOMAIN_PAGING;
+}
+
+/* Has this importer the addresses that the BAR has on the bus and for the CPU? */
+static bool dmashare_p2p_addressable(struct dmashare_device *ddev, struct device *importer)
+{
+	const struct dmashare_local *local = &ddev->local;
+	u64 bus = pci_bus_address(to_pci_dev(ddev->drm.dev), DMASHARE_BAR_LOCAL);
+	u64 limit = min_not_zero(dma_get_mask(importer), importer->bus_dma_limit);
+
+	return max_t(u64, bus, local->phys) + local->size - 1 <= limit;
+}
 
 #ifdef DMASHARE_P2P_PROVIDER
 #include <linux/dma-buf-mapping.h>
@@ -56,6 +78,23 @@ bool dmashare_p2p_supported(struct dmashare_device *ddev)
 	return ddev->local.provider;
 }
 
+/*
+ * Below one bridge the address on the bus may be used as it is, whether or not
+ * there is an IOMMU: what is sent to it may never get up to there.
+ */
+static bool dmashare_p2p_share_bridge(struct pci_dev *a, struct pci_dev *b)
+{
+	struct pci_dev *above_a, *above_b;
+
+	for (above_a = pci_upstream_bridge(a); above_a; above_a = pci_upstream_bridge(above_a))
+		for (above_b = pci_upstream_bridge(b); above_b;
+		     above_b = pci_upstream_bridge(above_b))
+			if (above_a == above_b)
+				return true;
+
+	return false;
+}
+
 /**
  * dmashare_p2p_reachable - can this importer be given BAR addresses?
  * @ddev: the device
@@ -65,8 +104,16 @@ bool dmashare_p2p_supported(struct dmashare_device *ddev)
  */
 bool dmashare_p2p_reachable(struct dmashare_device *ddev, struct device *importer)
 {
-	return dmashare_p2p_supported(ddev) &&
-	       pci_p2pdma_distance(to_pci_dev(ddev->drm.dev), importer, false) >= 0;
+	struct pci_dev *pdev = to_pci_dev(ddev->drm.dev);
+
+	if (!dmashare_p2p_supported(ddev) || pci_p2pdma_distance(pdev, importer, false) < 0)
+		return false;
+	if (dmashare_p2p_translated(importer) &&
+	    !dmashare_p2p_share_bridge(pdev, to_pci_dev(importer)))
+		return true;
+
+	/* Where all is to be bounced, what cannot be is refused. */
+	return dmashare_p2p_addressable(ddev, importer) && !is_swiotlb_force_bounce(importer);
 }
 
 /**
@@ -128,19 +175,16 @@ static const struct pci_bus *dmashare_root_bus(struct device *dev)
 bool dmashare_p2p_reachable(struct dmashare_device *ddev, struct device *importer)
 {
 	const struct dmashare_local *local = &ddev->local;
-	struct iommu_domain *domain;
 
 	if (!local->size || !dev_is_pci(importer))
 		return false;
-
-	domain = iommu_get_domain_for_dev(importer);
-	if (domain && domain->type & __IOMMU_DOMAIN_PAGING)
+	if (dmashare_p2p_translated(importer))
 		return true;
 
 	/* An address on the bus is what the CPU has only where they are the same. */
 	return dmashare_root_bus(importer) == dmashare_root_bus(ddev->drm.dev) &&
 	       pci_bus_address(to_pci_dev(ddev->drm.dev), DMASHARE_BAR_LOCAL) == local->phys &&
-	       local->phys + local->size - 1 <= dma_get_mask(importer);
+	       dmashare_p2p_addressable(ddev, importer);
 }
 
 /*
