@@ -374,34 +374,42 @@ static void by_joining(struct turn *t)
 
 /*
  * Exporters of the stock kernel. With bounce buffers only the system heap does
- * all that it should: udmabuf's begin and end sync nothing of an importer's,
- * and in older kernels its mapping lasts as long as the attachment; vgem has no
- * begin and end, and unmaps with DMA_ATTR_SKIP_CPU_SYNC, so that it never sees
- * what a device wrote.
+ * all that it should. The begin and end of udmabuf sync a mapping of its own and
+ * nothing of an importer's, and vgem has none: what is written on one side is
+ * never seen on the other. At map there always is a copy. At unmap vgem, and
+ * udmabuf in newer kernels, say DMA_ATTR_SKIP_CPU_SYNC: what the device wrote is
+ * lost. Each kernel is asked which it does, and then it must be just that, each
+ * time. That it is not our importer which forgets something is shown by the same
+ * rounds with the heap, and by those with our own exporter above.
  */
 static void foreign_of(const struct exporter *e)
 {
 	int fd = dms_open_nth(0);
 	struct foreign f = e->create(TURN_SIZE);
 	struct turn t = turn_of(fd, (struct bo){ 0 }, f.map, f.dmabuf);
-	bool copies = noncoherent(fd);
+	bool copies = noncoherent(fd), heap = !strcmp(e->name, "system-heap");
 
 	/* Its own buffer stays mapped from here on. */
 	dms_run_ok(fd, dms_job_fill(&t.other, 0, TURN_SIZE, 0));
 	turns_all_good(&t, by_joining);
 	covers("sync.map:%s", e->name);
-	if (!copies && !strcmp(e->name, "vgem")) {
+	if (copies || foreign_syncs_at_unmap(fd, &f)) {
+		turns_all_good(&t, by_leaving);
+		covers("sync.unmap:%s", e->name);
+	} else {
+		/* The heap never does, so it shows that our importer unmaps. */
+		ASSERT(!heap);
 		turns_all_stale(&t, by_leaving);
+	}
+	t.bo = dms_import(fd, f.dmabuf);
+	if (!copies && !heap) {
+		turns_all_stale(&t, by_begin_rw);
+		turns_all_stale(&t, by_end_rw);
 		return;
 	}
-	turns_all_good(&t, by_leaving);
-	covers("sync.unmap:%s", e->name);
-	if (!copies && strcmp(e->name, "system-heap"))
-		return;
-	t.bo = dms_import(fd, f.dmabuf);
 	turns_all_good(&t, by_map);
 	turns_all_good(&t, by_unmap);
-	/* udmabuf syncs in whichever direction it was first asked for. */
+	/* udmabuf maps for itself in whichever direction it was first asked for. */
 	turns_all_good(&t, by_begin_rw);
 	turns_all_good(&t, by_end_rw);
 	covers("sync.begin:%s sync.end:%s", e->name, e->name);

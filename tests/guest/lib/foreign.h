@@ -6,6 +6,7 @@
 #ifndef DMASHARE_TEST_FOREIGN_H
 #define DMASHARE_TEST_FOREIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,6 +44,14 @@ struct foreign udmabuf_scattered(size_t size);
 struct foreign heap_buffer(size_t size);
 
 void foreign_destroy(struct foreign *f);
+
+/*
+ * Whether its exporter has bounce buffers copied back when it unmaps for a
+ * device, or says that they shall not be (DMA_ATTR_SKIP_CPU_SYNC). It is
+ * imported for @fd and let go of again; the kernel's tracing of the DMA API
+ * tells what the exporter said.
+ */
+bool foreign_syncs_at_unmap(int fd, const struct foreign *f);
 
 /* vgem's primary node; the case fails when there is none. */
 int vgem_open(void);
