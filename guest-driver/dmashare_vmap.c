@@ -63,21 +63,20 @@ static int dmashare_vmap_read(struct dma_buf *dmabuf, const struct iosys_map *ma
 static int dmashare_vmap(struct dma_buf *dmabuf, struct drm_dmashare_bo_vmap *args)
 {
 	struct iosys_map map[DRM_DMASHARE_VMAP_MAX];
+	u32 n, flags = 0;
 	int ret = 0;
-	u32 n;
 
 	for (n = 0; n < args->count; n++) {
 		ret = dma_buf_vmap_unlocked(dmabuf, &map[n]);
 		if (ret)
 			goto out_unmap;
-		if (!iosys_map_is_equal(&map[n], &map[0])) {
-			n++;
-			ret = -EPROTO;
-			goto out_unmap;
-		}
+		if (!iosys_map_is_equal(&map[n], &map[0]))
+			flags |= DRM_DMASHARE_VMAP_DIFFER;
 	}
 
-	args->flags = map[0].is_iomem ? DRM_DMASHARE_VMAP_IOMEM : 0;
+	if (map[0].is_iomem)
+		flags |= DRM_DMASHARE_VMAP_IOMEM;
+	args->flags = flags;
 	ret = dmashare_vmap_read(dmabuf, &map[0], args);
 
 out_unmap:

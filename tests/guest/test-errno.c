@@ -8,12 +8,17 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
+#include <linux/pci_regs.h>
 #include <xf86drm.h>
 
 #include "lib/dms.h"
@@ -133,6 +138,45 @@ static void ledger(void)
 	ASSERT_ERRNO(ledger_try_get(fd, 0, 0, &l), EINVAL);
 	ASSERT_ERRNO(ledger_try_get(fd, 0, DMASHARE_LEDGER_MAX_LENGTH + 8, &l), EINVAL);
 	ASSERT_REFUSED("LEDGER", ledger_try_get(fd, NO_HANDLE, sizeof(l), &l), ENOENT);
+}
+
+/* Bus Master Enable of the device behind @fd. */
+static void bus_master(int fd, bool on)
+{
+	uint16_t command;
+	struct stat st;
+	char path[96];
+	int config;
+
+	ASSERT_OK(fstat(fd, &st));
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/config",
+		 major(st.st_rdev), minor(st.st_rdev));
+	config = open(path, O_RDWR | O_CLOEXEC);
+	ASSERT_OK(config);
+	ASSERT_EQ(pread(config, &command, sizeof(command), PCI_COMMAND), sizeof(command));
+	command = on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER;
+	ASSERT_EQ(pwrite(config, &command, sizeof(command), PCI_COMMAND), sizeof(command));
+	close(config);
+}
+
+/*
+ * A device that may not master the bus cannot fetch the question. The driver
+ * gives up after ten seconds and resets it; once it may again, all is well.
+ */
+static void no_answer(void)
+{
+	struct dmashare_ledger l;
+	int fd = dms_open();
+	struct bo bo = dms_create(fd, PAGE, "survivor");
+
+	bus_master(fd, false);
+	ASSERT_REFUSED("LEDGER", ledger_try_get(fd, bo.handle, sizeof(l), &l), EIO);
+	bus_master(fd, true);
+	/* The first reset may have come too early; the driver tries again. */
+	while (ledger_try_get(fd, bo.handle, sizeof(l), &l) && errno == EIO)
+		sched_yield();
+	dms_run_ok(fd, dms_job_fill(&bo, 0, PAGE, 7));
+	ASSERT_EQ(ledger_get(fd, bo.handle).bytes_written, PAGE);
 }
 
 static void bo_import(void)
@@ -301,6 +345,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(submit),
 	KTAP_CASE(job_result),
 	KTAP_CASE(ledger),
+	KTAP_SLOW(no_answer, 100),
 	KTAP_CASE(bo_import),
 	KTAP_CASE(prime),
 	KTAP_CASE(bo_move),

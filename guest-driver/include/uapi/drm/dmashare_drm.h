@@ -374,7 +374,7 @@ struct drm_dmashare_job_result {
  *
  * Asks the device, after every note posted so far, for its ledger. A longer
  * @length than the device knows is filled with zeros. EINVAL: @length.
- * ENOENT: no such handle. EIO: the device did not answer.
+ * ENOENT: no such handle. EIO: the device did not answer, and is reset.
  */
 struct drm_dmashare_ledger_query {
 	__u32 handle;
@@ -462,12 +462,15 @@ struct drm_dmashare_bo_unmap {
 };
 
 #define DRM_DMASHARE_VMAP_IOMEM		(1 << 0) /* out: it was I/O memory */
+#define DRM_DMASHARE_VMAP_DIFFER	(1 << 1) /* out: see @count */
 #define DRM_DMASHARE_VMAP_MAX		16
 
 /**
  * struct drm_dmashare_bo_vmap - DRM_IOCTL_DMASHARE_BO_VMAP
  * @handle: in
- * @count: in: how often to map before the first unmap, 1..DRM_DMASHARE_VMAP_MAX
+ * @count: in: how often to map before the first unmap, 1..DRM_DMASHARE_VMAP_MAX;
+ *	an exporter counts, so all are at one address, and with an exporter that
+ *	does not do so VMAP_DIFFER is set
  * @offset: in: bytes
  * @length: in: bytes, not 0
  * @checksum: out: CRC32C of the range, read through the mapping
@@ -475,8 +478,7 @@ struct drm_dmashare_bo_unmap {
  *
  * Maps the buffer for the kernel with dma_buf_vmap(), by way of a dma-buf of it
  * if it is the device's own, brackets the read with begin_cpu_access and
- * end_cpu_access, and unmaps. All @count mappings are at the same address, or
- * the exporter is broken (EPROTO).
+ * end_cpu_access, and unmaps.
  *
  * ENOENT: no such handle. EINVAL: @count, a range past the end; or what the
  * exporter's vmap or begin_cpu_access returns.
