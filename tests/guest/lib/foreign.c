@@ -119,14 +119,65 @@ static int open_udmabuf(void)
 	return fd;
 }
 
-/* Takes the even pages first: what follows each of them comes later. */
+/* The frame of the page at @at, present, of our own mapping. */
+static uint64_t page_frame(int pagemap, const uint8_t *at)
+{
+	uint64_t entry;
+
+	ASSERT_EQ(pread(pagemap, &entry, sizeof(entry), (uintptr_t)at / PAGE * sizeof(entry)),
+		  sizeof(entry));
+	ASSERT(entry >> 63);
+	return entry & ((1ull << 55) - 1);
+}
+
+/*
+ * Takes another page for that at @at. The spare ones stay taken until the end of
+ * the process: the page that was given up is not the one that comes.
+ */
+static void change_page(int memfd, uint8_t *map, size_t at)
+{
+	int i;
+
+	ASSERT_OK(fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, PAGE));
+	for (i = 0; i < 2; i++) {
+		uint8_t *spare = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		ASSERT(spare != MAP_FAILED);
+		*spare = 1;
+	}
+	map[at] = 0;
+}
+
+/*
+ * Takes the memfd's pages such that no run of adjacent ones is longer than the
+ * 64 KiB that udmabuf's own device claims to support: udmabuf joins neighbours
+ * whatever it claims, and a kernel with DMA_API_DEBUG reports that.
+ */
 static void take_pages(int memfd, size_t size)
 {
-	size_t first, at;
+	int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint8_t *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+	size_t first, at, run = 1;
 
+	ASSERT_OK(pagemap);
+	ASSERT(map != MAP_FAILED);
+	/* The even ones first: then it is mostly so already. */
 	for (first = 0; first <= PAGE; first += PAGE)
 		for (at = first; at < size; at += 2 * PAGE)
-			ASSERT_EQ(pwrite(memfd, "", 1, at), 1);
+			map[at] = 0;
+	for (at = PAGE; at < size; at += PAGE) {
+		run = page_frame(pagemap, map + at) == page_frame(pagemap, map + at - PAGE) + 1 ?
+		      run + 1 : 1;
+		while (run > 65536 / PAGE) {
+			change_page(memfd, map, at);
+			if (page_frame(pagemap, map + at) !=
+			    page_frame(pagemap, map + at - PAGE) + 1)
+				run = 1;
+		}
+	}
+	munmap(map, size);
+	close(pagemap);
 }
 
 struct foreign udmabuf_buffer(size_t size)
