@@ -116,15 +116,17 @@ void dmashare_move_request(struct dmashare_device *ddev, u32 buffer, u64 placeme
 static bool dmashare_request_pop(struct dmashare_device *ddev, struct dmashare_request *request)
 {
 	struct dmashare_requests *requests = &ddev->requests;
+	bool found;
 
-	guard(spinlock_irq)(&ddev->events.lock);
+	spin_lock_irq(&ddev->events.lock);
+	found = requests->head != requests->tail;
+	if (found) {
+		*request = requests->entry[requests->head % ARRAY_SIZE(requests->entry)];
+		requests->head++;
+	}
+	spin_unlock_irq(&ddev->events.lock);
 
-	if (requests->head == requests->tail)
-		return false;
-	*request = requests->entry[requests->head % ARRAY_SIZE(requests->entry)];
-	requests->head++;
-
-	return true;
+	return found;
 }
 
 static void dmashare_requests_work(struct work_struct *work)
