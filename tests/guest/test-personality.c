@@ -365,6 +365,7 @@ static void moved(void)
 	ASSERT_EQ(dms_crc(peer, &there, 0, there.size), crc32c(s.bo.map, s.bo.size));
 	/* A static importer pins it; there it stays. */
 	ASSERT_OK(dms_try_close(peer, there.handle));
+	wait_unpinned(&s);
 	there = dms_import_as(peer, s.dmabuf, DRM_DMASHARE_IMPORT_STATIC);
 	l = ledger_get(s.fd, s.bo.handle);
 	ASSERT(l.notes[DMASHARE_NOTE_PIN] > l.notes[DMASHARE_NOTE_UNPIN]);
