@@ -34,21 +34,6 @@
 /* The longest name, with its end: DMA_BUF_NAME_LEN of the kernel. */
 #define NAME_ROOM	32
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
-static struct shared shared_buffer(void)
-{
-	struct shared s = { .fd = dms_open() };
-
-	s.bo = dms_create_mapped(s.fd, 4 * PAGE, "file");
-	s.dmabuf = dms_export(s.fd, s.bo.handle);
-	return s;
-}
-
 static bool is_named(int dmabuf, const char *name)
 {
 	char *now = fdinfo_value(dmabuf, "name");
@@ -63,7 +48,7 @@ static bool is_named(int dmabuf, const char *name)
 /* The two numbers that the ioctl has on 32-bit and 64-bit. */
 static void name_by_either_number(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	char link[64], target[64] = "";
 
 	ASSERT(!fdinfo_value(s.dmabuf, "name"));
@@ -80,7 +65,7 @@ static void name_by_either_number(void)
 static void name_lengths(void)
 {
 	static const unsigned long numbers[] = { DMA_BUF_SET_NAME_A, DMA_BUF_SET_NAME_B };
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	char name[NAME_ROOM + 1];
 	size_t i;
 
@@ -103,7 +88,7 @@ static void name_lengths(void)
 /* The name is the dma-buf's, not the descriptor's nor the importer's. */
 static void name_is_shared(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	int vgem = vgem_open(), again, copy, onward;
 	uint32_t handle;
 
@@ -122,7 +107,7 @@ static void name_is_shared(void)
 
 static void fdinfo_of_ours(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	int vgem = vgem_open(), copy;
 	uint32_t handle;
 	char *value;
@@ -149,7 +134,7 @@ static void fdinfo_of_ours(void)
 
 static void bufinfo_of_ours(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	int vgem = vgem_open();
 	unsigned long inode = inode_of(s.dmabuf);
 	char *entry, name[64] = "";
@@ -229,7 +214,7 @@ static void bufinfo_of_an_import(void)
 
 static void sysfs_of_ours(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	char path[96], *text;
 
 	if (access("/sys/kernel/dmabuf", F_OK))
@@ -248,7 +233,7 @@ static void sysfs_of_ours(void)
 
 static void seek_finds_the_size(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 
 	ASSERT_EQ(lseek(s.dmabuf, 0, SEEK_END), 4 * PAGE);
 	ASSERT_EQ(lseek(s.dmabuf, 0, SEEK_SET), 0);
@@ -262,7 +247,7 @@ static void seek_finds_the_size(void)
 /* What files can do and dma-bufs cannot. */
 static void not_an_ordinary_file(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	char byte = 0;
 
 	ASSERT_ERRNO(read(s.dmabuf, &byte, 1), EINVAL);
@@ -274,7 +259,7 @@ static void not_an_ordinary_file(void)
 
 static void cpu_access_errors(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	struct dmashare_ledger l;
 
 	ASSERT_ERRNO(ioctl(s.dmabuf, DMA_BUF_IOCTL_SYNC, NOWHERE), EFAULT);
@@ -298,7 +283,7 @@ static void cpu_access_errors(void)
 
 static void export_sync_file_errors(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	struct rlimit limit, none;
 	int fence;
 
@@ -319,7 +304,7 @@ static void export_sync_file_errors(void)
 
 static void import_sync_file_errors(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	int fence = dmabuf_fences(s.dmabuf, DMA_BUF_SYNC_RW);
 
 	ASSERT_ERRNO(ioctl(s.dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, NOWHERE), EFAULT);
@@ -335,7 +320,7 @@ static void import_sync_file_errors(void)
 /* Read-only: the protection of mappings, also later; CPU access is not one. */
 static void read_only_descriptor(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	int fd = dms_try_export(s.fd, s.bo.handle, DRM_CLOEXEC);
 	uint8_t *p;
 
@@ -365,7 +350,7 @@ static void a_copy_of_the_descriptor(void)
 {
 	int watch = dms_open();
 	struct dmashare_ledger before = ledger_get(watch, 0), now, d;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	int copy = fcntl(s.dmabuf, F_DUPFD_CLOEXEC, 100);
 	uint8_t *p;
 
@@ -393,7 +378,7 @@ static void in_a_socket_only(void)
 {
 	int watch = dms_open(), pair[2], fd;
 	struct dmashare_ledger before = ledger_get(watch, 0);
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
 	struct msghdr msg = {
@@ -434,7 +419,7 @@ static void lost_in_a_socket(void)
 {
 	int watch = dms_open(), pair[2];
 	struct dmashare_ledger before = ledger_get(watch, 0), now, d;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
 	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
 	struct msghdr msg = {
@@ -470,7 +455,7 @@ static void closed_with_fences_pending(void)
 {
 	int watch = dms_open(), in;
 	struct dmashare_ledger before = ledger_get(watch, 0), now, d;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "file");
 	struct hold h = hold_sync_file(&in);
 	struct drm_dmashare_job job = dms_job_fill(&s.bo, 0, s.bo.size, ONES);
 	struct drm_dmashare_submit submit = {

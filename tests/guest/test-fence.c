@@ -27,21 +27,6 @@
 
 #define BOTH	(POLLIN | POLLOUT)
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
-static struct shared shared_buffer(void)
-{
-	struct shared s = { .fd = dms_open() };
-
-	s.bo = dms_create_mapped(s.fd, 4 * PAGE, "shared");
-	s.dmabuf = dms_export(s.fd, s.bo.handle);
-	return s;
-}
-
 /* A second queue, or the first one again where there is only one. */
 static uint32_t other_queue(int fd)
 {
@@ -71,7 +56,7 @@ static int submit_one(int fd, uint32_t queue, uint32_t flags, struct drm_dmashar
 
 static void idle_buffer_is_ready(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 
 	ASSERT_EQ(poll_now(s.dmabuf, POLLIN), POLLIN);
 	ASSERT_EQ(poll_now(s.dmabuf, POLLOUT), POLLOUT);
@@ -80,7 +65,7 @@ static void idle_buffer_is_ready(void)
 
 static void writer_is_polled(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -100,7 +85,7 @@ static void writer_is_polled(void)
 /* Others may read while it is read, but not write. */
 static void reader_is_polled(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -114,7 +99,7 @@ static void reader_is_polled(void)
 
 static void poll_wakes_a_sleeper(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct drm_dmashare_job jobs[2] = {
 		dms_job_noop(200 * MSEC),
 		dms_job_fill(&s.bo, 0, s.bo.size, ONES),
@@ -130,7 +115,7 @@ static void poll_wakes_a_sleeper(void)
 /* A timed no-op ahead of it in the same list holds the buffer, too. */
 static void noop_holds_the_list(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct drm_dmashare_job jobs[2] = {
 		dms_job_noop(3 * SEC),
 		dms_job_fill(&s.bo, 0, s.bo.size, ONES),
@@ -151,7 +136,7 @@ static void noop_holds_the_list(void)
 
 static void no_implicit_leaves_no_fence(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -166,7 +151,7 @@ static void no_implicit_leaves_no_fence(void)
 
 static void no_implicit_does_not_wait(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct hold h = hold_dmabuf(s.dmabuf, true);
 
 	ASSERT_EQ(poll_now(s.dmabuf, BOTH), 0);
@@ -180,7 +165,7 @@ static void no_implicit_does_not_wait(void)
 /* writer, then reader on another queue: the reader sees what was written. */
 static void reader_waits_for_writer(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct bo copy = dms_create_mapped(s.fd, s.bo.size, "copy");
 	int in, written, read;
 	struct hold h = hold_sync_file(&in);
@@ -199,7 +184,7 @@ static void reader_waits_for_writer(void)
 /* reader, then writer on another queue: the reader sees the old bytes. */
 static void writer_waits_for_reader(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct bo copy = dms_create_mapped(s.fd, s.bo.size, "copy");
 	int in, read, written;
 	struct hold h = hold_sync_file(&in);
@@ -220,7 +205,7 @@ static void writer_waits_for_reader(void)
 
 static void writer_waits_for_writer(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, first, second;
 	struct hold h = hold_sync_file(&in);
 
@@ -236,7 +221,7 @@ static void writer_waits_for_writer(void)
 
 static void readers_run_together(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, first, second;
 	struct hold h = hold_sync_file(&in);
 
@@ -253,7 +238,7 @@ static void readers_run_together(void)
 /* A job that has nothing to do with the held buffer is not held. */
 static void strangers_do_not_wait(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct bo other = dms_create_mapped(s.fd, PAGE, "other");
 	struct hold h = hold_dmabuf(s.dmabuf, true);
 	int held;
@@ -272,7 +257,7 @@ static void strangers_do_not_wait(void)
 /* A foreign writer of our buffer: readers and writers of ours wait. */
 static void foreign_writer_holds_all(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct hold h = hold_dmabuf(s.dmabuf, true);
 	int read, written;
 
@@ -289,7 +274,7 @@ static void foreign_writer_holds_all(void)
 
 static void foreign_reader_holds_writers(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct hold h = hold_dmabuf(s.dmabuf, false);
 	int written;
 
@@ -356,7 +341,7 @@ static void begin_access(void *data)
 
 static void begin_blocks_for(uint64_t flags, bool by_writer)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct access a = { s.dmabuf, flags };
 	struct blocker b;
 	int in, out;
@@ -392,7 +377,7 @@ static void begin_write_waits_for_reader(void)
 
 static void begin_read_passes_reader(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -406,7 +391,7 @@ static void begin_read_passes_reader(void)
 
 static void begin_waits_for_foreign_writer(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct access a = { s.dmabuf, DMA_BUF_SYNC_READ };
 	struct hold h = hold_dmabuf(s.dmabuf, true);
 	struct blocker b;
@@ -427,7 +412,7 @@ static void begin_once(void *data)
 
 static void begin_is_interrupted(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct access a = { s.dmabuf, DMA_BUF_SYNC_READ };
 	struct hold h = hold_dmabuf(s.dmabuf, true);
 	struct dmashare_ledger l;
@@ -447,7 +432,7 @@ static void begin_is_interrupted(void)
 /* In device time: not before the timed no-op that holds the buffer is over. */
 static void begin_outlasts_a_noop(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct drm_dmashare_job jobs[2] = {
 		dms_job_noop(300 * MSEC),
 		dms_job_fill(&s.bo, 0, s.bo.size, ONES),
@@ -464,7 +449,7 @@ static void begin_outlasts_a_noop(void)
 /* What a reader and what a writer would have to wait for. */
 static void export_sync_file(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out, reading, writing;
 	struct hold h = hold_sync_file(&in);
 
@@ -481,7 +466,7 @@ static void export_sync_file(void)
 
 static void import_sync_file_as_writer(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -495,7 +480,7 @@ static void import_sync_file_as_writer(void)
 
 static void import_sync_file_as_reader(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -539,7 +524,7 @@ static void chain_over_queues(void)
 /* Handle closed and dma-buf closed while a job is held: it still runs. */
 static void buffer_outlives_its_handle(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "shared");
 	struct bo copy = dms_create_mapped(s.fd, s.bo.size, "copy");
 	int in, out;
 	struct hold h = hold_sync_file(&in);

@@ -33,12 +33,6 @@
 /* As few as vivid takes. */
 #define N_FRAMES	2
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
 static struct shared shared_buffer(uint64_t size, uint32_t flags)
 {
 	struct shared s = { .fd = dms_open() };

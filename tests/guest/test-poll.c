@@ -27,21 +27,6 @@
 #define ONES	0x0101010101010101ull
 #define BOTH	(POLLIN | POLLOUT)
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
-static struct shared shared_buffer(void)
-{
-	struct shared s = { .fd = dms_open() };
-
-	s.bo = dms_create_mapped(s.fd, 2 * PAGE, "polled");
-	s.dmabuf = dms_export(s.fd, s.bo.handle);
-	return s;
-}
-
 /* A fence that is held, as a reader's or a writer's of the dma-buf. */
 static struct hold hold_as(int dmabuf, uint32_t flags)
 {
@@ -79,7 +64,7 @@ static void poller_start(struct poller *p, int fd, short events)
 /* A reader's part is ready before the writer's, and each when its time comes. */
 static void reading_before_writing(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold reader = hold_as(s.dmabuf, DMA_BUF_SYNC_READ);
 	struct hold writer = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 
@@ -96,7 +81,7 @@ static void reading_before_writing(void)
 /* The other way round: the reader's end changes nothing. */
 static void writer_ends_last(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold reader = hold_as(s.dmabuf, DMA_BUF_SYNC_READ);
 	struct hold writer = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 
@@ -108,7 +93,7 @@ static void writer_ends_last(void)
 
 static void asked_for_nothing(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h;
 
 	ASSERT_EQ(poll_now(s.dmabuf, 0), 0);
@@ -122,7 +107,7 @@ static void asked_for_nothing(void)
 static void many_pollers(void)
 {
 	enum { N = 8 };
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 	struct poller p[N];
 	int i;
@@ -141,7 +126,7 @@ static void many_pollers(void)
 /* One that waits to write sleeps on while one that waits to read goes. */
 static void pollers_wake_apart(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold reader = hold_as(s.dmabuf, DMA_BUF_SYNC_READ);
 	struct hold writer = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 	struct poller in, out;
@@ -162,7 +147,7 @@ static void pollers_wake_apart(void)
 /* Through two descriptions of the buffer: ours and the importer's. */
 static void importers_poll_the_same(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_dmabuf(s.dmabuf, true);
 	struct poller p;
 	int onward;
@@ -181,7 +166,7 @@ static void closed_under_a_poller(void)
 {
 	int watch = dms_open();
 	struct dmashare_ledger before = ledger_get(watch, 0), now, d;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 	struct poller p;
 
@@ -209,7 +194,7 @@ static void released_after_the_fence(void)
 {
 	int watch = dms_open();
 	struct dmashare_ledger before = ledger_get(watch, 0), now, d;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 
 	ASSERT_EQ(poll_now(s.dmabuf, BOTH), 0);
@@ -229,7 +214,7 @@ static void released_after_the_fence(void)
 
 static void by_epoll(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_as(s.dmabuf, DMA_BUF_SYNC_WRITE);
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 	struct epoll_event e = { .events = EPOLLIN, .data.u32 = 42 };
@@ -251,7 +236,7 @@ static void by_epoll(void)
 
 static void by_select(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_as(s.dmabuf, DMA_BUF_SYNC_READ);
 	struct timeval none = { 0 };
 	fd_set in, out;
@@ -270,7 +255,7 @@ static void by_select(void)
 /* Two dma-bufs in one call: only the one that is ready is told of. */
 static void several_in_one_call(void)
 {
-	struct shared a = shared_buffer(), b = shared_buffer();
+	struct shared a = dms_create_shared(2 * PAGE, "polled"), b = dms_create_shared(2 * PAGE, "polled");
 	struct hold h = hold_as(a.dmabuf, DMA_BUF_SYNC_WRITE);
 	struct pollfd p[2] = {
 		{ .fd = a.dmabuf, .events = BOTH },
@@ -288,7 +273,7 @@ static void several_in_one_call(void)
 static void ready_means_the_bytes_are_there(void)
 {
 	enum { N = 20 };
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "polled");
 	unsigned int i;
 
 	for (i = 1; i <= N; i++) {

@@ -18,21 +18,6 @@
 #define ONES	0x0101010101010101ull
 #define BOTH	(POLLIN | POLLOUT)
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
-static struct shared shared_buffer(void)
-{
-	struct shared s = { .fd = dms_open() };
-
-	s.bo = dms_create_mapped(s.fd, 4 * PAGE, "others");
-	s.dmabuf = dms_export(s.fd, s.bo.handle);
-	return s;
-}
-
 static int submit_after(int fd, uint32_t queue, int in, struct drm_dmashare_job job)
 {
 	struct drm_dmashare_submit s = {
@@ -79,7 +64,7 @@ static void sw_signal(int timeline, uint32_t count)
 static void holds_a_job(void)
 {
 	int line = sw_timeline(), one = sw_fence(line, 1), two = sw_fence(line, 2), a, b;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "others");
 
 	a = submit_after(s.fd, 0, one, dms_job_fill(&s.bo, 0, PAGE, ONES));
 	b = submit_after(s.fd, 1, two, dms_job_fill(&s.bo, PAGE, PAGE, 2 * ONES));
@@ -97,7 +82,7 @@ static void holds_a_job(void)
 static void on_a_dmabuf(void)
 {
 	int line = sw_timeline(), read, written;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "others");
 
 	dmabuf_add_fence(s.dmabuf, sw_fence(line, 1), DMA_BUF_SYNC_READ);
 	ASSERT_EQ(bufinfo_fences(s.dmabuf, "read", "sw_sync"), 1);
@@ -125,7 +110,7 @@ static void on_a_dmabuf(void)
 static void merged_with_ours(void)
 {
 	int line = sw_timeline(), other = sw_timeline(), merged, out, ours;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "others");
 
 	ours = submit_after(s.fd, 0, sw_fence(line, 1), dms_job_noop(0));
 	merged = fence_merge(ours, sw_fence(other, 1));
@@ -144,7 +129,7 @@ static void merged_with_ours(void)
 static void exported(void)
 {
 	int line = sw_timeline(), fences;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "others");
 
 	dmabuf_add_fence(s.dmabuf, sw_fence(line, 1), DMA_BUF_SYNC_READ);
 	ASSERT_EQ(fence_info(dmabuf_fences(s.dmabuf, DMA_BUF_SYNC_READ)).status, 1);
@@ -162,7 +147,7 @@ static void exported(void)
 static void goes_away(void)
 {
 	int line = sw_timeline(), fence = sw_fence(line, 1), out;
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "others");
 
 	out = submit_after(s.fd, 0, fence, dms_job_fill(&s.bo, 0, PAGE, ONES));
 	ASSERT(fence_pending(out));

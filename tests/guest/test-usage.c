@@ -24,21 +24,6 @@
 #define TWOS	0x0202020202020202ull
 #define BOTH	(POLLIN | POLLOUT)
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
-static struct shared shared_buffer(void)
-{
-	struct shared s = { .fd = dms_open() };
-
-	s.bo = dms_create_mapped(s.fd, 2 * PAGE, "usage");
-	s.dmabuf = dms_export(s.fd, s.bo.handle);
-	return s;
-}
-
 static int submit_after(int fd, uint32_t queue, uint32_t flags, int in,
 			struct drm_dmashare_job job)
 {
@@ -80,7 +65,7 @@ static void assert_fences(int dmabuf, unsigned int kernel, unsigned int write,
 
 static void a_writer_is_write(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -95,7 +80,7 @@ static void a_writer_is_write(void)
 
 static void a_reader_is_read(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -109,7 +94,7 @@ static void a_reader_is_read(void)
 /* A job that reads and writes the buffer is a writer of it. */
 static void both_is_write(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
@@ -125,7 +110,7 @@ static void both_is_write(void)
 /* Jobs of one queue are one context: the last fence stands for all. */
 static void one_fence_of_a_context(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	int in, a, b;
 	struct hold h = hold_sync_file(&in);
 
@@ -139,7 +124,7 @@ static void one_fence_of_a_context(void)
 
 static void readers_of_two_queues(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	int in, a, b;
 	struct hold h = hold_sync_file(&in);
 
@@ -160,7 +145,7 @@ static void readers_of_two_queues(void)
  */
 static void no_implicit_is_bookkeep(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	int in, out, fences;
 	struct hold h = hold_sync_file(&in);
 
@@ -193,7 +178,7 @@ static void unmap(void *data)
 /* Ending the mapping waits for every kind of job, bookkeeping too. */
 static void unmap_waits_for_bookkeep(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	struct unmapping u = { s.fd, s.bo.handle };
 	struct blocker b;
 	int in, out;
@@ -214,7 +199,7 @@ static void unmap_waits_for_bookkeep(void)
 /* A move's fence holds everybody, also who asked for nothing implicit. */
 static void a_move_is_kernel(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	struct drm_dmashare_job late = read_job(&s);
 	int in, read, past, written;
 	struct hold h;
@@ -254,7 +239,7 @@ static void imported_fences(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(kinds); i++) {
-		struct shared s = shared_buffer();
+		struct shared s = dms_create_shared(2 * PAGE, "usage");
 		int in, fences;
 		struct hold h = hold_sync_file(&in);
 
@@ -276,7 +261,7 @@ static void imported_fences(void)
 /* The fences that vgem adds to ours, and what we make of them. */
 static void foreign_usages(void)
 {
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(2 * PAGE, "usage");
 	struct hold reader = hold_dmabuf(s.dmabuf, false), writer;
 
 	ASSERT_EQ(bufinfo_fences(s.dmabuf, "read", "vgem"), 1);
@@ -305,7 +290,7 @@ static void who_waits_for_whom(void)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
-		struct shared s = shared_buffer();
+		struct shared s = dms_create_shared(2 * PAGE, "usage");
 		struct drm_dmashare_job then;
 		int in, first, second;
 		struct hold h = hold_sync_file(&in);

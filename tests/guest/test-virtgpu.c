@@ -20,21 +20,6 @@
 #define PAGE	4096u
 #define ONES	0x0101010101010101ull
 
-struct shared {
-	int fd;
-	struct bo bo;
-	int dmabuf;
-};
-
-static struct shared shared_buffer(void)
-{
-	struct shared s = { .fd = dms_open() };
-
-	s.bo = dms_create_mapped(s.fd, 4 * PAGE, "others");
-	s.dmabuf = dms_export(s.fd, s.bo.handle);
-	return s;
-}
-
 static int gpu_open(void)
 {
 	int fd = drm_open_driver("virtio_gpu", true, 0);
@@ -95,7 +80,7 @@ static void gpu_buffer_imported(void)
 static void gpu_refuses_ours(void)
 {
 	int gpu = gpu_open();
-	struct shared s = shared_buffer();
+	struct shared s = dms_create_shared(4 * PAGE, "others");
 	struct dmashare_ledger l;
 	uint32_t handle;
 

@@ -365,6 +365,15 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 32;
 }
 
+struct shared dms_create_shared(size_t size, const char *name)
+{
+	struct shared s = { .fd = dms_open() };
+
+	s.bo = dms_create_mapped(s.fd, size, name);
+	s.dmabuf = dms_export(s.fd, s.bo.handle);
+	return s;
+}
+
 void pattern_fill(void *p, size_t len, uint64_t seed)
 {
 	uint64_t word = 0;

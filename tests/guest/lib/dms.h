@@ -121,6 +121,21 @@ struct drm_dmashare_job_result dms_result(int fd, uint64_t id);
 /* CRC32C of a range, computed by the device. */
 uint32_t dms_crc(int fd, const struct bo *src, uint64_t offset, uint64_t length);
 
+/**
+ * struct shared - a buffer of the first device, and a dma-buf of it
+ * @fd: the device
+ * @bo: the buffer, mapped
+ * @dmabuf: the dma-buf
+ */
+struct shared {
+	int fd;
+	struct bo bo;
+	int dmabuf;
+};
+
+/* Opens the first device and makes one; @name is the buffer's. */
+struct shared dms_create_shared(size_t size, const char *name);
+
 /* Fills memory with a pattern that depends on every bit of @seed. */
 void pattern_fill(void *p, size_t len, uint64_t seed);
 /* Whether the bytes are that pattern; says where they first differ. */
