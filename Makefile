@@ -11,10 +11,11 @@ TARGETS := demo check vm qtest guest-test lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS KERNEL_ARGS QEMU_ARGS SKIP_MODULES TIMEOUT \
-	ONLY JOBS SANITIZE V
+	ONLY JOBS FULL SANITIZE V
 ACCEL_VALUES := auto tcg kvm
 IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
+FULL_VALUES := 0 1
 
 # A misspelt variable would otherwise be ignored in silence.
 given := $(foreach v,$(.VARIABLES),$(if \
@@ -33,7 +34,7 @@ $$(error $1=$$($1) is not known; permitted: $$($1_VALUES))
 endif
 endif
 endef
-$(foreach v,ACCEL IOMMU SANITIZE,$(eval $(call permitted,$v)))
+$(foreach v,ACCEL IOMMU SANITIZE FULL,$(eval $(call permitted,$v)))
 
 # A tree of the user's own is remembered by build/ until QEMU_SRC= is given.
 ifneq ($(origin QEMU_SRC),undefined)
@@ -46,7 +47,7 @@ MESON_OPTIONS += -Dqemu_src=$(abspath $(QEMU_SRC))
 endif
 
 export DMASHARE_BUILD := $(BUILD)
-export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V ONLY JOBS
+export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V ONLY JOBS FULL
 export DEVICES DEVICE_ARGS DEVICE2_ARGS KERNEL_ARGS QEMU_ARGS SKIP_MODULES TIMEOUT
 ifdef DMASHARE_CACHE
 export DMASHARE_CACHE := $(abspath $(DMASHARE_CACHE))
@@ -59,7 +60,8 @@ export DMASHARE_MIRROR
 help:
 	@echo 'make demo         the demonstration: drivers of a stock kernel share buffers'
 	@echo 'make check        every test, on both kernels (KERNEL=... on that one alone);'
-	@echo '                  ends with "N passed, N failed, N skipped"'
+	@echo '                  ends with "N passed, N failed, N skipped"; FULL=1 adds the'
+	@echo '                  long runs of a few tests'
 	@echo 'make vm           a shell in the VM; CMD="..." runs one command instead'
 	@echo 'make qtest        the device alone, no guest; ONLY=text picks cases,'
 	@echo '                  SANITIZE=1 uses a build with ASan and UBSan'

@@ -21,7 +21,10 @@ AGENT = os.path.join(PROGRAMS, 'init/dmashare-agent')
 
 @dataclasses.dataclass
 class Only:
-    """A line "NAME only KERNEL REASON": elsewhere it cannot run."""
+    """A line "NAME only KERNEL REASON": elsewhere it cannot run.
+
+    Or "NAME full KERNEL REASON": there it runs when FULL=1 asks for it.
+    """
     kernel: str         # a kernel's name, or VERSION+ or VERSION-
     reason: str
 
@@ -41,6 +44,7 @@ class Entry:
     timeout: float
     arguments: list
     only: dict = dataclasses.field(default_factory=dict)    # {VM or '': Only}
+    full: dict = dataclasses.field(default_factory=dict)    # the same
 
     @property
     def program(self):
@@ -68,7 +72,10 @@ def version(release):
 
 
 def _lines(path):
-    """(where, words, Only or None) of each line that says something."""
+    """(where, words, Only or None) of each line that says something.
+
+    Those of a restriction are the name and "only" or "full".
+    """
     try:
         with open(path, encoding='utf-8') as f:
             lines = f.read().splitlines()
@@ -79,13 +86,13 @@ def _lines(path):
         if line.startswith('#') or not line.strip():
             continue
         words = line.split(None, 3)
-        if words[1:2] == ['only']:
+        if words[1:2] in (['only'], ['full']):
             if len(words) < 4:
-                common.die(f'{where}: a restriction is "NAME only KERNEL '
-                           'REASON"')
+                common.die(f'{where}: a restriction is "NAME {words[1]} '
+                           'KERNEL REASON"')
             if words[2][-1] in '+-' and version(words[2]) == (0, 0):
                 common.die(f'{where}: {words[2]} is not a version as in 7.0+')
-            yield where, words, Only(words[2], words[3].strip())
+            yield where, words[:2], Only(words[2], words[3].strip())
             continue
         try:
             yield where, shlex.split(line, comments=True), None
@@ -102,7 +109,7 @@ def read_list():
             name, _, row = words[0].partition('@')
             if name not in entries or row and row not in entries[name].vms:
                 common.die(f'{where}: no line above says what {words[0]} is')
-            entries[name].only[row] = only
+            getattr(entries[name], words[1])[row] = only
             continue
         if len(words) < 2:
             common.die(f'{where}: a line is "PROGRAM VM[,VM...] TIMEOUT '
@@ -129,6 +136,9 @@ def read_vms():
         if only:
             if words[0] not in found:
                 common.die(f'{where}: no line above says what {words[0]} is')
+            if words[1] == 'full':
+                common.die(f'{where}: what runs with FULL=1 alone is a test, '
+                           f'in {LIST}')
             found[words[0]].only = only
             continue
         variables = {}

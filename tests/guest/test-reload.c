@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The module goes and comes again a hundred times, each time with work under
- * way: jobs that are not done, moves that wait for them, imports of the other
+ * The module goes and comes again, each time with work under way: jobs that are not done, moves that wait for them, imports of the other
  * device's buffers. In the VM "leaks" what that leaves allocated is looked for
  * at the end, which a few times show as well as many.
  */
@@ -77,6 +76,11 @@ static void hundred_times(void)
 	reload(100);
 }
 
+static void twenty_times(void)
+{
+	reload(20);
+}
+
 static void ten_times(void)
 {
 	reload(10);
@@ -84,6 +88,7 @@ static void ten_times(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_SLOW_COVERS(hundred_times, 560, "lifetime:user lifetime:dmashare"),
+	KTAP_SLOW_COVERS(twenty_times, 200, "lifetime:user lifetime:dmashare"),
 	KTAP_SLOW_COVERS(ten_times, 200, "lifetime:user lifetime:dmashare"),
 };
 

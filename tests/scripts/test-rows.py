@@ -109,6 +109,17 @@ class Lists(unittest.TestCase):
         self.refused(['NAME only KERNEL REASON'],
                      tests='a default 5\na only debug\n')
 
+    def test_full(self):
+        entries, _ = self.read('a default 5\na full debug long\n'
+                               'b default 5\nb@default full 7.0+ why\n')
+        self.assertEqual((entries[0].full[''].reason, entries[0].only),
+                         ('long', {}))
+        self.assertEqual(entries[1].full['default'].kernel, '7.0+')
+        self.refused(['NAME full KERNEL REASON'],
+                     tests='a default 5\na full debug\n')
+        self.refused(['FULL=1'], vms='default IOMMU=vtd\n'
+                                     'default full debug why\n')
+
     def test_restriction_of_nothing(self):
         self.refused(['b is'], tests='a default 5\nb only debug why\n')
         self.refused(['a@x is'], tests='a default 5\na@x only debug why\n')
