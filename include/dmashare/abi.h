@@ -53,7 +53,7 @@ typedef uint8_t __u8;
 
 #define DMASHARE_ID_MAGIC		0x48534d44	/* "DMSH" */
 #define DMASHARE_VERSION_MAJOR		1
-#define DMASHARE_VERSION_MINOR		1
+#define DMASHARE_VERSION_MINOR		2
 
 /*
  * Registers (offsets in BAR0)
@@ -90,9 +90,14 @@ typedef uint8_t __u8;
 #define DMASHARE_CTRL_ENABLE		(1 << 0)
 #define DMASHARE_CTRL_RESET		(1 << 1)
 
+/*
+ * FATAL (since 1.2): the device has met an error of its own. It has posted the
+ * event FATAL if the event ring could take it, fetches and completes nothing
+ * any more and does no DMA, and its fences stay as they are. RESET ends this.
+ */
 #define DMASHARE_REG_STATUS		0x014	/* read-only */
 #define DMASHARE_STATUS_REG_READY	(1 << 0) /* CTRL.ENABLE took effect */
-#define DMASHARE_STATUS_REG_FATAL	(1 << 1) /* only RESET helps */
+#define DMASHARE_STATUS_REG_FATAL	(1 << 1) /* it stopped; only RESET helps */
 
 #define DMASHARE_REG_DMA_BITS		0x018	/* width of a DMA address, 24..64 */
 #define DMASHARE_REG_MAX_SEGMENTS	0x01c	/* per mapping */
@@ -117,7 +122,7 @@ typedef uint8_t __u8;
 /*
  * Fence memory, read-write while FENCE_CTRL.ENABLE is clear (writes are
  * ignored with a guest-error log while it is set). DMA address of
- * NUM_TIMELINES 64-bit values, aligned to 4096. Setting ENABLE makes the
+ * NUM_TIMELINES 64-bit values without a gap, aligned to 4096. Setting ENABLE makes the
  * device write the present value of every timeline, then each new value
  * before the completion of the job that signalled it is posted. A value v
  * says that every fence of the timeline with seqno <= v has signalled; it
@@ -212,7 +217,7 @@ enum dmashare_queue_error {
 /* One vector for events, one for the control queue, one a job queue. */
 #define DMASHARE_NUM_VECTORS(job_queues)	((job_queues) + 2)
 
-#define DMASHARE_MAX_TIMELINES		512	/* what fits the fence memory page */
+#define DMASHARE_MAX_TIMELINES		4096	/* 512 before 1.2 */
 #define DMASHARE_MAX_WAITS		8	/* of one job */
 #define DMASHARE_NAME_LEN		32	/* bytes, zero-padded, need not end in zero */
 
@@ -250,6 +255,12 @@ enum dmashare_status {
 	DMASHARE_STATUS_TIMEOUT		= 0x30,	/* ETIMEDOUT: the watchdog ended its wait */
 	DMASHARE_STATUS_DEPENDENCY	= 0x31,	/* ECANCELED: a fence failed (JOB_F_STRICT) */
 	DMASHARE_STATUS_ABORTED		= 0x32,	/* ECANCELED: its queue was disabled */
+
+	/*
+	 * The harness said so (since 1.2): the completion's detail is the errno, a
+	 * Linux number from 1 to 4095; EIO where there is no detail.
+	 */
+	DMASHARE_STATUS_COMMANDED	= 0x33,
 };
 
 #define DMASHARE_STATUS_ERRNO_LIST(X)		\
@@ -274,7 +285,8 @@ enum dmashare_status {
 	X(FAULT_BUS_MASTER, EIO)		\
 	X(TIMEOUT, ETIMEDOUT)			\
 	X(DEPENDENCY, ECANCELED)		\
-	X(ABORTED, ECANCELED)
+	X(ABORTED, ECANCELED)			\
+	X(COMMANDED, EIO)
 
 /*
  * Directions, numbered as enum dma_data_direction of Linux. To-device means
@@ -602,7 +614,8 @@ struct dmashare_ledger {
  * A job names the fence it signals: a timeline and a seqno greater than any
  * that was submitted on that timeline before. Fences of one timeline signal
  * in the order of their seqnos whichever queue their jobs were on; a job
- * that is done before its turn completes when its turn comes.
+ * that is done before its turn completes when its turn comes, and jobs behind
+ * it on its queue need not wait for that.
  *
  * A job starts when every fence in waits has signalled, with whatever
  * status; with JOB_F_STRICT a failed one (among the timeline's last
@@ -657,8 +670,12 @@ struct dmashare_body_job {
 /*
  * A submission ring entry. The device fetches it once, when a completion
  * ring slot is free for it, and looks only at its own copy afterwards.
- * Commands of one queue execute and complete in order; job queues run beside
- * each other and beside the control queue.
+ * Commands of the control queue execute and complete in order. Jobs of one
+ * queue run in order, one after the other, and complete when their fences
+ * signal: a job that is done before its turn on its timeline, or whose fence is
+ * held, is set aside, and jobs behind it go on and may complete before it (since
+ * 1.2; before that the queue waited). Job queues run beside each other and beside
+ * the control queue.
  */
 struct dmashare_desc {
 	__u8 opcode;			/* enum dmashare_opcode */
@@ -692,7 +709,7 @@ struct dmashare_desc {
 struct dmashare_completion {
 	__le64 cookie;
 	__le64 result;			/* CHECKSUM: the CRC; QUERY_LEDGER: bytes written; else 0 */
-	__le64 detail;			/* FAULT_*: as in the event's addr; else 0 */
+	__le64 detail;			/* FAULT_*: as in the event's addr; COMMANDED: errno; else 0 */
 	__le16 status;			/* enum dmashare_status */
 	__le16 flags;			/* DMASHARE_COMPLETION_F_* */
 	__le32 seq;
@@ -712,6 +729,12 @@ enum dmashare_event_type {
 	 * 1.1). A wish: the driver may not be able to, for a pinned buffer.
 	 */
 	DMASHARE_EVENT_MOVE_REQUEST	= 5,
+	/*
+	 * A fence is held and nothing but the harness will ever end that (since
+	 * 1.2): offset is the timeline, addr the seqno.
+	 */
+	DMASHARE_EVENT_HELD_FOR_EVER	= 6,
+	DMASHARE_EVENT_FATAL		= 7,	/* STATUS.FATAL was set; since 1.2 */
 };
 
 #define DMASHARE_EVENT_F_WRITE		(1 << 0) /* the access was a write */
