@@ -16,7 +16,7 @@ import tapunit  # noqa: E402  (beside this file)
 # The inner make is a front door of its own, not a part of an outer make; and
 # the user's choices of this run are not its choices.
 DROPPED = ('MAKEFLAGS', 'MAKELEVEL', 'MFLAGS', 'MAKEOVERRIDES', 'KERNEL',
-           'ACCEL', 'IOMMU', 'CMD', 'MODULES', 'DMASHARE_QEMU_SRC')
+           'ACCEL', 'IOMMU', 'FULL', 'CMD', 'MODULES', 'DMASHARE_QEMU_SRC')
 
 
 class Base(unittest.TestCase):
