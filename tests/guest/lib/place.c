@@ -85,6 +85,14 @@ bool page_is_local(const struct bo *bo, uint8_t *map, uint64_t offset)
 	return read;
 }
 
+struct bo create_mapped_in(int fd, uint64_t size, uint32_t placement)
+{
+	struct bo bo = dms_create_in(fd, size, placement, 0, "moving");
+
+	dms_map(&bo);
+	return bo;
+}
+
 uint64_t local_free(int fd)
 {
 	return dms_param(fd, DRM_DMASHARE_PARAM_LOCAL_FREE);

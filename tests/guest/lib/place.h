@@ -34,6 +34,8 @@ bool in_bar(const struct bar *bar, uint64_t address);
 /* Where the buffer begins in physical memory, as the driver's debugfs tells. */
 uint64_t bo_physical(const struct bo *bo);
 
+/* A buffer in that placement, mapped by the CPU. */
+struct bo create_mapped_in(int fd, uint64_t size, uint32_t placement);
 /* Bytes of local memory that no buffer has. */
 uint64_t local_free(int fd);
 
