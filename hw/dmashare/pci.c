@@ -14,53 +14,17 @@
 #include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
-#include "exec/memory.h"
 #include "hw/pci/msix.h"
-#include "hw/pci/pci_device.h"
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
 #include "hw/resettable.h"
 #include "migration/blocker.h"
-#include "system/hostmem.h"
 #include "system/dma.h"
-#include "hw/dmashare/core.h"
+#include "hw/dmashare/pci.h"
 #include "trace.h"
-
-#define TYPE_DMASHARE "dmashare"
-OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
-
-/* Local memory is at least a page, so that a CPU can map it. */
-#define LOCAL_SIZE_MIN  (4 * KiB)
-#define LOCAL_SIZE_MAX  (1 * TiB)
 
 /* What an engine touches at once of memory that cannot be reached directly. */
 #define BOUNCE_SIZE     (64 * KiB)
-
-/**
- * DmashareState: a dmashare PCI function
- * @parent_obj: PCI
- * @regs: BAR0
- * @own_local: BAR4, unless @memdev is given
- * @local: BAR4, or NULL
- * @memdev: property
- * @config: properties
- * @core: everything else
- * @blocker: why it cannot migrate
- * @bounce: for a read and a write window, allocated when first needed
- * @guard: what the re-entrancy guard was before the core's work
- */
-struct DmashareState {
-    PCIDevice parent_obj;
-    MemoryRegion regs;
-    MemoryRegion own_local;
-    MemoryRegion *local;
-    HostMemoryBackend *memdev;
-    DmashareConfig config;
-    DmashareCore core;
-    Error *blocker;
-    uint8_t *bounce[2];
-    bool guard;
-};
 
 /*
  * DMA
@@ -200,28 +164,6 @@ static uint16_t dma_close(void *opaque, DmashareWindow *win, uint64_t used)
                               : DMASHARE_STATUS_OK;
 }
 
-/*
- * Whoever watches the BAR's pages, the translator of what a CPU runs there
- * included, hears of what the engines did to them as of any other DMA.
- */
-static void local_written(void *opaque, uint64_t offset, uint64_t len)
-{
-    DmashareState *s = opaque;
-    uint8_t *host = memory_region_get_ram_ptr(s->local);
-
-    memory_region_ref(s->local);
-    dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), host + offset, len,
-                     DMA_DIRECTION_FROM_DEVICE, len);
-}
-
-static bool local_discard(void *opaque, uint64_t offset, uint64_t len)
-{
-    DmashareState *s = opaque;
-
-    return !ram_block_discard_is_disabled() &&
-           !ram_block_discard_range(s->local->ram_block, offset, len);
-}
-
 static void face_notify(void *opaque, unsigned vector)
 {
     DmashareState *s = opaque;
@@ -260,8 +202,8 @@ static const DmashareBusOps face_ops = {
     .write64 = dma_write64,
     .open = dma_open,
     .close = dma_close,
-    .local_written = local_written,
-    .local_discard = local_discard,
+    .local_written = dmashare_pci_local_written,
+    .local_discard = dmashare_pci_local_discard,
     .notify = face_notify,
     .enter = face_enter,
     .leave = face_leave,
@@ -360,112 +302,10 @@ static bool config_check(const DmashareConfig *c, Error **errp)
            (!c->local_size ||
             (power_of_two("local-size", c->local_size, ", or 0 for none",
                           errp) &&
-             in_range("local-size", c->local_size, LOCAL_SIZE_MIN,
-                      LOCAL_SIZE_MAX, errp))) &&
+             in_range("local-size", c->local_size, DMASHARE_LOCAL_SIZE_MIN,
+                      DMASHARE_LOCAL_SIZE_MAX, errp))) &&
            in_range("cache-size", c->cache_size, DMASHARE_CACHE_PAGE, 4 * GiB,
                     errp);
-}
-
-/*
- * Memory of our own costs the host what was touched of it, swap space
- * included; where the host insists on reserving it all, so be it.
- */
-static bool local_own(DmashareState *s, Error **errp)
-{
-    if (!memory_region_init_ram_flags_nomigrate(&s->own_local, OBJECT(s),
-                                                "dmashare-local",
-                                                s->config.local_size,
-                                                RAM_NORESERVE, NULL) &&
-        !memory_region_init_ram_nomigrate(&s->own_local, OBJECT(s),
-                                          "dmashare-local",
-                                          s->config.local_size, errp)) {
-        error_prepend(errp, "dmashare: property 'local-size': ");
-        return false;
-    }
-    s->local = &s->own_local;
-    return true;
-}
-
-static bool local_backend(DmashareState *s, Error **errp)
-{
-    const char *id = object_get_canonical_path_component(OBJECT(s->memdev));
-    MemoryRegion *mr = host_memory_backend_get_memory(s->memdev);
-    uint64_t size;
-
-    if (host_memory_backend_is_mapped(s->memdev)) {
-        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
-                   "'%s' is in use", id);
-        return false;
-    }
-    if (memory_region_is_rom(mr)) {
-        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
-                   "'%s' cannot be written", id);
-        return false;
-    }
-    size = memory_region_size(mr);
-    if (!is_power_of_2(size) || size < LOCAL_SIZE_MIN ||
-        size > LOCAL_SIZE_MAX) {
-        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
-                   "'%s' has %" PRIu64 " bytes; permitted are powers of two "
-                   "from %" PRIu64 " to %" PRIu64, id, size,
-                   (uint64_t)LOCAL_SIZE_MIN, (uint64_t)LOCAL_SIZE_MAX);
-        return false;
-    }
-    host_memory_backend_set_mapped(s->memdev, true);
-    s->local = mr;
-    return true;
-}
-
-/* BAR4, if there is to be one. */
-static bool local_realize(DmashareState *s, Error **errp)
-{
-    s->local = NULL;
-    if (s->memdev && s->config.local_size) {
-        error_setg(errp, "dmashare: give property 'local-size' or "
-                   "'local-memdev', not both");
-        return false;
-    }
-    if (s->memdev ? !local_backend(s, errp)
-                  : s->config.local_size && !local_own(s, errp)) {
-        return false;
-    }
-    if (s->local) {
-        pci_register_bar(PCI_DEVICE(s), DMASHARE_BAR_LOCAL,
-                         PCI_BASE_ADDRESS_SPACE_MEMORY |
-                         PCI_BASE_ADDRESS_MEM_TYPE_64 |
-                         PCI_BASE_ADDRESS_MEM_PREFETCH, s->local);
-    }
-    return true;
-}
-
-/*
- * Single pages can be given back to the host. Huge pages it may not have
- * again when they are wanted, and a file that was mapped privately would be
- * changed.
- */
-static bool local_discardable(DmashareState *s)
-{
-    RAMBlock *block = s->local->ram_block;
-
-    return qemu_ram_pagesize(block) == qemu_real_host_page_size() &&
-           (qemu_ram_get_fd(block) < 0 || qemu_ram_is_shared(block));
-}
-
-static void local_describe(DmashareState *s, DmashareLocal *local)
-{
-    memset(local, 0, sizeof(*local));
-    if (s->local) {
-        local->host = memory_region_get_ram_ptr(s->local);
-        local->size = memory_region_size(s->local);
-        local->granule = local_discardable(s) ? qemu_real_host_page_size() : 0;
-    }
-}
-
-static void local_unrealize(DmashareState *s)
-{
-    if (s->memdev && s->local) {
-        host_memory_backend_set_mapped(s->memdev, false);
-    }
 }
 
 static void dmashare_realize(PCIDevice *pdev, Error **errp)
@@ -495,7 +335,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     for (unsigned i = 0; i < n_vectors; i++) {
         msix_vector_use(pdev, i);
     }
-    if (!local_realize(s, errp)) {
+    if (!dmashare_pci_local_realize(s, errp)) {
         goto unmsix;
     }
 
@@ -508,7 +348,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
         goto unlocal;
     }
 
-    local_describe(s, &local);
+    dmashare_pci_local_describe(s, &local);
     dmashare_core_init(&s->core, &s->config, &local, &face_ops, s);
     return;
 
@@ -516,7 +356,7 @@ unlocal:
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pcie_cap_exit(pdev);
     }
-    local_unrealize(s);
+    dmashare_pci_local_unrealize(s);
 unmsix:
     msix_uninit_exclusive_bar(pdev);
 unblock:
@@ -532,7 +372,7 @@ static void dmashare_exit(PCIDevice *pdev)
         pcie_cap_exit(pdev);
     }
     msix_uninit_exclusive_bar(pdev);
-    local_unrealize(s);
+    dmashare_pci_local_unrealize(s);
     migrate_del_blocker(&s->blocker);
     if (!s->core.busy) {
         dmashare_core_destroy(&s->core);
@@ -638,7 +478,7 @@ static const struct {
 } dmashare_property_help[] = {
     { "job-queues", "number of job queues, 1 to 16" },
     { "max-entries", "largest ring, a power of two" },
-    { "timelines", "number of fence timelines, 1 to 512" },
+    { "timelines", "number of fence timelines, 1 to 4096" },
     { "max-buffers", "buffers live at once" },
     { "max-attachments", "attachments live at once" },
     { "max-mappings", "mappings live at once" },

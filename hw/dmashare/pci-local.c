@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: local memory as the PCI face shows it, behind BAR4
+ */
+#include "qemu/osdep.h"
+#include "qemu/host-utils.h"
+#include "qemu/units.h"
+#include "qapi/error.h"
+#include "system/dma.h"
+#include "hw/dmashare/pci.h"
+
+/*
+ * Memory of our own costs the host what was touched of it, swap space
+ * included; where the host insists on reserving it all, so be it.
+ */
+static bool local_own(DmashareState *s, Error **errp)
+{
+    if (!memory_region_init_ram_flags_nomigrate(&s->own_local, OBJECT(s),
+                                                "dmashare-local",
+                                                s->config.local_size,
+                                                RAM_NORESERVE, NULL) &&
+        !memory_region_init_ram_nomigrate(&s->own_local, OBJECT(s),
+                                          "dmashare-local",
+                                          s->config.local_size, errp)) {
+        error_prepend(errp, "dmashare: property 'local-size': ");
+        return false;
+    }
+    s->local = &s->own_local;
+    return true;
+}
+
+static bool local_backend(DmashareState *s, Error **errp)
+{
+    const char *id = object_get_canonical_path_component(OBJECT(s->memdev));
+    MemoryRegion *mr = host_memory_backend_get_memory(s->memdev);
+    uint64_t size;
+
+    if (host_memory_backend_is_mapped(s->memdev)) {
+        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
+                   "'%s' is in use", id);
+        return false;
+    }
+    if (memory_region_is_rom(mr)) {
+        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
+                   "'%s' cannot be written", id);
+        return false;
+    }
+    size = memory_region_size(mr);
+    if (!is_power_of_2(size) || size < DMASHARE_LOCAL_SIZE_MIN ||
+        size > DMASHARE_LOCAL_SIZE_MAX) {
+        error_setg(errp, "dmashare: property 'local-memdev': memory backend "
+                   "'%s' has %" PRIu64 " bytes; permitted are powers of two "
+                   "from %" PRIu64 " to %" PRIu64, id, size,
+                   (uint64_t)DMASHARE_LOCAL_SIZE_MIN,
+                   (uint64_t)DMASHARE_LOCAL_SIZE_MAX);
+        return false;
+    }
+    host_memory_backend_set_mapped(s->memdev, true);
+    s->local = mr;
+    return true;
+}
+
+/* BAR4, if there is to be one. */
+bool dmashare_pci_local_realize(DmashareState *s, Error **errp)
+{
+    s->local = NULL;
+    if (s->memdev && s->config.local_size) {
+        error_setg(errp, "dmashare: give property 'local-size' or "
+                   "'local-memdev', not both");
+        return false;
+    }
+    if (s->memdev ? !local_backend(s, errp)
+                  : s->config.local_size && !local_own(s, errp)) {
+        return false;
+    }
+    if (s->local) {
+        pci_register_bar(PCI_DEVICE(s), DMASHARE_BAR_LOCAL,
+                         PCI_BASE_ADDRESS_SPACE_MEMORY |
+                         PCI_BASE_ADDRESS_MEM_TYPE_64 |
+                         PCI_BASE_ADDRESS_MEM_PREFETCH, s->local);
+    }
+    return true;
+}
+
+/*
+ * Single pages can be given back to the host. Huge pages it may not have
+ * again when they are wanted, and a file that was mapped privately would be
+ * changed.
+ */
+static bool local_discardable(DmashareState *s)
+{
+    RAMBlock *block = s->local->ram_block;
+
+    return qemu_ram_pagesize(block) == qemu_real_host_page_size() &&
+           (qemu_ram_get_fd(block) < 0 || qemu_ram_is_shared(block));
+}
+
+void dmashare_pci_local_describe(DmashareState *s, DmashareLocal *local)
+{
+    memset(local, 0, sizeof(*local));
+    if (s->local) {
+        local->host = memory_region_get_ram_ptr(s->local);
+        local->size = memory_region_size(s->local);
+        local->granule = local_discardable(s) ? qemu_real_host_page_size() : 0;
+    }
+}
+
+void dmashare_pci_local_unrealize(DmashareState *s)
+{
+    if (s->memdev && s->local) {
+        host_memory_backend_set_mapped(s->memdev, false);
+    }
+}
+
+/*
+ * Whoever watches the BAR's pages, the translator of what a CPU runs there
+ * included, hears of what the engines did to them as of any other DMA.
+ */
+void dmashare_pci_local_written(void *opaque, uint64_t offset, uint64_t len)
+{
+    DmashareState *s = opaque;
+    uint8_t *host = memory_region_get_ram_ptr(s->local);
+
+    memory_region_ref(s->local);
+    dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), host + offset, len,
+                     DMA_DIRECTION_FROM_DEVICE, len);
+}
+
+bool dmashare_pci_local_discard(void *opaque, uint64_t offset, uint64_t len)
+{
+    DmashareState *s = opaque;
+
+    return !ram_block_discard_is_disabled() &&
+           !ram_block_discard_range(s->local->ram_block, offset, len);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: the PCI face, for the files that it is made of
+ */
+#ifndef HW_DMASHARE_PCI_H
+#define HW_DMASHARE_PCI_H
+
+#include "qemu/units.h"
+#include "exec/memory.h"
+#include "hw/pci/pci_device.h"
+#include "system/hostmem.h"
+#include "hw/dmashare/core.h"
+
+#define TYPE_DMASHARE "dmashare"
+OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
+
+/* Local memory is at least a page, so that a CPU can map it. */
+#define DMASHARE_LOCAL_SIZE_MIN (4 * KiB)
+#define DMASHARE_LOCAL_SIZE_MAX (1 * TiB)
+
+/**
+ * DmashareState: a dmashare PCI function
+ * @parent_obj: PCI
+ * @regs: BAR0
+ * @own_local: BAR4, unless @memdev is given
+ * @local: BAR4, or NULL
+ * @memdev: property
+ * @config: properties
+ * @core: everything else
+ * @blocker: why it cannot migrate
+ * @bounce: for a read and a write window, allocated when first needed
+ * @guard: what the re-entrancy guard was before the core's work
+ */
+struct DmashareState {
+    PCIDevice parent_obj;
+    MemoryRegion regs;
+    MemoryRegion own_local;
+    MemoryRegion *local;
+    HostMemoryBackend *memdev;
+    DmashareConfig config;
+    DmashareCore core;
+    Error *blocker;
+    uint8_t *bounce[2];
+    bool guard;
+};
+
+/*
+ * pci-local.c: local memory and BAR4. Realize registers the BAR, if there is to
+ * be one; describe tells the core what there is; written and discard are its
+ * DmashareBusOps.
+ */
+bool dmashare_pci_local_realize(DmashareState *s, Error **errp);
+void dmashare_pci_local_unrealize(DmashareState *s);
+void dmashare_pci_local_describe(DmashareState *s, DmashareLocal *local);
+void dmashare_pci_local_written(void *opaque, uint64_t offset, uint64_t len);
+bool dmashare_pci_local_discard(void *opaque, uint64_t offset, uint64_t len);
+
+#endif /* HW_DMASHARE_PCI_H */
