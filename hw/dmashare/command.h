@@ -17,6 +17,8 @@
  * @mappings: mappings
  * @fences: timelines
  * @engines: of the jobs
+ * @journal: where what happens is written
+ * @notify: who is told of it at once
  * @block: scratch for the segments of one list block
  */
 typedef struct DmashareCommands {
@@ -25,6 +27,8 @@ typedef struct DmashareCommands {
     DmashareMappings *mappings;
     DmashareFences *fences;
     DmashareEngines *engines;
+    DmashareJournal *journal;
+    const DmashareNotify *notify;
     struct dmashare_segment *block;
 } DmashareCommands;
 

@@ -188,6 +188,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->interrupt.opaque = core;
     core->irq_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_irq_timer, core);
 
+    dmashare_journal_init(&core->journal, cfg->journal_size);
     core->local = *local;
     core->local.bus = &core->bus;
     dmashare_cache_init(&core->cache, cfg->coherent ? 0 : cfg->cache_size,
@@ -197,6 +198,8 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     dmashare_mappings_init(&core->mappings, &map_limits, &core->bus,
                            &core->local, &core->buffers);
     dmashare_fences_init(&core->fences, cfg->timelines, &core_fence_ops, core);
+    core->fences.journal = &core->journal;
+    core->fences.notify = &core->notify;
 
     core->engines.buffers = &core->buffers;
     core->engines.mappings = &core->mappings;
@@ -208,17 +211,22 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->commands.buffers = &core->buffers;
     core->commands.mappings = &core->mappings;
     core->commands.fences = &core->fences;
+    core->commands.journal = &core->journal;
+    core->commands.notify = &core->notify;
     core->commands.engines = &core->engines;
     core->commands.block = g_new(struct dmashare_segment,
                                  DMASHARE_SEG_BLOCK_MAX);
 
     core->events.bus = &core->bus;
     core->events.interrupt = &core->interrupt;
+    core->events.journal = &core->journal;
     core->events.limits = ring_limits;
 
     core->queues.bus = &core->bus;
     core->queues.interrupt = &core->interrupt;
     core->queues.events = &core->events;
+    core->queues.journal = &core->journal;
+    core->queues.notify = &core->notify;
     core->queues.fences = &core->fences;
     core->queues.commands = &core->commands;
     core->queues.limits = ring_limits;
@@ -246,6 +254,7 @@ void dmashare_core_destroy(DmashareCore *core)
     dmashare_mappings_destroy(&core->mappings);
     dmashare_buffers_destroy(&core->buffers);
     g_clear_pointer(&core->commands.block, g_free);
+    dmashare_journal_destroy(&core->journal);
     timer_free(core->irq_timer);
     core->irq_timer = NULL;
 }

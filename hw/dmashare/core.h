@@ -8,7 +8,9 @@
 #ifndef HW_DMASHARE_CORE_H
 #define HW_DMASHARE_CORE_H
 
+#include "hw/dmashare/journal.h"
 #include "hw/dmashare/local.h"
+#include "hw/dmashare/notify.h"
 #include "hw/dmashare/queue.h"
 
 /**
@@ -31,6 +33,7 @@
  * @local_size: property; what there is of local memory, DmashareLocal knows
  * @coherent: engines work on memory itself
  * @cache_size: bytes of all copies together, when not @coherent
+ * @journal_size: entries that the journal keeps
  */
 typedef struct DmashareConfig {
     uint32_t job_queues;
@@ -51,6 +54,7 @@ typedef struct DmashareConfig {
     uint64_t local_size;
     bool coherent;
     uint64_t cache_size;
+    uint32_t journal_size;
 } DmashareConfig;
 
 /**
@@ -58,6 +62,8 @@ typedef struct DmashareConfig {
  * @cfg: constant
  * @bus: constant
  * @interrupt: handed to the rings
+ * @journal: what happened
+ * @notify: who is told of it at once
  * @local: local memory
  * @cache: the device's copies of buffers
  * @buffers: buffers, attachments, ledger
@@ -82,6 +88,8 @@ typedef struct DmashareCore {
     DmashareConfig cfg;
     DmashareBus bus;
     DmashareInterrupt interrupt;
+    DmashareJournal journal;
+    DmashareNotify notify;
     DmashareLocal local;
     DmashareCache cache;
     DmashareBuffers buffers;

@@ -6,6 +6,7 @@
 #define HW_DMASHARE_EVENT_H
 
 #include "hw/dmashare/bus.h"
+#include "hw/dmashare/journal.h"
 
 /**
  * DmashareInterrupt: how rings ask for an interrupt
@@ -63,6 +64,7 @@ typedef struct DmashareEvent {
  * DmashareEvents: the event ring
  * @bus: where it is
  * @interrupt: for its vector
+ * @journal: where what happens is written
  * @limits: constant
  * @addr: register
  * @entries: register
@@ -77,6 +79,7 @@ typedef struct DmashareEvent {
 typedef struct DmashareEvents {
     const DmashareBus *bus;
     const DmashareInterrupt *interrupt;
+    DmashareJournal *journal;
     DmashareRingLimits limits;
     uint64_t addr;
     uint32_t entries;

@@ -15,6 +15,8 @@
 #define HW_DMASHARE_FENCE_H
 
 #include "dmashare/abi.h"
+#include "hw/dmashare/journal.h"
+#include "hw/dmashare/notify.h"
 
 #define DMASHARE_MAX_LANES      (DMASHARE_MAX_JOB_QUEUES + 1)
 
@@ -122,6 +124,8 @@ typedef struct DmashareFenceOps {
  * @lane: indexed by queue
  * @ops: callbacks
  * @opaque: passed to them
+ * @journal: where what happens is written
+ * @notify: who is told of it at once
  * @signalled: fences that signalled since reset
  * @failed: those among them with another status than OK
  */
@@ -131,6 +135,8 @@ typedef struct DmashareFences {
     DmashareLane lane[DMASHARE_MAX_LANES];
     const DmashareFenceOps *ops;
     void *opaque;
+    DmashareJournal *journal;
+    const DmashareNotify *notify;
     uint64_t signalled;
     uint64_t failed;
 } DmashareFences;

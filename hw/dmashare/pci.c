@@ -305,7 +305,8 @@ static bool config_check(const DmashareConfig *c, Error **errp)
              in_range("local-size", c->local_size, DMASHARE_LOCAL_SIZE_MIN,
                       DMASHARE_LOCAL_SIZE_MAX, errp))) &&
            in_range("cache-size", c->cache_size, DMASHARE_CACHE_PAGE, 4 * GiB,
-                    errp);
+                    errp) &&
+           in_range("journal-size", c->journal_size, 1, 1 * MiB, errp);
 }
 
 static void dmashare_realize(PCIDevice *pdev, Error **errp)
@@ -350,6 +351,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
 
     dmashare_pci_local_describe(s, &local);
     dmashare_core_init(&s->core, &s->config, &local, &face_ops, s);
+    dmashare_notifier_init(&s->notifier, &s->core);
     return;
 
 unlocal:
@@ -469,6 +471,8 @@ static const Property dmashare_properties[] = {
     DEFINE_PROP_BOOL("coherent", DmashareState, config.coherent, true),
     DEFINE_PROP_SIZE("cache-size", DmashareState, config.cache_size,
                      64 * MiB),
+    DEFINE_PROP_UINT32("journal-size", DmashareState, config.journal_size,
+                       65536),
 };
 
 /* What `-device dmashare,help` says of each property. */
@@ -501,6 +505,7 @@ static const struct {
     { "evict", "write a buffer's id: asks the driver to move it from local to "
                "system memory" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },
+    { "journal-size", "operations that the journal keeps, 64 bytes each" },
 };
 
 static void dmashare_class_init(ObjectClass *klass, void *data)

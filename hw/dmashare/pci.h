@@ -9,7 +9,7 @@
 #include "exec/memory.h"
 #include "hw/pci/pci_device.h"
 #include "system/hostmem.h"
-#include "hw/dmashare/core.h"
+#include "hw/dmashare/control.h"
 
 #define TYPE_DMASHARE "dmashare"
 OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
@@ -27,6 +27,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @memdev: property
  * @config: properties
  * @core: everything else
+ * @notifier: QMP events
  * @blocker: why it cannot migrate
  * @bounce: for a read and a write window, allocated when first needed
  * @guard: what the re-entrancy guard was before the core's work
@@ -39,6 +40,7 @@ struct DmashareState {
     HostMemoryBackend *memdev;
     DmashareConfig config;
     DmashareCore core;
+    DmashareNotifier notifier;
     Error *blocker;
     uint8_t *bounce[2];
     bool guard;

@@ -60,6 +60,8 @@ typedef struct DmashareQueue {
  * @bus: where the rings are
  * @interrupt: for the vectors
  * @events: for faults and errors
+ * @journal: where what happens is written
+ * @notify: who is told of it at once
  * @fences: that jobs wait for and signal
  * @commands: what descriptors do
  * @limits: constant
@@ -76,6 +78,8 @@ struct DmashareQueues {
     const DmashareBus *bus;
     const DmashareInterrupt *interrupt;
     DmashareEvents *events;
+    DmashareJournal *journal;
+    const DmashareNotify *notify;
     DmashareFences *fences;
     DmashareCommands *commands;
     DmashareRingLimits limits;

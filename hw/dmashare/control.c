@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: devices as the control plane finds them
+ */
+#include "qemu/osdep.h"
+#include "hw/dmashare/pci.h"
+
+static DmashareState *works(Object *obj)
+{
+    DmashareState *s = (DmashareState *)object_dynamic_cast(obj,
+                                                            TYPE_DMASHARE);
+
+    return s && DEVICE(s)->realized && !s->core.gone ? s : NULL;
+}
+
+static int add_path(Object *obj, void *opaque)
+{
+    if (works(obj)) {
+        g_ptr_array_add(opaque, object_get_canonical_path(obj));
+    }
+    return 0;
+}
+
+static int compare_paths(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+GPtrArray *dmashare_core_paths(void)
+{
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+
+    object_child_foreach_recursive(object_get_root(), add_path, paths);
+    g_ptr_array_sort(paths, compare_paths);
+    return paths;
+}
+
+char *dmashare_core_path(DmashareCore *core)
+{
+    return object_get_canonical_path(OBJECT(container_of(core, DmashareState,
+                                                         core)));
+}
+
+const char *dmashare_core_id(DmashareCore *core)
+{
+    return DEVICE(container_of(core, DmashareState, core))->id;
+}
+
+DmashareCore *dmashare_core_find(const char *path, Error **errp)
+{
+    bool ambiguous = false;
+    Object *obj = object_resolve_path_type(path, TYPE_DMASHARE, &ambiguous);
+    g_autoptr(GPtrArray) paths = NULL;
+    g_autofree char *list = NULL;
+    DmashareState *s;
+
+    if (obj) {
+        s = works(obj);
+        if (!s) {
+            DMASHARE_EXPECTS(errp, "path", "a dmashare device that works; "
+                             "'%s' is not realized, or gone", path);
+        }
+        return s ? &s->core : NULL;
+    }
+
+    paths = dmashare_core_paths();
+    g_ptr_array_add(paths, NULL);
+    list = g_strjoinv(", ", (char **)paths->pdata);
+    DMASHARE_EXPECTS(errp, "path", "the QOM path of a dmashare device, not "
+                     "'%s'%s; there %s%s", path,
+                     ambiguous ? ", which is part of several" : "",
+                     *list ? "are: " : "is none", list);
+    return NULL;
+}
