@@ -379,33 +379,16 @@ static void in_a_socket_only(void)
 	int watch = dms_open(), pair[2], fd;
 	struct dmashare_ledger before = ledger_get(watch, 0);
 	struct shared s = dms_create_shared(4 * PAGE, "file");
-	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 	uint8_t *p;
 
 	pattern_fill(s.bo.map, s.bo.size, 3);
 	ASSERT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &s.dmabuf, sizeof(int));
-	ASSERT_EQ(sendmsg(pair[0], &msg, 0), 1);
+	socket_put(pair[0], s.dmabuf);
 	close(s.dmabuf);
 	dms_destroy(&s.bo);
 	close(s.fd);
 	close(pair[0]);
-	msg.msg_controllen = sizeof(control);
-	ASSERT_EQ(recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC), 1);
-	c = CMSG_FIRSTHDR(&msg);
-	ASSERT(c);
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	fd = socket_take(pair[1]);
 	p = mmap(NULL, 4 * PAGE, PROT_READ, MAP_SHARED, fd, 0);
 	ASSERT(p != MAP_FAILED);
 	ASSERT(pattern_check(p, 4 * PAGE, 3));
@@ -420,22 +403,9 @@ static void lost_in_a_socket(void)
 	int watch = dms_open(), pair[2];
 	struct dmashare_ledger before = ledger_get(watch, 0), now, d;
 	struct shared s = dms_create_shared(4 * PAGE, "file");
-	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
 
 	ASSERT_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &s.dmabuf, sizeof(int));
-	ASSERT_EQ(sendmsg(pair[0], &msg, 0), 1);
+	socket_put(pair[0], s.dmabuf);
 	close(s.dmabuf);
 	dms_destroy(&s.bo);
 	close(s.fd);

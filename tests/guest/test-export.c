@@ -17,6 +17,7 @@
 #include <xf86drm.h>
 
 #include "lib/crc32c.h"
+#include "lib/dmabuf.h"
 #include "lib/dms.h"
 #include "lib/fence.h"
 #include "lib/foreign.h"
@@ -259,15 +260,6 @@ static void pass_to_another_process(void)
 {
 	int fd = dms_open(), pair[2], dmabuf, status;
 	struct bo bo = dms_create_mapped(fd, 4 * PAGE, "passed");
-	char control[CMSG_SPACE(sizeof(int))] = { 0 }, byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c;
 	pid_t pid;
 
 	pattern_fill(bo.map, bo.size, 10);
@@ -278,10 +270,7 @@ static void pass_to_another_process(void)
 		struct bo there;
 		int own;
 
-		ASSERT_EQ(recvmsg(pair[1], &msg, MSG_CMSG_CLOEXEC), 1);
-		c = CMSG_FIRSTHDR(&msg);
-		ASSERT(c);
-		memcpy(&dmabuf, CMSG_DATA(c), sizeof(dmabuf));
+		dmabuf = socket_take(pair[1]);
 		own = dms_open();
 		there = dms_import(own, dmabuf);
 		dms_map(&there);
@@ -291,12 +280,7 @@ static void pass_to_another_process(void)
 		_exit(0);
 	}
 	dmabuf = dms_export(fd, bo.handle);
-	c = CMSG_FIRSTHDR(&msg);
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &dmabuf, sizeof(dmabuf));
-	ASSERT_EQ(sendmsg(pair[0], &msg, 0), 1);
+	socket_put(pair[0], dmabuf);
 	ASSERT_EQ(waitpid(pid, &status, 0), pid);
 	ASSERT_EQ(status, 0);
 	ASSERT(pattern_check(bo.map, bo.size, 11));

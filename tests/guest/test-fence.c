@@ -33,22 +33,6 @@ static uint32_t other_queue(int fd)
 	return dms_param(fd, DRM_DMASHARE_PARAM_NUM_QUEUES) > 1;
 }
 
-/* Submits one job that waits for @in besides; returns its sync_file. */
-static int submit_after(int fd, uint32_t queue, uint32_t flags, int in,
-			struct drm_dmashare_job job)
-{
-	struct drm_dmashare_submit s = {
-		.queue = queue,
-		.flags = flags | DRM_DMASHARE_SUBMIT_IN_FENCE |
-			 DRM_DMASHARE_SUBMIT_OUT_FENCE,
-		.in_fence_fd = in,
-		.out_fence_fd = -1,
-	};
-
-	ASSERT_OK(dms_try_submit(fd, &s, &job, 1));
-	return s.out_fence_fd;
-}
-
 static int submit_one(int fd, uint32_t queue, uint32_t flags, struct drm_dmashare_job job)
 {
 	return dms_submit_fence(fd, queue, flags, &job, 1);
@@ -69,7 +53,7 @@ static void writer_is_polled(void)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, 0, in, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
+	out = dms_submit_after(s.fd, 0, 0, in, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
 	ASSERT_EQ(poll_now(s.dmabuf, POLLIN), 0);
 	ASSERT_EQ(poll_now(s.dmabuf, POLLOUT), 0);
 	ASSERT(fence_pending(out));
@@ -89,7 +73,7 @@ static void reader_is_polled(void)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
+	out = dms_submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
 	ASSERT_EQ(poll_now(s.dmabuf, POLLIN), POLLIN);
 	ASSERT_EQ(poll_now(s.dmabuf, POLLOUT), 0);
 	hold_release(&h);
@@ -140,7 +124,7 @@ static void no_implicit_leaves_no_fence(void)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, in,
+	out = dms_submit_after(s.fd, 0, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, in,
 			   dms_job_fill(&s.bo, 0, s.bo.size, ONES));
 	ASSERT_EQ(poll_now(s.dmabuf, BOTH), BOTH);
 	ASSERT(fence_pending(out));
@@ -170,7 +154,7 @@ static void reader_waits_for_writer(void)
 	int in, written, read;
 	struct hold h = hold_sync_file(&in);
 
-	written = submit_after(s.fd, 0, 0, in, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
+	written = dms_submit_after(s.fd, 0, 0, in, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
 	read = submit_one(s.fd, other_queue(s.fd), 0,
 			  dms_job_copy(&copy, 0, &s.bo, 0, s.bo.size));
 	ASSERT(fence_pending(written));
@@ -190,7 +174,7 @@ static void writer_waits_for_reader(void)
 	struct hold h = hold_sync_file(&in);
 
 	memset(s.bo.map, 7, s.bo.size);
-	read = submit_after(s.fd, 0, 0, in, dms_job_copy(&copy, 0, &s.bo, 0, s.bo.size));
+	read = dms_submit_after(s.fd, 0, 0, in, dms_job_copy(&copy, 0, &s.bo, 0, s.bo.size));
 	written = submit_one(s.fd, other_queue(s.fd), 0,
 			     dms_job_fill(&s.bo, 0, s.bo.size, ONES));
 	ASSERT(fence_pending(read));
@@ -209,7 +193,7 @@ static void writer_waits_for_writer(void)
 	int in, first, second;
 	struct hold h = hold_sync_file(&in);
 
-	first = submit_after(s.fd, 0, 0, in, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
+	first = dms_submit_after(s.fd, 0, 0, in, dms_job_fill(&s.bo, 0, s.bo.size, ONES));
 	second = submit_one(s.fd, other_queue(s.fd), 0,
 			    dms_job_fill(&s.bo, 0, s.bo.size, TWOS));
 	ASSERT(fence_pending(second));
@@ -227,7 +211,7 @@ static void readers_run_together(void)
 
 	if (!other_queue(s.fd))
 		SKIP("one job queue: its jobs run one after another");
-	first = submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
+	first = dms_submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
 	second = submit_one(s.fd, 1, 0, dms_job_crc(&s.bo, 0, PAGE));
 	ASSERT_EQ(fence_finish(second), 0);
 	ASSERT(fence_pending(first));
@@ -315,7 +299,7 @@ static void fence_on_imports(void)
 		int in, out;
 		struct hold h = hold_sync_file(&in);
 
-		out = submit_after(fd, 0, 0, in, dms_job_fill(&there, 0, PAGE, ONES));
+		out = dms_submit_after(fd, 0, 0, in, dms_job_fill(&there, 0, PAGE, ONES));
 		ASSERT_MSG(!poll_now(f.dmabuf, BOTH), "%s", f.exporter);
 		hold_release(&h);
 		poll_until(f.dmabuf, BOTH);
@@ -347,7 +331,7 @@ static void begin_blocks_for(uint64_t flags, bool by_writer)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, 0, in, by_writer ?
+	out = dms_submit_after(s.fd, 0, 0, in, by_writer ?
 			   dms_job_fill(&s.bo, 0, s.bo.size, ONES) :
 			   dms_job_crc(&s.bo, 0, PAGE));
 	blocker_start(&b, begin_access, &a);
@@ -381,7 +365,7 @@ static void begin_read_passes_reader(void)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
+	out = dms_submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
 	ASSERT_OK(dmabuf_sync(s.dmabuf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
 	ASSERT(fence_pending(out));
 	ASSERT_OK(dmabuf_sync(s.dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
@@ -453,7 +437,7 @@ static void export_sync_file(void)
 	int in, out, reading, writing;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
+	out = dms_submit_after(s.fd, 0, 0, in, dms_job_crc(&s.bo, 0, PAGE));
 	reading = dmabuf_fences(s.dmabuf, DMA_BUF_SYNC_READ);
 	writing = dmabuf_fences(s.dmabuf, DMA_BUF_SYNC_RW);
 	ASSERT_EQ(fence_info(reading).status, 1);
@@ -510,7 +494,7 @@ static void chain_over_queues(void)
 		struct drm_dmashare_job job = dms_job_copy(&bo[i], 0, &bo[i - 1], 0, PAGE);
 
 		q = i % n;
-		fence[i] = i == 1 ? submit_after(fd, q, 0, in, job) :
+		fence[i] = i == 1 ? dms_submit_after(fd, q, 0, in, job) :
 				    submit_one(fd, q, 0, job);
 	}
 	for (i = 1; i < N; i++)
@@ -530,7 +514,7 @@ static void buffer_outlives_its_handle(void)
 	struct hold h = hold_sync_file(&in);
 
 	pattern_fill(s.bo.map, s.bo.size, 5);
-	out = submit_after(s.fd, 0, 0, in, dms_job_copy(&copy, 0, &s.bo, 0, s.bo.size));
+	out = dms_submit_after(s.fd, 0, 0, in, dms_job_copy(&copy, 0, &s.bo, 0, s.bo.size));
 	close(s.dmabuf);
 	dms_destroy(&s.bo);
 	hold_release(&h);

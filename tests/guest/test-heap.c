@@ -186,18 +186,6 @@ static void pressure(void)
 	ASSERT_EQ(dms_info(fd, second.handle).placement, LOCAL);
 }
 
-static void control(const char *address, const char *what)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/dmashare/%s", what);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	ASSERT_MSG(fd >= 0, "%s: %s", path, strerror(errno));
-	ASSERT_MSG(write(fd, address, strlen(address)) > 0, "%s: %s", path, strerror(errno));
-	close(fd);
-}
-
 /* The heap stays when its device goes, and is the next one's. */
 static void without_device(void)
 {
@@ -211,9 +199,9 @@ static void without_device(void)
 	drmFreeDevice(&dev);
 	close(fd);
 
-	control(address, "unbind");
+	driver_control(address, "unbind");
 	ASSERT_ERRNO(heap_try_alloc(heap, SIZE), ENODEV);
-	control(address, "bind");
+	driver_control(address, "bind");
 	close(dmabuf);
 	dmabuf = heap_alloc(heap, SIZE);
 	ASSERT(all_bytes(map(dmabuf, SIZE), SIZE, 0));

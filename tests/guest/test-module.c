@@ -2,7 +2,6 @@
 /* The module: not unloaded while anything of it is used, and cleanly after. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -192,11 +191,5 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	int status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
-
-	if (!module_loaded("dmashare") && module_load("dmashare", "")) {
-		fprintf(stderr, "dmashare cannot be loaded again\n");
-		status = 1;
-	}
-	return status;
+	return module_ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
 }

@@ -247,27 +247,11 @@ static const struct ktap_case cases[] = {
 	KTAP_COVERS(closed_meanwhile, "move.reset:user"),
 };
 
-static int reload(const char *options)
-{
-	if (module_loaded("dmashare") && module_unload_soon("dmashare"))
-		return -1;
-	return module_load("dmashare", options);
-}
-
 int main(int argc, char **argv)
 {
 	char options[40];
-	int status;
 
 	snprintf(options, sizeof(options), "job_timeout_ms=%d", LIMIT_MS);
-	/* Without the short limit the cases fail and say so. */
-	if (reload(options))
-		fprintf(stderr, "dmashare cannot be reloaded: %s\n", strerror(errno));
 	dynamic_maps_pin();
-	status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
-	if (reload("")) {
-		fprintf(stderr, "dmashare cannot be reloaded: %s\n", strerror(errno));
-		status = 1;
-	}
-	return status;
+	return module_ktap_main_with(options, argc, argv, cases, ARRAY_SIZE(cases));
 }

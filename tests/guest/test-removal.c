@@ -21,23 +21,12 @@
 #include "lib/foreign.h"
 #include "lib/ktap.h"
 #include "lib/ledger.h"
+#include "lib/module.h"
 
 #define PAGE	4096u
 #define ONES	0x0101010101010101ull
 
 static char address[32];
-
-static void control(const char *what)
-{
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/dmashare/%s", what);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	ASSERT_MSG(fd >= 0, "%s: %s", path, strerror(errno));
-	ASSERT_MSG(write(fd, address, strlen(address)) > 0, "%s: %s", path, strerror(errno));
-	close(fd);
-}
 
 /* Finds out which device this is, before it is taken away. */
 static int open_device(void)
@@ -48,7 +37,7 @@ static int open_device(void)
 	fd = drm_open_driver("dmashare", false, 0);
 	if (fd < 0 && address[0]) {
 		/* A case that failed left it unbound. */
-		control("bind");
+		driver_control(address, "bind");
 		fd = dms_open();
 	}
 	ASSERT(fd >= 0);
@@ -67,7 +56,7 @@ static void bind_again(void)
 	struct bo bo;
 	int fd;
 
-	control("bind");
+	driver_control(address, "bind");
 	fd = dms_open();
 	l = ledger_get(fd, 0);
 	ASSERT_EQ(l.live_buffers, 0);
@@ -86,7 +75,7 @@ static void calls_give_enodev(void)
 	int fd = open_device();
 	struct bo bo = dms_create(fd, PAGE, "gone"), other;
 
-	control("unbind");
+	driver_control(address, "unbind");
 	ASSERT_ERRNO(drmIoctl(fd, DRM_IOCTL_DMASHARE_GET_PARAM, &p), ENODEV);
 	ASSERT_REFUSED("any", dms_try_create(fd, PAGE, 0, "", &other), ENODEV);
 	ASSERT_ERRNO(dms_try_info(fd, bo.handle, &info), ENODEV);
@@ -106,7 +95,7 @@ static void bytes_stay(void)
 	dmabuf = dms_export(fd, bo.handle);
 	pattern_fill(bo.map, bo.size, 1);
 	dms_crc(fd, &bo, 0, bo.size);
-	control("unbind");
+	driver_control(address, "unbind");
 	ASSERT(pattern_check(bo.map, bo.size, 1));
 	p = mmap(NULL, bo.size, PROT_READ, MAP_SHARED, dmabuf, 0);
 	if (p != MAP_FAILED)
@@ -129,7 +118,7 @@ static void job_on_the_device(void)
 	dmabuf = dms_export(fd, bo.handle);
 	fence = dms_submit_fence(fd, 0, 0, jobs, 2);
 	ASSERT_EQ(poll_now(dmabuf, POLLIN), 0);
-	control("unbind");
+	driver_control(address, "unbind");
 	ASSERT_EQ(fence_finish(fence), ENODEV);
 	poll_until(dmabuf, POLLIN | POLLOUT);
 	ASSERT(all_bytes(bo.map, PAGE, 0));
@@ -147,7 +136,7 @@ static void job_that_waits(void)
 	struct hold h = hold_sync_file(&s.in_fence_fd);
 
 	ASSERT_OK(dms_try_submit(fd, &s, &job, 1));
-	control("unbind");
+	driver_control(address, "unbind");
 	hold_release(&h);
 	ASSERT_EQ(fence_finish(s.out_fence_fd), ENODEV);
 	ASSERT(all_bytes(bo.map, PAGE, 0));
@@ -162,7 +151,7 @@ static void while_vgem_has_it(void)
 
 	dmabuf = dms_export(fd, bo.handle);
 	ASSERT_OK(drmPrimeFDToHandle(vgem, dmabuf, &handle));
-	control("unbind");
+	driver_control(address, "unbind");
 	close(fd);
 	close(dmabuf);
 	ASSERT_OK(drmCloseBufferHandle(vgem, handle));
@@ -177,7 +166,7 @@ static void refuses_importers(void)
 	uint32_t handle;
 
 	dmabuf = dms_export(fd, bo.handle);
-	control("unbind");
+	driver_control(address, "unbind");
 	ASSERT_ERRNO(drmPrimeFDToHandle(vgem, dmabuf, &handle), ENODEV);
 	bind_again();
 }
@@ -194,7 +183,7 @@ static void with_imports(void)
 		there = dms_import(fd, f[i].dmabuf);
 		dms_run_ok(fd, dms_job_fill(&there, 0, 4 * PAGE, ONES));
 	}
-	control("unbind");
+	driver_control(address, "unbind");
 	for (i = 0; i < N_EXPORTERS; i++)
 		ASSERT(all_bytes(f[i].map, 4 * PAGE, 1));
 	close(fd);

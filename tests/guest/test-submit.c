@@ -361,23 +361,6 @@ static void wait_for_ever(void *data)
 	ASSERT_OK(dms_try_result(w->fd, w->id, -1, &w->r));
 }
 
-static void result_wait_blocks(void)
-{
-	struct setup s = setup();
-	struct drm_dmashare_submit sub = { .flags = DRM_DMASHARE_SUBMIT_IN_FENCE };
-	struct hold h = hold_sync_file(&sub.in_fence_fd);
-	struct blocker b;
-	struct wait_arg w;
-
-	ASSERT_OK(dms_try_submit(s.fd, &sub, &s.crc, 1));
-	w = (struct wait_arg){ .fd = s.fd, .id = s.crc.id };
-	blocker_start(&b, wait_for_ever, &w);
-	ASSERT_MSG(blocker_sleeps(&b), "the result of a job that waits is there already");
-	hold_release(&h);
-	blocker_join(&b);
-	ASSERT_EQ(w.r.result, crc32c(s.a.map, PAGE));
-}
-
 static void wait_once(void *data)
 {
 	struct wait_arg *w = data;
@@ -386,23 +369,46 @@ static void wait_once(void *data)
 	ASSERT_ERRNO(ioctl(w->fd, DRM_IOCTL_DMASHARE_JOB_RESULT, &w->r), EINTR);
 }
 
+/* Somebody waits for the result of a job that is held. */
+struct waiting {
+	struct setup s;
+	struct hold hold;
+	struct blocker b;
+	struct wait_arg arg;
+};
+
+static void start_waiting(struct waiting *w, void (*how)(void *data))
+{
+	struct drm_dmashare_submit sub = { .flags = DRM_DMASHARE_SUBMIT_IN_FENCE };
+
+	w->s = setup();
+	w->hold = hold_sync_file(&sub.in_fence_fd);
+	ASSERT_OK(dms_try_submit(w->s.fd, &sub, &w->s.crc, 1));
+	w->arg = (struct wait_arg){ .fd = w->s.fd, .id = w->s.crc.id };
+	blocker_start(&w->b, how, &w->arg);
+	ASSERT_MSG(blocker_sleeps(&w->b), "the result of a job that waits is there already");
+}
+
+static void result_wait_blocks(void)
+{
+	struct waiting w;
+
+	start_waiting(&w, wait_for_ever);
+	hold_release(&w.hold);
+	blocker_join(&w.b);
+	ASSERT_EQ(w.arg.r.result, crc32c(w.s.a.map, PAGE));
+}
+
 static void result_wait_is_interrupted(void)
 {
-	struct setup s = setup();
-	struct drm_dmashare_submit sub = { .flags = DRM_DMASHARE_SUBMIT_IN_FENCE };
-	struct hold h = hold_sync_file(&sub.in_fence_fd);
-	struct blocker b;
-	struct wait_arg w;
+	struct waiting w;
 
-	ASSERT_OK(dms_try_submit(s.fd, &sub, &s.crc, 1));
-	w = (struct wait_arg){ .fd = s.fd, .id = s.crc.id };
-	blocker_start(&b, wait_once, &w);
-	ASSERT_MSG(blocker_sleeps(&b), "the result of a job that waits is there already");
-	blocker_interrupt(&b);
-	blocker_join(&b);
-	hold_release(&h);
+	start_waiting(&w, wait_once);
+	blocker_interrupt(&w.b);
+	blocker_join(&w.b);
+	hold_release(&w.hold);
 	/* It was not lost. */
-	ASSERT_EQ(dms_result(s.fd, s.crc.id).result, crc32c(s.a.map, PAGE));
+	ASSERT_EQ(dms_result(w.s.fd, w.s.crc.id).result, crc32c(w.s.a.map, PAGE));
 }
 
 static void too_many_results(void)

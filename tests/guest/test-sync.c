@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -15,22 +14,6 @@
 
 #define PAGE	4096u
 #define ONES	0x0101010101010101ull
-
-static int64_t soon(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * (int64_t)SEC + now.tv_nsec + SOON_NS;
-}
-
-static uint32_t syncobj(int fd)
-{
-	uint32_t handle;
-
-	ASSERT_OK(drmSyncobjCreate(fd, 0, &handle));
-	return handle;
-}
 
 static int try_wait(int fd, uint32_t handle, int64_t until)
 {

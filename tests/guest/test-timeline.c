@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -23,22 +22,6 @@
 #define PAGE		4096u
 #define NOWHERE		((void *)16)
 #define MAX_FENCES	16
-
-static int64_t soon(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * (int64_t)SEC + now.tv_nsec + SOON_NS;
-}
-
-static uint32_t syncobj(int fd)
-{
-	uint32_t handle;
-
-	ASSERT_OK(drmSyncobjCreate(fd, 0, &handle));
-	return handle;
-}
 
 /* 0, or a negative errno as libdrm gives it here. */
 static int wait_point(int fd, uint32_t handle, uint64_t point, int64_t until, uint32_t flags)

@@ -24,21 +24,6 @@
 #define TWOS	0x0202020202020202ull
 #define BOTH	(POLLIN | POLLOUT)
 
-static int submit_after(int fd, uint32_t queue, uint32_t flags, int in,
-			struct drm_dmashare_job job)
-{
-	struct drm_dmashare_submit s = {
-		.queue = queue,
-		.flags = flags | DRM_DMASHARE_SUBMIT_IN_FENCE |
-			 DRM_DMASHARE_SUBMIT_OUT_FENCE,
-		.in_fence_fd = in,
-		.out_fence_fd = -1,
-	};
-
-	ASSERT_OK(dms_try_submit(fd, &s, &job, 1));
-	return s.out_fence_fd;
-}
-
 static int submit_plain(int fd, struct drm_dmashare_job job)
 {
 	return dms_submit_fence(fd, 0, 0, &job, 1);
@@ -70,7 +55,7 @@ static void a_writer_is_write(void)
 	struct hold h = hold_sync_file(&in);
 
 	assert_fences(s.dmabuf, 0, 0, 0);
-	out = submit_after(s.fd, 0, 0, in, write_job(&s));
+	out = dms_submit_after(s.fd, 0, 0, in, write_job(&s));
 	assert_fences(s.dmabuf, 0, 1, 0);
 	hold_release(&h);
 	ASSERT_EQ(fence_finish(out), 0);
@@ -84,7 +69,7 @@ static void a_reader_is_read(void)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, 0, in, read_job(&s));
+	out = dms_submit_after(s.fd, 0, 0, in, read_job(&s));
 	assert_fences(s.dmabuf, 0, 0, 1);
 	hold_release(&h);
 	ASSERT_EQ(fence_finish(out), 0);
@@ -99,7 +84,7 @@ static void both_is_write(void)
 	struct hold h = hold_sync_file(&in);
 
 	pattern_fill(s.bo.map, PAGE, 1);
-	out = submit_after(s.fd, 0, 0, in, dms_job_copy(&s.bo, PAGE, &s.bo, 0, PAGE));
+	out = dms_submit_after(s.fd, 0, 0, in, dms_job_copy(&s.bo, PAGE, &s.bo, 0, PAGE));
 	assert_fences(s.dmabuf, 0, 1, 0);
 	ASSERT_EQ(poll_now(s.dmabuf, BOTH), 0);
 	hold_release(&h);
@@ -114,8 +99,8 @@ static void one_fence_of_a_context(void)
 	int in, a, b;
 	struct hold h = hold_sync_file(&in);
 
-	a = submit_after(s.fd, 0, 0, in, read_job(&s));
-	b = submit_after(s.fd, 0, 0, in, read_job(&s));
+	a = dms_submit_after(s.fd, 0, 0, in, read_job(&s));
+	b = dms_submit_after(s.fd, 0, 0, in, read_job(&s));
 	assert_fences(s.dmabuf, 0, 0, 1);
 	hold_release(&h);
 	ASSERT_EQ(fence_finish(a), 0);
@@ -129,8 +114,8 @@ static void readers_of_two_queues(void)
 	struct hold h = hold_sync_file(&in);
 
 	ASSERT(dms_param(s.fd, DRM_DMASHARE_PARAM_NUM_QUEUES) > 1);
-	a = submit_after(s.fd, 0, 0, in, read_job(&s));
-	b = submit_after(s.fd, 1, 0, in, read_job(&s));
+	a = dms_submit_after(s.fd, 0, 0, in, read_job(&s));
+	b = dms_submit_after(s.fd, 1, 0, in, read_job(&s));
 	assert_fences(s.dmabuf, 0, 0, 2);
 	hold_release(&h);
 	ASSERT_EQ(fence_finish(a), 0);
@@ -149,7 +134,7 @@ static void no_implicit_is_bookkeep(void)
 	int in, out, fences;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, in, write_job(&s));
+	out = dms_submit_after(s.fd, 0, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, in, write_job(&s));
 	assert_fences(s.dmabuf, 0, 0, 0);
 	ASSERT_EQ(poll_now(s.dmabuf, BOTH), BOTH);
 	fences = dmabuf_fences(s.dmabuf, DMA_BUF_SYNC_RW);
@@ -184,7 +169,7 @@ static void unmap_waits_for_bookkeep(void)
 	int in, out;
 	struct hold h = hold_sync_file(&in);
 
-	out = submit_after(s.fd, 0, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, in, write_job(&s));
+	out = dms_submit_after(s.fd, 0, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, in, write_job(&s));
 	ASSERT_NE(dms_info(s.fd, s.bo.handle).mapping, 0);
 	blocker_start(&b, unmap, &u);
 	ASSERT_MSG(blocker_sleeps(&b), "the mapping ends under a job");
@@ -208,7 +193,7 @@ static void a_move_is_kernel(void)
 		SKIP("this device has no local memory");
 	h = hold_sync_file(&in);
 	pattern_fill(s.bo.map, s.bo.size, 7);
-	read = submit_after(s.fd, 0, 0, in, read_job(&s));
+	read = dms_submit_after(s.fd, 0, 0, in, read_job(&s));
 	ASSERT_OK(dms_try_move(s.fd, s.bo.handle, DMASHARE_PLACEMENT_LOCAL, 0));
 	assert_fences(s.dmabuf, 1, 0, 1);
 	ASSERT_EQ(poll_now(s.dmabuf, BOTH), 0);
@@ -295,7 +280,7 @@ static void who_waits_for_whom(void)
 		int in, first, second;
 		struct hold h = hold_sync_file(&in);
 
-		first = submit_after(s.fd, 0, 0, in, pairs[i].first_writes ?
+		first = dms_submit_after(s.fd, 0, 0, in, pairs[i].first_writes ?
 				     write_job(&s) : read_job(&s));
 		then = pairs[i].then_writes ? dms_job_fill(&s.bo, 0, s.bo.size, TWOS) :
 		       read_job(&s);
@@ -325,10 +310,10 @@ static void uses_on_imports(void)
 		int in, read, written;
 		struct hold h = hold_sync_file(&in);
 
-		read = submit_after(fd, 0, 0, in, dms_job_crc(&there, 0, PAGE));
+		read = dms_submit_after(fd, 0, 0, in, dms_job_crc(&there, 0, PAGE));
 		assert_fences(f.dmabuf, 0, 0, 1);
 		ASSERT_EQ(poll_now(f.dmabuf, BOTH), POLLIN);
-		written = submit_after(fd, 1, 0, in, dms_job_fill(&there, 0, PAGE, TWOS));
+		written = dms_submit_after(fd, 1, 0, in, dms_job_fill(&there, 0, PAGE, TWOS));
 		assert_fences(f.dmabuf, 0, 1, 1);
 		ASSERT_EQ(poll_now(f.dmabuf, BOTH), 0);
 		hold_release(&h);

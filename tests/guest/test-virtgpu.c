@@ -14,6 +14,7 @@
 
 #include "lib/crc32c.h"
 #include "lib/dms.h"
+#include "lib/dumb.h"
 #include "lib/ktap.h"
 #include "lib/ledger.h"
 
@@ -31,48 +32,22 @@ static int gpu_open(void)
 /* A dumb buffer of its own, through our device and back. */
 static void gpu_buffer_imported(void)
 {
-	static const uint32_t flags[] = { 0, DRM_DMASHARE_IMPORT_STATIC };
-	int gpu = gpu_open(), fd = dms_open(), dmabuf;
-	struct drm_mode_create_dumb c = { .width = 256, .height = 64, .bpp = 32 };
-	struct drm_mode_map_dumb m;
-	struct bo there, copy;
+	int gpu = gpu_open(), fd = dms_open();
+	struct dumb d = dumb_create(gpu, 256, 64);
+	int dmabuf = dumb_export(&d);
+	struct bo there;
 	uint32_t want;
-	uint8_t *p;
-	size_t k;
 
-	ASSERT_OK(drmIoctl(gpu, DRM_IOCTL_MODE_CREATE_DUMB, &c));
-	m = (struct drm_mode_map_dumb){ .handle = c.handle };
-	ASSERT_OK(drmIoctl(gpu, DRM_IOCTL_MODE_MAP_DUMB, &m));
-	p = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, gpu, m.offset);
-	ASSERT(p != MAP_FAILED);
-	ASSERT_OK(drmPrimeHandleToFD(gpu, c.handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf));
-	copy = dms_create_mapped(fd, c.size, "copy");
-	for (k = 0; k < ARRAY_SIZE(flags); k++) {
-		there = dms_import_as(fd, dmabuf, flags[k]);
-		pattern_fill(p, c.size, k);
-		dms_run_ok(fd, dms_job_copy(&copy, 0, &there, 0, c.size));
-		ASSERT(pattern_check(copy.map, c.size, k));
-		pattern_fill(copy.map, c.size, 10 + k);
-		dms_run_ok(fd, dms_job_copy(&there, 0, &copy, 0, c.size));
-		ASSERT(pattern_check(p, c.size, 10 + k));
-		ASSERT_EQ(dms_vmap(&there, 0, c.size, 2).checksum, crc32c(p, c.size));
-		dms_unmap(&there);
-		ASSERT_EQ(dms_crc(fd, &there, 0, c.size), crc32c(p, c.size));
-		if (dms_info(fd, there.handle).flags & DRM_DMASHARE_BO_INFO_DYNAMIC)
-			covers("import.dynamic:virtio-gpu");
-		else
-			covers("import.static:virtio-gpu");
-		ASSERT_OK(dms_try_close(fd, there.handle));
-	}
+	dumb_imported(fd, &d, dmabuf, "virtio-gpu");
 	/* Closed there, it lives on here. */
 	there = dms_import(fd, dmabuf);
-	pattern_fill(p, c.size, 20);
-	want = crc32c(p, c.size);
-	munmap(p, c.size);
+	pattern_fill(d.map, d.size, 20);
+	want = crc32c(d.map, d.size);
+	munmap(d.map, d.size);
 	close(dmabuf);
-	ASSERT_OK(drmCloseBufferHandle(gpu, c.handle));
+	ASSERT_OK(drmCloseBufferHandle(gpu, d.handle));
 	close(gpu);
-	ASSERT_EQ(dms_crc(fd, &there, 0, c.size), want);
+	ASSERT_EQ(dms_crc(fd, &there, 0, there.size), want);
 	covers("lifetime:virtio-gpu");
 }
 

@@ -21,6 +21,7 @@
 
 #include "lib/crc32c.h"
 #include "lib/dms.h"
+#include "lib/dumb.h"
 #include "lib/fence.h"
 #include "lib/foreign.h"
 #include "lib/ktap.h"
@@ -156,29 +157,18 @@ static void paint(const struct display *d, uint8_t *p, uint64_t seed)
 
 static uint32_t own_picture(struct display *d, uint64_t seed)
 {
-	struct drm_mode_create_dumb c = {
-		.width = d->mode.hdisplay,
-		.height = d->mode.vdisplay,
-		.bpp = 32,
-	};
-	struct drm_mode_map_dumb m = { 0 };
+	struct dumb dumb = dumb_create(d->fd, d->mode.hdisplay, d->mode.vdisplay);
 	uint32_t fb, crc;
-	uint8_t *p;
 
-	ASSERT_OK(drmIoctl(d->fd, DRM_IOCTL_MODE_CREATE_DUMB, &c));
-	ASSERT_EQ(c.pitch, d->pitch);
-	m.handle = c.handle;
-	ASSERT_OK(drmIoctl(d->fd, DRM_IOCTL_MODE_MAP_DUMB, &m));
-	p = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, d->fd, m.offset);
-	ASSERT(p != MAP_FAILED);
-	paint(d, p, seed);
-	fb = framebuffer(d, c.handle);
+	ASSERT_EQ(dumb.pitch, d->pitch);
+	paint(d, dumb.map, seed);
+	fb = framebuffer(d, dumb.handle);
 	show(d, fb);
 	crc = shown(d);
 	dark(d);
 	ASSERT_OK(drmModeRmFB(d->fd, fb));
-	munmap(p, c.size);
-	ASSERT_OK(drmCloseBufferHandle(d->fd, c.handle));
+	munmap(dumb.map, dumb.size);
+	ASSERT_OK(drmCloseBufferHandle(d->fd, dumb.handle));
 	return crc;
 }
 
@@ -295,35 +285,10 @@ static void keeps_it_alive(void)
 /* A buffer of vkms's own, in our device. */
 static void exports_to_us(void)
 {
-	static const uint32_t flags[] = { 0, DRM_DMASHARE_IMPORT_STATIC };
 	struct display d = display_open();
-	struct drm_mode_create_dumb c = { .width = 256, .height = 32, .bpp = 32 };
-	struct drm_mode_map_dumb m = { 0 };
-	int fd = dms_open(), dmabuf;
-	struct bo there, copy;
-	uint8_t *p;
-	size_t k;
+	struct dumb dumb = dumb_create(d.fd, 256, 32);
 
-	ASSERT_OK(drmIoctl(d.fd, DRM_IOCTL_MODE_CREATE_DUMB, &c));
-	m.handle = c.handle;
-	ASSERT_OK(drmIoctl(d.fd, DRM_IOCTL_MODE_MAP_DUMB, &m));
-	p = mmap(NULL, c.size, PROT_READ | PROT_WRITE, MAP_SHARED, d.fd, m.offset);
-	ASSERT(p != MAP_FAILED);
-	ASSERT_OK(drmPrimeHandleToFD(d.fd, c.handle, DRM_CLOEXEC | DRM_RDWR, &dmabuf));
-	copy = dms_create_mapped(fd, c.size, "copy");
-	for (k = 0; k < ARRAY_SIZE(flags); k++) {
-		there = dms_import_as(fd, dmabuf, flags[k]);
-		pattern_fill(p, c.size, k);
-		dms_run_ok(fd, dms_job_copy(&copy, 0, &there, 0, c.size));
-		ASSERT(pattern_check(copy.map, c.size, k));
-		pattern_fill(copy.map, c.size, 10 + k);
-		dms_run_ok(fd, dms_job_copy(&there, 0, &copy, 0, c.size));
-		ASSERT(pattern_check(p, c.size, 10 + k));
-		ASSERT_EQ(dms_vmap(&there, 0, c.size, 2).checksum, crc32c(p, c.size));
-		dms_unmap(&there);
-		ASSERT_EQ(dms_crc(fd, &there, 0, c.size), crc32c(p, c.size));
-		ASSERT_OK(dms_try_close(fd, there.handle));
-	}
+	dumb_imported(dms_open(), &dumb, dumb_export(&dumb), "vkms");
 }
 
 static const struct ktap_case cases[] = {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -126,4 +127,52 @@ int dmabuf_try_add_fence(int dmabuf, int fence, unsigned int flags)
 	struct dma_buf_import_sync_file i = { .flags = flags, .fd = fence };
 
 	return ioctl(dmabuf, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &i);
+}
+
+/* A message of one byte and room for one file. */
+struct file_message {
+	char byte;
+	struct iovec iov;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct msghdr msg;
+};
+
+static void file_message(struct file_message *m)
+{
+	memset(m, 0, sizeof(*m));
+	m->iov = (struct iovec){ .iov_base = &m->byte, .iov_len = 1 };
+	m->msg = (struct msghdr){
+		.msg_iov = &m->iov,
+		.msg_iovlen = 1,
+		.msg_control = m->control,
+		.msg_controllen = sizeof(m->control),
+	};
+}
+
+void socket_put(int socket, int fd)
+{
+	struct file_message m;
+	struct cmsghdr *c;
+
+	file_message(&m);
+	c = CMSG_FIRSTHDR(&m.msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	ASSERT_EQ(sendmsg(socket, &m.msg, 0), 1);
+}
+
+int socket_take(int socket)
+{
+	struct file_message m;
+	struct cmsghdr *c;
+	int fd;
+
+	file_message(&m);
+	ASSERT_EQ(recvmsg(socket, &m.msg, MSG_CMSG_CLOEXEC), 1);
+	c = CMSG_FIRSTHDR(&m.msg);
+	ASSERT(c && c->cmsg_type == SCM_RIGHTS);
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
 }

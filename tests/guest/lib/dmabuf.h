@@ -39,4 +39,8 @@ bool mixed_attach_maps(void);
 int dmabuf_try_fences(int dmabuf, unsigned int flags);
 int dmabuf_try_add_fence(int dmabuf, int fence, unsigned int flags);
 
+/* Puts a file into a UNIX socket, and takes one out of it (SCM_RIGHTS). */
+void socket_put(int socket, int fd);
+int socket_take(int socket);
+
 #endif /* DMASHARE_TEST_DMABUF_H */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <xf86drm.h>
@@ -316,6 +317,21 @@ int dms_submit_fence(int fd, uint32_t queue, uint32_t flags,
 	return s.out_fence_fd;
 }
 
+int dms_submit_after(int fd, uint32_t queue, uint32_t flags, int in,
+		     struct drm_dmashare_job job)
+{
+	struct drm_dmashare_submit s = {
+		.queue = queue,
+		.flags = flags | DRM_DMASHARE_SUBMIT_IN_FENCE |
+			 DRM_DMASHARE_SUBMIT_OUT_FENCE,
+		.in_fence_fd = in,
+		.out_fence_fd = -1,
+	};
+
+	ASSERT_OK(dms_try_submit(fd, &s, &job, 1));
+	return s.out_fence_fd;
+}
+
 int dms_run(int fd, struct drm_dmashare_job *jobs, unsigned int n)
 {
 	return fence_finish(dms_submit_fence(fd, 0, 0, jobs, n));
@@ -463,4 +479,12 @@ char *read_file(const char *path)
 	close(fd);
 	text[used] = 0;
 	return text;
+}
+
+int64_t soon(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * (int64_t)SEC + now.tv_nsec + SOON_NS;
 }

@@ -22,6 +22,9 @@
 #define SOON_MS		20000
 #define SOON_NS		(SOON_MS * (int64_t)MSEC)
 
+/* The monotonic clock's time that far from now. */
+int64_t soon(void);
+
 /* A buffer of the device, mapped for the CPU when @map is not NULL. */
 struct bo {
 	int fd;
@@ -104,6 +107,10 @@ void dms_submit(int fd, uint32_t queue, uint32_t flags,
 /* Submits and returns the sync_file of the last job. */
 int dms_submit_fence(int fd, uint32_t queue, uint32_t flags,
 		     struct drm_dmashare_job *jobs, unsigned int n);
+
+/* Submits one job that waits for the sync_file @in besides; returns its own. */
+int dms_submit_after(int fd, uint32_t queue, uint32_t flags, int in,
+		     struct drm_dmashare_job job);
 
 /*
  * Submits on queue 0, waits for the last job and returns the status of its

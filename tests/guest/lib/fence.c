@@ -244,3 +244,11 @@ void blocker_join(struct blocker *b)
 	ASSERT_MSG(!pthread_timedjoin_np(b->thread, NULL, &end),
 		   "a call that should come back does not");
 }
+
+uint32_t syncobj(int fd)
+{
+	uint32_t handle;
+
+	ASSERT_OK(drmSyncobjCreate(fd, 0, &handle));
+	return handle;
+}

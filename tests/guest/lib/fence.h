@@ -39,6 +39,9 @@ int fence_finish(int fd);
 /* A sync_file of both (SYNC_IOC_MERGE). */
 int fence_merge(int a, int b);
 
+/* A new DRM syncobj. */
+uint32_t syncobj(int fd);
+
 /*
  * DMA_BUF_IOCTL_SYNC with these DMA_BUF_SYNC_* flags; the second form does not
  * begin anew after a signal.

@@ -104,3 +104,48 @@ int module_set_parameter(const char *name, const char *parameter, const char *va
 	close(fd);
 	return ret;
 }
+
+int module_ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n)
+{
+	int status = ktap_main(argc, argv, cases, n);
+
+	if (!module_loaded("dmashare") && module_load("dmashare", "")) {
+		fprintf(stderr, "dmashare cannot be loaded again: %s\n", strerror(errno));
+		status = 1;
+	}
+	return status;
+}
+
+static int reload(const char *options)
+{
+	if (module_loaded("dmashare") && module_unload_soon("dmashare"))
+		return -1;
+	return module_load("dmashare", options);
+}
+
+int module_ktap_main_with(const char *options, int argc, char **argv,
+			  const struct ktap_case *cases, size_t n)
+{
+	int status;
+
+	if (reload(options))
+		fprintf(stderr, "dmashare cannot be reloaded: %s\n", strerror(errno));
+	status = ktap_main(argc, argv, cases, n);
+	if (reload("")) {
+		fprintf(stderr, "dmashare cannot be reloaded: %s\n", strerror(errno));
+		status = 1;
+	}
+	return status;
+}
+
+void driver_control(const char *address, const char *what)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/dmashare/%s", what);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ASSERT_MSG(fd >= 0, "%s: %s", path, strerror(errno));
+	ASSERT_MSG(write(fd, address, strlen(address)) > 0, "%s: %s", path, strerror(errno));
+	close(fd);
+}

@@ -4,6 +4,9 @@
 #define DMASHARE_TEST_MODULE_H
 
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "ktap.h"
 
 bool module_loaded(const char *name);
 /*
@@ -23,5 +26,20 @@ long module_parameter(const char *name, const char *parameter, long missing);
 
 /* Sets one; -1 and errno on failure. */
 int module_set_parameter(const char *name, const char *parameter, const char *value);
+
+/*
+ * ktap_main() for programs that unload dmashare: it is there again at the end,
+ * without options.
+ */
+int module_ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n);
+/*
+ * The same with dmashare loaded with these options. When it cannot be, the cases
+ * run nevertheless and have to notice.
+ */
+int module_ktap_main_with(const char *options, int argc, char **argv,
+			  const struct ktap_case *cases, size_t n);
+
+/* Writes a device's address to "bind" or "unbind" of the dmashare driver. */
+void driver_control(const char *address, const char *what);
 
 #endif /* DMASHARE_TEST_MODULE_H */
