@@ -10,12 +10,13 @@ MAKEFLAGS += --no-print-directory
 TARGETS := demo check vm qtest guest-test lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
-	DEVICES DEVICE_ARGS DEVICE2_ARGS KERNEL_ARGS QEMU_ARGS SKIP_MODULES TIMEOUT \
-	ONLY JOBS FULL SANITIZE V
+	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES \
+	TIMEOUT ONLY JOBS FULL SANITIZE V
 ACCEL_VALUES := auto tcg kvm
 IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
 FULL_VALUES := 0 1
+HOTPLUG_VALUES := 0 1
 
 # A misspelt variable would otherwise be ignored in silence.
 given := $(foreach v,$(.VARIABLES),$(if \
@@ -34,7 +35,7 @@ $$(error $1=$$($1) is not known; permitted: $$($1_VALUES))
 endif
 endif
 endef
-$(foreach v,ACCEL IOMMU SANITIZE FULL,$(eval $(call permitted,$v)))
+$(foreach v,ACCEL IOMMU SANITIZE FULL HOTPLUG,$(eval $(call permitted,$v)))
 
 # A tree of the user's own is remembered by build/ until QEMU_SRC= is given.
 ifneq ($(origin QEMU_SRC),undefined)
@@ -48,7 +49,8 @@ endif
 
 export DMASHARE_BUILD := $(BUILD)
 export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V ONLY JOBS FULL
-export DEVICES DEVICE_ARGS DEVICE2_ARGS KERNEL_ARGS QEMU_ARGS SKIP_MODULES TIMEOUT
+export DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES
+export TIMEOUT
 ifdef DMASHARE_CACHE
 export DMASHARE_CACHE := $(abspath $(DMASHARE_CACHE))
 endif

@@ -54,6 +54,7 @@ class Settings:
     devices: int = 1            # how many dmashare devices
     device_args: str = ''       # properties, appended to each of them
     device2_args: str = ''      # ... and to the second one, where they count
+    hotplug: str = '0'          # 1: each in a slot that it can be taken from
     memory: str = '512M'
     smp: str = '1'
     kernel_args: str = ''
@@ -63,6 +64,7 @@ class Settings:
     # The variables of make that these come from.
     NAMES = {'iommu': 'IOMMU', 'accel': 'ACCEL', 'devices': 'DEVICES',
              'device_args': 'DEVICE_ARGS', 'device2_args': 'DEVICE2_ARGS',
+             'hotplug': 'HOTPLUG',
              'memory': 'MEM', 'smp': 'SMP',
              'kernel_args': 'KERNEL_ARGS', 'qemu_args': 'QEMU_ARGS',
              'skip': 'SKIP_MODULES'}
@@ -94,6 +96,8 @@ class Settings:
             common.die('DEVICES must be a number from 0 to 8')
         if self.device2_args and self.devices < 2:
             common.die('DEVICE2_ARGS is for a second device: set DEVICES=2')
+        if self.hotplug not in ('0', '1'):
+            common.die(f'HOTPLUG={self.hotplug} is not known: use 0 or 1')
         if not str(self.smp).isdigit() or not 1 <= int(self.smp) <= 16:
             common.die(f'SMP={self.smp} is not a number from 1 to 16')
         if self.memory.isdigit():
@@ -270,9 +274,20 @@ class Machine:
             words += ['-device', 'intel-iommu']
         elif s.iommu == 'virtio':
             words += ['-device', 'virtio-iommu-pci,addr=0x3']
+        if s.hotplug == '1':
+            # The guest's own driver sees to the slots, and not the firmware,
+            # which knows of no surprise.
+            words += ['-global',
+                      'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off']
         # Fixed places, so that messages and tests can name them.
         for i in range(s.devices):
-            device = f'dmashare,id=dmashare{i},addr={0x10 + i:#x}'
+            device = f'dmashare,id=dmashare{i}'
+            if s.hotplug == '1':
+                words += ['-device', f'pcie-root-port,id=port{i},'
+                          f'addr={0x10 + i:#x},chassis={i + 1},slot={i + 1}']
+                device += f',bus=port{i}'
+            else:
+                device += f',addr={0x10 + i:#x}'
             # Of a property that is given twice the last one counts.
             for args in (s.device_args, s.device2_args if i == 1 else ''):
                 device += f',{args}' if args else ''

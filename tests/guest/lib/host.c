@@ -12,24 +12,27 @@
 
 #include "dms.h"
 #include "host.h"
+#include "json.h"
 
 #define PORTS		"/sys/class/virtio-ports"
 #define PORT_NAME	"org.dmashare.qmp\n"
 /* What QEMU needs for an answer is microseconds; this is for a busy host. */
 #define ANSWER_SECONDS	60
-#define MAX_EVENTS	32
+#define MAX_EVENTS	256
+#define MAX_LINE	(64u << 20)
 
 /*
  * The port is one for the whole VM and takes one opener at a time; it stays
  * open in the process that used it first, and its children have it as well.
  */
 static int port = -1;
-static char line[65536];
-static size_t have;
+static char *line;
+static size_t have, room;
 
-/* Names of events that nobody has asked for yet, the oldest first. */
-static char events[MAX_EVENTS][48];
+/* Events that nobody has asked for yet, the oldest first; the last that somebody had. */
+static char *events[MAX_EVENTS];
 static unsigned int n_events;
+static char *asked_for;
 
 static int find_port(char *path, size_t size)
 {
@@ -71,29 +74,47 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
+static int make_room(void)
+{
+	size_t more = room ? 2 * room : 65536;
+	char *moved;
+
+	if (more > MAX_LINE) {
+		errno = EOVERFLOW;
+		return -1;
+	}
+	moved = realloc(line, more);
+	if (!moved)
+		return -1;
+	line = moved;
+	room = more;
+	return 0;
+}
+
 /* The next line of the monitor, without its end; valid until the next call. */
 static char *next_line(long long deadline)
 {
 	static size_t used;
 	struct pollfd p = { .fd = port, .events = POLLIN };
+	size_t looked = 0;
 	char *end;
 	ssize_t n;
 
-	memmove(line, line + used, have - used);
+	if (used)
+		memmove(line, line + used, have - used);
 	have -= used;
 	used = 0;
-	while (!(end = memchr(line, '\n', have))) {
+	while (!have || !(end = memchr(line + looked, '\n', have - looked))) {
 		long long left = deadline - now_ms();
 
-		if (have == sizeof(line)) {
-			errno = EOVERFLOW;
+		looked = have;
+		if (have == room && make_room())
 			return NULL;
-		}
 		if (left <= 0 || poll(&p, 1, left) == 0) {
 			errno = ETIMEDOUT;
 			return NULL;
 		}
-		n = read(port, line + have, sizeof(line) - have);
+		n = read(port, line + have, room - have);
 		if (n == 0)
 			errno = EPIPE;
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
@@ -107,17 +128,38 @@ static char *next_line(long long deadline)
 	return line;
 }
 
+static bool is_event(const char *text, const char *name)
+{
+	return json_is(json_get(text, "event"), name);
+}
+
+/* Some events have none. */
+static const char *event_data(const char *text)
+{
+	const char *data = json_get(text, "data");
+
+	return data ? data : "{}";
+}
+
+static void drop_event(unsigned int i)
+{
+	free(events[i]);
+	n_events--;
+	memmove(events + i, events + i + 1, (n_events - i) * sizeof(events[0]));
+}
+
 static void remember_event(const char *text)
 {
-	const char *name = strstr(text, "\"event\": \"");
+	char *copy;
 
-	if (!name)
+	if (!json_get(text, "event"))
 		return;
-	if (n_events == MAX_EVENTS) {
-		memmove(events[0], events[1], sizeof(events) - sizeof(events[0]));
-		n_events--;
-	}
-	sscanf(name + 10, "%47[A-Z0-9_]", events[n_events++]);
+	copy = strdup(text);
+	if (!copy)
+		return;
+	if (n_events == MAX_EVENTS)
+		drop_event(0);
+	events[n_events++] = copy;
 }
 
 /* Writes a command with an id, and returns the line that answers it. */
@@ -178,7 +220,7 @@ static int open_port(void)
 		errno = err;
 		return -1;
 	}
-	n_events = 0;
+	host_forget_events();
 	return 0;
 }
 
@@ -193,7 +235,7 @@ int host_qmp(const char *json, char *answer, size_t size)
 		return -1;
 	if (answer)
 		snprintf(answer, size, "%s", text);
-	if (!strncmp(text, "{\"error\":", 9) || strstr(text, "\"error\": {\"class\":")) {
+	if (!json_get(text, "return")) {
 		errno = EPROTO;
 		return -1;
 	}
@@ -215,26 +257,42 @@ int host_set(const char *device, const char *property, const char *value)
 	return ret;
 }
 
-int host_event(const char *name, unsigned int seconds)
+const char *host_answer(void)
+{
+	return line;
+}
+
+void host_forget_events(void)
+{
+	while (n_events)
+		drop_event(0);
+}
+
+const char *host_wait_event(const char *name, unsigned int seconds)
 {
 	long long deadline = now_ms() + seconds * 1000LL;
 	unsigned int i;
 	char *text;
 
 	if (open_port())
-		return -1;
+		return NULL;
 	for (;;) {
-		for (i = 0; i < n_events; i++) {
-			if (strcmp(events[i], name))
-				continue;
-			n_events--;
-			memmove(events[i], events[i + 1],
-				(n_events - i) * sizeof(events[0]));
-			return 0;
+		for (i = 0; i < n_events && !is_event(events[i], name); i++)
+			;
+		if (i < n_events) {
+			free(asked_for);
+			asked_for = strdup(events[i]);
+			drop_event(i);
+			return asked_for ? event_data(asked_for) : NULL;
 		}
 		text = next_line(deadline);
 		if (!text)
-			return -1;
+			return NULL;
 		remember_event(text);
 	}
+}
+
+int host_event(const char *name, unsigned int seconds)
+{
+	return host_wait_event(name, seconds) ? 0 : -1;
 }

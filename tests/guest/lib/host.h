@@ -22,6 +22,9 @@ bool host_there(void);
  */
 int host_qmp(const char *json, char *answer, size_t size);
 
+/* The whole answer of the last host_qmp(), until QEMU is spoken to again. */
+const char *host_answer(void);
+
 /*
  * Sets a property of a device (@device is its id: "dmashare0", "dmashare1"),
  * where @value is JSON: a number, true, or a string with its quotes.
@@ -30,9 +33,14 @@ int host_set(const char *device, const char *property, const char *value);
 
 /*
  * Waits until QEMU tells of an event (as "DEVICE_DELETED") after the program's
- * first call of this library; one that has come already counts, once. 0, or -1
- * and ETIMEDOUT.
+ * first call of this library; one that has come already counts, once. The first
+ * form gives its data (json.h), valid until the next call of either, the second
+ * one 0. NULL or -1, and ETIMEDOUT, when it does not come.
  */
+const char *host_wait_event(const char *name, unsigned int seconds);
 int host_event(const char *name, unsigned int seconds);
+
+/* What has come so far counts no more. */
+void host_forget_events(void);
 
 #endif /* DMASHARE_TEST_HOST_H */

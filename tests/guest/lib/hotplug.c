@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xf86drm.h>
+
+#include "control.h"
+#include "dms.h"
+#include "fence.h"
+#include "host.h"
+#include "hotplug.h"
+#include "ktap.h"
+
+/* What scripts/lib/vm.py gives the first slot. */
+#define SLOT	"/sys/bus/pci/slots/1/"
+#define PORT	"/sys/bus/pci/devices/0000:00:10.0/"
+#define DRIVER	"/sys/bus/pci/drivers/dmashare/"
+
+/* The kernel calls what is behind the port so, as long as it is there. */
+static const char *address(void)
+{
+	static char text[32];
+	char *bus = read_file(PORT "secondary_bus_number");
+
+	ASSERT_MSG(bus, "no root port at " PORT ": is this a VM with HOTPLUG=1?");
+	snprintf(text, sizeof(text), "0000:%02lx:00.0", strtoul(bus, NULL, 10));
+	free(bus);
+	return text;
+}
+
+bool hotplug_there(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), PORT "%s", address());
+	return !access(path, F_OK);
+}
+
+static bool driven(void)
+{
+	char path[96];
+
+	snprintf(path, sizeof(path), DRIVER "%s", address());
+	return !access(path, F_OK);
+}
+
+static void wait_until(bool (*is_there)(void), bool wanted, const char *what)
+{
+	time_t end = time(NULL) + 2 * SOON_MS / 1000;
+
+	while (is_there() != wanted) {
+		ASSERT_MSG(time(NULL) < end, "%s", what);
+		sched_yield();
+	}
+}
+
+/*
+ * The slot's power button asks the driver to give the device up, which it does
+ * five seconds later: who pressed it may have been wrong. Being told to switch
+ * the power off it does so at once.
+ */
+static void switch_off(void)
+{
+	int fd = open(SLOT "power", O_WRONLY | O_CLOEXEC);
+
+	ASSERT_MSG(fd >= 0, SLOT "power: %s", strerror(errno));
+	ASSERT_MSG(write(fd, "0", 1) == 1, SLOT "power: %s", strerror(errno));
+	close(fd);
+}
+
+void hotplug_remove(enum unplug how)
+{
+	host_forget_events();
+	if (how == SURPRISE) {
+		ctl_pci_fault(0, "surprise-removal");
+	} else {
+		ASSERT_MSG(!host_qmp("{\"execute\": \"device_del\", \"arguments\": "
+				     "{\"id\": \"dmashare0\"}}", NULL, 0),
+			   "device_del: %.300s", host_answer());
+		switch_off();
+	}
+	ASSERT_MSG(!host_event("DEVICE_DELETED", SOON_MS / 1000),
+		   "QEMU does not let go of the device: %s", strerror(errno));
+	wait_until(hotplug_there, false, "the kernel does not let go of the device");
+}
+
+void hotplug_add(const char *properties)
+{
+	char *json, *at;
+
+	ASSERT_OK(asprintf(&json, "{'execute': 'device_add', 'arguments': {'driver': "
+			   "'dmashare', 'id': 'dmashare0', 'bus': 'port0'%s%s}}",
+			   *properties ? ", " : "", properties));
+	for (at = json; *at; at++)
+		if (*at == '\'')
+			*at = '"';
+	ASSERT_MSG(!host_qmp(json, NULL, 0), "device_add: %.300s", host_answer());
+	free(json);
+	wait_until(driven, true, "the driver does not take the device");
+}
+
+static bool is_in_slot(int fd)
+{
+	char busid[32];
+	drmDevicePtr dev = NULL;
+
+	/* A node whose device is gone has no bus id. */
+	if (drmGetDevice2(fd, 0, &dev))
+		return false;
+	snprintf(busid, sizeof(busid), "%04x:%02x:%02x.%x", dev->businfo.pci->domain,
+		 dev->businfo.pci->bus, dev->businfo.pci->dev, dev->businfo.pci->func);
+	drmFreeDevice(&dev);
+	return !strcmp(busid, address());
+}
+
+static int open_of(bool first)
+{
+	unsigned int i;
+	int fd;
+
+	for (i = 0; (fd = drm_open_driver("dmashare", false, i)) >= 0; i++) {
+		if (is_in_slot(fd) == first)
+			return fd;
+		close(fd);
+	}
+	FAIL("no dmashare device %s", first ? "in the slot" : "beside the slot");
+}
+
+int hotplug_open(void)
+{
+	return open_of(true);
+}
+
+int hotplug_open_second(void)
+{
+	return open_of(false);
+}
+
+int hotplug_try_copy(int fd, const struct bo *dst, const struct bo *src, uint64_t length)
+{
+	struct drm_dmashare_job job = dms_job_copy(dst, 0, src, 0, length);
+	struct drm_dmashare_submit s = {
+		.flags = DRM_DMASHARE_SUBMIT_OUT_FENCE,
+		.out_fence_fd = -1,
+	};
+
+	if (dms_try_submit(fd, &s, &job, 1))
+		return errno;
+	return fence_finish(s.out_fence_fd);
+}
