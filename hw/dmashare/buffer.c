@@ -7,7 +7,7 @@
 #include "hw/dmashare/buffer.h"
 #include "trace.h"
 
-QEMU_BUILD_BUG_ON(sizeof(DmashareBuffer) > 512);
+QEMU_BUILD_BUG_ON(sizeof(DmashareBuffer) > 640);
 QEMU_BUILD_BUG_ON(sizeof(DmashareLedger) % sizeof(uint64_t));
 QEMU_BUILD_BUG_ON(sizeof(DmashareLedger) > DMASHARE_LEDGER_MAX_LENGTH);
 
@@ -15,6 +15,7 @@ static void attachment_free(gpointer data)
 {
     DmashareAttachment *att = data;
 
+    QTAILQ_REMOVE(&att->buffer->attachments, att, next);
     dmashare_buffer_unref(att->buffer);
     g_free(att);
 }
@@ -43,6 +44,7 @@ void dmashare_buffers_init(DmashareBuffers *bufs, DmashareCache *cache,
 void dmashare_buffers_reset(DmashareBuffers *bufs)
 {
     g_hash_table_remove_all(bufs->attachments);
+    memset(&bufs->by_id, 0, sizeof(bufs->by_id));
     g_hash_table_remove_all(bufs->buffers);
     dmashare_cache_reset(bufs->cache);
     memset(&bufs->ledger, 0, sizeof(bufs->ledger));
@@ -57,6 +59,14 @@ void dmashare_buffers_destroy(DmashareBuffers *bufs)
 DmashareBuffer *dmashare_buffer_find(DmashareBuffers *bufs, uint32_t id)
 {
     return g_hash_table_lookup(bufs->buffers, GUINT_TO_POINTER(id));
+}
+
+DmashareBuffer *dmashare_buffer_after(DmashareBuffers *bufs, uint32_t id)
+{
+    IntervalTreeNode *node = id == UINT32_MAX ? NULL :
+        interval_tree_iter_first(&bufs->by_id, id + 1, UINT32_MAX);
+
+    return node ? container_of(node, DmashareBuffer, by_id) : NULL;
 }
 
 DmashareAttachment *dmashare_attachment_find(DmashareBuffers *bufs,
@@ -104,9 +114,14 @@ uint16_t dmashare_buffer_create(DmashareBuffers *bufs, uint32_t id,
     buf->placement = placement;
     buf->refs = 1;
     QLIST_INIT(&buf->writers);
+    QTAILQ_INIT(&buf->attachments);
+    QTAILQ_INIT(&buf->mappings);
     dmashare_copies_init(&buf->copies, bufs->cache, id, size);
     memcpy(buf->name, name, sizeof(buf->name));
     g_hash_table_insert(bufs->buffers, GUINT_TO_POINTER(id), buf);
+    buf->by_id.start = id;
+    buf->by_id.last = id;
+    interval_tree_insert(&buf->by_id, &bufs->by_id);
 
     DMASHARE_COUNT(bufs, buf, buffers, 1);
     DMASHARE_COUNT(bufs, buf, live_buffers, 1);
@@ -137,6 +152,7 @@ uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id)
     }
 
     DMASHARE_COUNT(bufs, buf, live_buffers, -1);
+    interval_tree_remove(&buf->by_id, &bufs->by_id);
     g_hash_table_remove(bufs->buffers, GUINT_TO_POINTER(id));
     trace_dmashare_buffer_destroy(id);
     return DMASHARE_STATUS_OK;
@@ -164,6 +180,7 @@ uint16_t dmashare_attach(DmashareBuffers *bufs, uint32_t id, uint32_t buffer,
     att->buffer = dmashare_buffer_ref(buf);
     memcpy(att->name, name, sizeof(att->name));
     g_hash_table_insert(bufs->attachments, GUINT_TO_POINTER(id), att);
+    QTAILQ_INSERT_TAIL(&buf->attachments, att, next);
 
     DMASHARE_COUNT(bufs, buf, attaches, 1);
     DMASHARE_COUNT(bufs, buf, live_attachments, 1);
@@ -233,30 +250,34 @@ uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
     return DMASHARE_STATUS_OK;
 }
 
-uint16_t dmashare_ledger_write(DmashareBuffers *bufs, uint32_t id,
-                               void *out, size_t len)
+DmashareLedger dmashare_ledger_get(const DmashareBuffers *bufs,
+                                   const DmashareBuffer *buf)
 {
-    const DmashareCacheStats *cache = &bufs->cache->stats;
-    DmashareLedger ledger = bufs->ledger;
-    uint64_t counters[sizeof(ledger) / sizeof(uint64_t)];
-    size_t known = MIN(len, sizeof(counters));
-
-    if (id) {
-        DmashareBuffer *buf = dmashare_buffer_find(bufs, id);
-
-        if (!buf) {
-            return DMASHARE_STATUS_BAD_ID;
-        }
-        ledger = buf->ledger;
-        cache = &buf->copies.stats;
-    }
+    const DmashareCacheStats *cache = buf ? &buf->copies.stats :
+                                      &bufs->cache->stats;
+    DmashareLedger ledger = buf ? buf->ledger : bufs->ledger;
 
     ledger.cache_bytes = cache->bytes;
     ledger.cache_dirty = cache->dirty;
     ledger.cache_written_back = cache->written_back;
     ledger.cache_discarded = cache->discarded;
     ledger.stale_bytes = cache->stale;
+    return ledger;
+}
 
+uint16_t dmashare_ledger_write(DmashareBuffers *bufs, uint32_t id,
+                               void *out, size_t len)
+{
+    DmashareBuffer *buf = id ? dmashare_buffer_find(bufs, id) : NULL;
+    DmashareLedger ledger;
+    uint64_t counters[sizeof(ledger) / sizeof(uint64_t)];
+    size_t known = MIN(len, sizeof(counters));
+
+    if (id && !buf) {
+        return DMASHARE_STATUS_BAD_ID;
+    }
+
+    ledger = dmashare_ledger_get(bufs, buf);
     memcpy(counters, &ledger, sizeof(counters));
     for (size_t i = 0; i < ARRAY_SIZE(counters); i++) {
         counters[i] = cpu_to_le64(counters[i]);

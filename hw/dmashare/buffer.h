@@ -5,6 +5,7 @@
 #ifndef HW_DMASHARE_BUFFER_H
 #define HW_DMASHARE_BUFFER_H
 
+#include "qemu/interval-tree.h"
 #include "hw/dmashare/coherence.h"
 
 /*
@@ -23,6 +24,9 @@ typedef struct dmashare_ledger DmashareLedger;
  * @placement: enum dmashare_placement
  * @system_mappings: live ones of placement SYSTEM
  * @writers: those of them that the device may write through
+ * @attachments: its importers, in the order in which they came
+ * @mappings: that jobs can name, likewise
+ * @by_id: in the tree of all buffers
  * @copies: the device's own of its bytes
  * @name: for people, not necessarily ending in zero
  * @ledger: what happened to it
@@ -35,6 +39,9 @@ typedef struct DmashareBuffer {
     uint32_t placement;
     uint32_t system_mappings;
     QLIST_HEAD(, DmashareMapping) writers;
+    QTAILQ_HEAD(, DmashareAttachment) attachments;
+    QTAILQ_HEAD(, DmashareMapping) mappings;
+    IntervalTreeNode by_id;
     DmashareCopies copies;
     char name[DMASHARE_NAME_LEN];
     DmashareLedger ledger;
@@ -46,6 +53,7 @@ typedef struct DmashareBuffer {
  * @flags: DMASHARE_ATTACH_F_*
  * @mappings: live ones made through it
  * @buffer: what it is attached to
+ * @next: in the list of that
  * @name: the importer, not necessarily ending in zero
  */
 typedef struct DmashareAttachment {
@@ -53,6 +61,7 @@ typedef struct DmashareAttachment {
     uint32_t flags;
     uint32_t mappings;
     DmashareBuffer *buffer;
+    QTAILQ_ENTRY(DmashareAttachment) next;
     char name[DMASHARE_NAME_LEN];
 } DmashareAttachment;
 
@@ -60,6 +69,7 @@ typedef struct DmashareAttachment {
  * DmashareBuffers: all of one device
  * @buffers: id to DmashareBuffer
  * @attachments: id to DmashareAttachment
+ * @by_id: the buffers again, by rising ids
  * @max_buffers: live at once
  * @max_attachments: live at once
  * @cache: of the device; what it counts is part of the ledger
@@ -68,6 +78,7 @@ typedef struct DmashareAttachment {
 typedef struct DmashareBuffers {
     GHashTable *buffers;
     GHashTable *attachments;
+    IntervalTreeRoot by_id;
     uint32_t max_buffers;
     uint32_t max_attachments;
     DmashareCache *cache;
@@ -90,6 +101,8 @@ void dmashare_buffers_reset(DmashareBuffers *bufs);
 void dmashare_buffers_destroy(DmashareBuffers *bufs);
 
 DmashareBuffer *dmashare_buffer_find(DmashareBuffers *bufs, uint32_t id);
+/* The one with the smallest id that is larger than @id, or NULL. */
+DmashareBuffer *dmashare_buffer_after(DmashareBuffers *bufs, uint32_t id);
 DmashareAttachment *dmashare_attachment_find(DmashareBuffers *bufs,
                                              uint32_t id);
 DmashareBuffer *dmashare_buffer_ref(DmashareBuffer *buf);
@@ -113,6 +126,9 @@ uint16_t dmashare_place(DmashareBuffers *bufs, uint32_t id,
 uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
                        uint32_t attachment, uint32_t error);
 
+/* A ledger, that of the device for NULL, with what the cache counted. */
+DmashareLedger dmashare_ledger_get(const DmashareBuffers *bufs,
+                                   const DmashareBuffer *buf);
 /*
  * The ledger of buffer @id, or of the device for 0, as little-endian bytes:
  * exactly @len of them, zeros after the end of the struct.

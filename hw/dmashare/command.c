@@ -118,6 +118,7 @@ void dmashare_command_take(DmashareCommands *cmds, DmashareJob *job)
         if (job->lane != DMASHARE_QUEUE_CONTROL) {
             job->refused = true;
             job->status = DMASHARE_STATUS_BAD_OPCODE;
+            dmashare_command_report(cmds, job, job->status);
         }
         return;
     }
@@ -570,8 +571,15 @@ uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
                                 int64_t now)
 {
     if (!dmashare_command_is_job(job)) {
+        uint16_t status;
+
         job->ready = now;
-        return control_start(cmds, job);
+        job->named = dmashare_command_names(cmds, &job->desc);
+        status = control_start(cmds, job);
+        if (status) {
+            dmashare_command_report(cmds, job, status);
+        }
+        return status;
     }
     if (le16_to_cpu(job->desc.flags) & DMASHARE_JOB_F_STRICT) {
         for (unsigned i = 0; i < job->n_waits; i++) {
@@ -590,7 +598,11 @@ bool dmashare_command_step(DmashareCommands *cmds, DmashareJob *job,
     if (dmashare_command_is_job(job)) {
         return dmashare_engine_step(cmds->engines, job, budget);
     }
-    return control_step(cmds, job, budget);
+    if (!control_step(cmds, job, budget)) {
+        return false;
+    }
+    dmashare_command_report(cmds, job, job->status);
+    return true;
 }
 
 void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job)

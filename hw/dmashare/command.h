@@ -58,6 +58,16 @@ uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
 bool dmashare_command_step(DmashareCommands *cmds, DmashareJob *job,
                            int64_t *budget);
 
+/*
+ * command-report.c: a control command is over, or was refused: the journal and
+ * those who are to be told. What it names by another id than a buffer's has to
+ * be looked up before it starts.
+ */
+uint32_t dmashare_command_names(const DmashareCommands *cmds,
+                                const struct dmashare_desc *desc);
+void dmashare_command_report(DmashareCommands *cmds, const DmashareJob *job,
+                             uint16_t status);
+
 /* Free a job in whatever state; its fence is gone or disowned. */
 void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job);
 

@@ -72,3 +72,16 @@ DmashareCore *dmashare_core_find(const char *path, Error **errp)
                      *list ? "are: " : "is none", list);
     return NULL;
 }
+
+bool dmashare_page_limit(bool has_limit, uint32_t *limit, uint32_t none,
+                         uint32_t max, Error **errp)
+{
+    if (!has_limit) {
+        *limit = none;
+    } else if (!*limit || *limit > max) {
+        DMASHARE_EXPECTS(errp, "limit", "a number from 1 to %" PRIu32
+                         ", not %" PRIu32, max, *limit);
+        return false;
+    }
+    return true;
+}

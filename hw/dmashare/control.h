@@ -34,6 +34,13 @@ GPtrArray *dmashare_core_paths(void);
 char *dmashare_core_path(DmashareCore *core);
 const char *dmashare_core_id(DmashareCore *core);
 
+/*
+ * Check the argument "limit" of a command that returns pages: @max at most, and
+ * @none if it was not given.
+ */
+bool dmashare_page_limit(bool has_limit, uint32_t *limit, uint32_t none,
+                         uint32_t max, Error **errp);
+
 /* How many of one kind of event are sent in a second of real time. */
 #define DMASHARE_EVENTS_PER_SECOND      100
 

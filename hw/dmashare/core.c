@@ -19,18 +19,27 @@ QEMU_BUILD_BUG_ON(DMASHARE_NUM_VECTORS(DMASHARE_MAX_JOB_QUEUES) > 32);
  */
 static void core_send_interrupts(DmashareCore *core)
 {
+    DmashareJournalRecord record =
+        DMASHARE_RECORD(DMASHARE_OPERATION_INTERRUPT, DMASHARE_ACTOR_DEVICE);
+
     while (core->irq_pending) {
         unsigned vector = ctz32(core->irq_pending);
 
         core->irq_pending &= ~(1u << vector);
         trace_dmashare_irq(vector);
+        record.arg = vector;
+        dmashare_journal_add(&core->journal, &record);
         core->bus.ops->notify(core->bus.opaque, vector);
     }
 }
 
 static void core_do_reset(DmashareCore *core)
 {
+    const DmashareJournalRecord record =
+        DMASHARE_RECORD(DMASHARE_OPERATION_RESET, DMASHARE_ACTOR_DEVICE);
+
     trace_dmashare_reset();
+    dmashare_journal_add(&core->journal, &record);
     core->reset_wanted = false;
     core->local.closed = core->gone;
     timer_del(core->irq_timer);
@@ -274,46 +283,6 @@ void dmashare_core_reset(DmashareCore *core)
 void dmashare_core_hold(DmashareCore *core, bool held)
 {
     core->held = held;
-}
-
-bool dmashare_core_evict(DmashareCore *core, uint32_t id, Error **errp)
-{
-    DmashareBuffer *buf = dmashare_buffer_find(&core->buffers, id);
-    DmashareEvent event = {
-        .type = DMASHARE_EVENT_MOVE_REQUEST,
-        .buffer = id,
-        .offset = DMASHARE_PLACEMENT_SYSTEM,
-        .addr = ~0ULL,
-    };
-    bool raised;
-
-    if (!buf) {
-        error_setg(errp, "dmashare: there is no buffer %" PRIu32, id);
-        return false;
-    }
-    if (buf->placement != DMASHARE_PLACEMENT_LOCAL) {
-        error_setg(errp, "dmashare: buffer %" PRIu32 " is not in local memory",
-                   id);
-        return false;
-    }
-    if (!core->events.enabled) {
-        error_setg(errp, "dmashare: the driver has not enabled the event "
-                   "ring");
-        return false;
-    }
-
-    trace_dmashare_move_request(id, DMASHARE_PLACEMENT_SYSTEM);
-    dmashare_core_enter(core);
-    raised = dmashare_event_raise(&core->events, &event);
-    if (raised) {
-        DMASHARE_COUNT(&core->buffers, buf, move_requests, 1);
-    }
-    dmashare_core_leave(core, true);
-    if (!raised) {
-        error_setg(errp, "dmashare: the event ring is full, or cannot be "
-                   "written");
-    }
-    return raised;
 }
 
 void dmashare_core_enable(DmashareCore *core, bool enable)

@@ -139,10 +139,14 @@ void dmashare_core_enter(DmashareCore *core);
 void dmashare_core_leave(DmashareCore *core, bool send);
 
 /*
- * Ask the driver to move buffer @id from local to system memory. False if it
- * cannot be asked.
+ * evict.c: ask the driver to move buffers from local to system memory: buffer
+ * @id, or the largest ones until they are @percent of what is in local memory
+ * (in @count how many those are). False, and nothing was asked, if it cannot be
+ * asked for all of them.
  */
 bool dmashare_core_evict(DmashareCore *core, uint32_t id, Error **errp);
+bool dmashare_core_evict_percent(DmashareCore *core, unsigned percent,
+                                 uint64_t *count, Error **errp);
 
 /* CTRL.ENABLE */
 void dmashare_core_enable(DmashareCore *core, bool enable);

@@ -275,8 +275,8 @@ uint16_t dmashare_operand_close(DmashareEngines *eng, DmashareJob *job,
 }
 
 /* The buffer that an operand names: as the job found it, or finds it now. */
-static DmashareBuffer *operand_buffer(DmashareEngines *eng,
-                                      const DmashareOperand *op)
+DmashareBuffer *dmashare_operand_buffer(const DmashareEngines *eng,
+                                        const DmashareOperand *op)
 {
     DmashareMapping *map = op->map;
 
@@ -289,8 +289,8 @@ static DmashareBuffer *operand_buffer(DmashareEngines *eng,
 void dmashare_engine_account(DmashareEngines *eng, DmashareJob *job)
 {
     DmashareBuffer *named[2] = {
-        operand_buffer(eng, &job->src),
-        operand_buffer(eng, &job->dst),
+        dmashare_operand_buffer(eng, &job->src),
+        dmashare_operand_buffer(eng, &job->dst),
     };
     DmashareLedger *ledgers[3] = { &eng->buffers->ledger };
     unsigned n = 1;

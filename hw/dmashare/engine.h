@@ -86,6 +86,7 @@ typedef enum DmashareJobState {
  * @crc: of the bytes read so far
  * @fault: if it failed
  *
+ * @named: DETACH, UNMAP, SYNC: the buffer behind the id, or DMASHARE_NO_ID
  * @making: MAP: the mapping being made
  * @list: MAP: next list block, 0 after the last
  * @ending: UNMAP: the mapping being ended
@@ -119,6 +120,7 @@ typedef struct DmashareJob {
     uint32_t crc;
     DmashareFault fault;
 
+    uint32_t named;
     DmashareMapping *making;
     uint64_t list;
     DmashareMapping *ending;
@@ -198,6 +200,10 @@ bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
 
 /* Enter the finished job into the ledgers. */
 void dmashare_engine_account(DmashareEngines *eng, DmashareJob *job);
+
+/* The buffer that an operand names, or NULL; also before the job starts. */
+DmashareBuffer *dmashare_operand_buffer(const DmashareEngines *eng,
+                                        const DmashareOperand *op);
 
 /* Let go of what a started job holds. */
 void dmashare_engine_release(DmashareJob *job);

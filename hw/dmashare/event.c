@@ -20,6 +20,39 @@ static void events_stop(DmashareEvents *ev, uint8_t error)
     trace_dmashare_event_ring_error(error);
 }
 
+/* What an event is in the journal; lost ones are there as well. */
+static void events_record(const DmashareEvents *ev, const DmashareEvent *event,
+                          bool lost)
+{
+    DmashareJournalRecord record =
+        DMASHARE_RECORD(DMASHARE_OPERATION_EVENT, DMASHARE_ACTOR_DEVICE);
+
+    record.arg = event->type;
+    record.buffer = event->buffer ? event->buffer : DMASHARE_NO_ID;
+    record.object = event->mapping ? event->mapping : DMASHARE_NO_ID;
+    switch (event->type) {
+    case DMASHARE_EVENT_FAULT:
+    case DMASHARE_EVENT_WATCHDOG:
+        record.status = event->status;
+        record.queue = event->queue;
+        break;
+    case DMASHARE_EVENT_FENCE_MEMORY:
+        record.status = event->status;
+        break;
+    case DMASHARE_EVENT_QUEUE_ERROR:
+        record.queue = event->queue;
+        break;
+    case DMASHARE_EVENT_HELD_FOR_EVER:
+        record.timeline = event->offset;
+        record.seqno = event->addr;
+        break;
+    }
+    if (lost) {
+        record.status = DMASHARE_STATUS_LIMIT;
+    }
+    dmashare_journal_add(ev->journal, &record);
+}
+
 bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
 {
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
@@ -47,6 +80,7 @@ bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
     if (ev->tail - ev->head >= ev->entries) {
         ev->lost++;
         ev->lost_now++;
+        events_record(ev, event, true);
         return false;
     }
 
@@ -63,6 +97,7 @@ bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
     }
     ev->tail++;
     ev->lost_now = 0;
+    events_record(ev, event, false);
     ev->interrupt->raise(ev->interrupt->opaque, ev->vector);
     return true;
 }

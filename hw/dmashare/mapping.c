@@ -36,6 +36,7 @@ static void mapping_kill(DmashareMappings *maps, DmashareMapping *map)
 static void mapping_withdraw(DmashareMapping *map, bool silent)
 {
     map->dead = true;
+    QTAILQ_REMOVE(&map->buffer->mappings, map, next);
     if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
         map->buffer->system_mappings--;
     }
@@ -209,6 +210,7 @@ void dmashare_mapping_commit(DmashareMappings *maps, DmashareMapping *map)
         QLIST_INSERT_HEAD(&map->buffer->writers, map, writer);
     }
     g_hash_table_insert(maps->mappings, GUINT_TO_POINTER(map->id), map);
+    QTAILQ_INSERT_TAIL(&map->buffer->mappings, map, next);
     DMASHARE_COUNT(maps->buffers, map->buffer, maps, 1);
     DMASHARE_COUNT(maps->buffers, map->buffer, live_mappings, 1);
     DMASHARE_COUNT(maps->buffers, map->buffer, live_segments, map->n_segments);

@@ -40,6 +40,7 @@ typedef struct DmashareSegment {
  * @attachment: through which, or NULL
  * @segments: @n_segments of them, NULL once it is @dead and written back
  * @writer: in the buffer's list of those that memory can be written through
+ * @next: in the buffer's list of those that are not @dead
  */
 struct DmashareMapping {
     uint32_t id;
@@ -55,6 +56,7 @@ struct DmashareMapping {
     DmashareAttachment *attachment;
     DmashareSegment *segments;
     QLIST_ENTRY(DmashareMapping) writer;
+    QTAILQ_ENTRY(DmashareMapping) next;
 };
 
 /**

@@ -13,7 +13,6 @@
 #include "qemu/rcu.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
-#include "qapi/visitor.h"
 #include "hw/pci/msix.h"
 #include "hw/pci/pcie.h"
 #include "hw/qdev-properties.h"
@@ -424,23 +423,6 @@ static void dmashare_reset_exit(Object *obj, ResetType type)
     dmashare_core_hold(&s->core, false);
 }
 
-/* Ask for a move of the buffer whose id is written. */
-static void dmashare_set_evict(Object *obj, Visitor *v, const char *name,
-                               void *opaque, Error **errp)
-{
-    DmashareState *s = DMASHARE(obj);
-    uint32_t id;
-
-    if (!visit_type_uint32(v, name, &id, errp)) {
-        return;
-    }
-    if (!DEVICE(s)->realized) {
-        error_setg(errp, "dmashare: the device is not realized");
-        return;
-    }
-    dmashare_core_evict(&s->core, id, errp);
-}
-
 static const Property dmashare_properties[] = {
     DEFINE_PROP_UINT32("job-queues", DmashareState, config.job_queues, 4),
     DEFINE_PROP_UINT32("max-entries", DmashareState, config.max_entries, 4096),
@@ -502,8 +484,6 @@ static const struct {
                       "local-size" },
     { "coherent", "off: engines see memory through a cache that the driver "
                   "has to synchronize" },
-    { "evict", "write a buffer's id: asks the driver to move it from local to "
-               "system memory" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },
     { "journal-size", "operations that the journal keeps, 64 bytes each" },
 };
@@ -528,8 +508,6 @@ static void dmashare_class_init(ObjectClass *klass, void *data)
     dc->desc = "Shares DMA buffers with guest drivers, for testing dma-buf";
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, dmashare_properties);
-    object_class_property_add(klass, "evict", "uint32", NULL,
-                              dmashare_set_evict, NULL, NULL);
     for (size_t i = 0; i < ARRAY_SIZE(dmashare_property_help); i++) {
         object_class_property_set_description(klass,
                                               dmashare_property_help[i].name,

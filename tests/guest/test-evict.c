@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The device asks for its local memory back, as hardware does that is about to
- * lose it: from outside the guest, by QEMU's property "evict" with the number
- * of a buffer. The driver moves it to system memory if it can.
+ * lose it: from outside the guest, by the QMP command dmashare-evict. The driver
+ * moves the buffer to system memory if it can.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -29,11 +29,12 @@
 
 static int try_evict(unsigned int device, uint32_t buffer)
 {
-	char id[16], value[16];
+	char json[128];
 
-	snprintf(id, sizeof(id), "dmashare%u", device);
-	snprintf(value, sizeof(value), "%u", buffer);
-	return host_set(id, "evict", value);
+	snprintf(json, sizeof(json),
+		 "{\"execute\": \"dmashare-evict\", \"arguments\": "
+		 "{\"path\": \"dmashare%u\", \"buffer\": %u}}", device, buffer);
+	return host_qmp(json, NULL, 0);
 }
 
 static void evict(const struct bo *bo)

@@ -1,5 +1,5 @@
 /*
- * dmashare: the property "evict", by which the harness asks for a move
+ * dmashare: the command dmashare-evict, by which the harness asks for moves
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,28 +12,56 @@
 
 static QDict *evict(QDmashareMachine *m, uint32_t id)
 {
-    return qtest_qmp(m->qts, "{ 'execute': 'qom-set', 'arguments':"
-                     "  { 'path': '/machine/peripheral/dev',"
-                     "    'property': 'evict', 'value': %" PRIu32 " } }", id);
+    return qtest_qmp(m->qts, "{ 'execute': 'dmashare-evict', 'arguments':"
+                     "  { 'path': 'dev', 'buffer': %" PRIu32 " } }", id);
+}
+
+static QDict *evict_percent(QDmashareMachine *m, unsigned percent)
+{
+    return qtest_qmp(m->qts, "{ 'execute': 'dmashare-evict', 'arguments':"
+                     "  { 'path': 'dev', 'percent': %u } }", percent);
 }
 
 static void evict_ok(QDmashareMachine *m, uint32_t id)
 {
     QDict *rsp = evict(m, id);
 
-    g_assert_true(qdict_haskey(rsp, "return"));
+    g_assert_cmpint(qdict_get_int(qdict_get_qdict(rsp, "return"), "count"), ==,
+                    1);
     qobject_unref(rsp);
 }
 
-/* Refused with this text; nothing was raised and nothing counted. */
-static void evict_refused(QDmashareMachine *m, uint32_t id, const char *text)
+/* Refused with this text; the answer is taken. */
+static void refused(QDict *rsp, const char *text)
 {
-    QDict *rsp = evict(m, id);
     QDict *error = qdict_get_qdict(rsp, "error");
 
     g_assert_nonnull(error);
     g_assert_cmpstr(qdict_get_str(error, "desc"), ==, text);
     qobject_unref(rsp);
+}
+
+static void evict_refused(QDmashareMachine *m, uint32_t id, const char *text)
+{
+    refused(evict(m, id), text);
+}
+
+/* So many percent are these buffers, in this order. */
+static void evict_is(QDmashareMachine *m, unsigned percent, const uint32_t *id,
+                     unsigned n)
+{
+    QDict *rsp = evict_percent(m, percent);
+
+    g_assert_cmpint(qdict_get_int(qdict_get_qdict(rsp, "return"), "count"), ==,
+                    n);
+    qobject_unref(rsp);
+    for (unsigned i = 0; i < n; i++) {
+        struct dmashare_event e = qdmashare_event(m->d);
+
+        g_assert_cmpuint(e.type, ==, DMASHARE_EVENT_MOVE_REQUEST);
+        g_assert_cmpuint(e.buffer, ==, id[i]);
+    }
+    qdmashare_assert_no_event(m->d);
 }
 
 static void assert_request(QDmashare *d, uint32_t id)
@@ -87,7 +115,8 @@ static void test_event(void)
     /* Granted, it is none any more; PLACE is what counts. */
     g_assert_cmphex(qdmashare_place(d, 7, DMASHARE_PLACEMENT_SYSTEM), ==,
                     DMASHARE_STATUS_OK);
-    evict_refused(m, 7, "dmashare: buffer 7 is not in local memory");
+    evict_refused(m, 7, "Parameter 'buffer' expects the id of a buffer in local "
+                  "memory; buffer 7 is in system memory");
     g_assert_cmphex(qdmashare_place(d, 7, DMASHARE_PLACEMENT_LOCAL), ==,
                     DMASHARE_STATUS_OK);
     evict_ok(m, 7);
@@ -100,40 +129,39 @@ static void test_refused(void)
                                                   "local-size=1M,id=dev");
     QDmashare *d = m->d;
     struct dmashare_ledger l;
-    QDict *rsp;
     unsigned i;
 
-    evict_refused(m, 1, "dmashare: there is no buffer 1");
-    evict_refused(m, 0, "dmashare: there is no buffer 0");
-    evict_refused(m, UINT32_MAX, "dmashare: there is no buffer 4294967295");
+    evict_refused(m, 1, "Parameter 'buffer' expects the id of a buffer in local "
+                  "memory; there is no buffer 1");
+    evict_refused(m, 0, "Parameter 'buffer' expects the id of a buffer in local "
+                  "memory; there is no buffer 0");
+    evict_refused(m, UINT32_MAX, "Parameter 'buffer' expects the id of a buffer in local "
+                  "memory; there is no buffer 4294967295");
     qdmashare_buffer(d, 1, 4096);
-    evict_refused(m, 1, "dmashare: buffer 1 is not in local memory");
+    evict_refused(m, 1, "Parameter 'buffer' expects the id of a buffer in local "
+                  "memory; buffer 1 is in system memory");
     qdmashare_local_buf(d, 2, 0, 4096, 0);
 
-    /* It cannot be read, and takes nothing but an id. */
-    rsp = qtest_qmp(m->qts, "{ 'execute': 'qom-get', 'arguments':"
-                    "  { 'path': '/machine/peripheral/dev',"
-                    "    'property': 'evict' } }");
-    g_assert_true(qdict_haskey(rsp, "error"));
-    qobject_unref(rsp);
-    rsp = qtest_qmp(m->qts, "{ 'execute': 'qom-set', 'arguments':"
-                    "  { 'path': '/machine/peripheral/dev',"
-                    "    'property': 'evict', 'value': -1 } }");
-    g_assert_true(qdict_haskey(rsp, "error"));
-    qobject_unref(rsp);
-    rsp = qtest_qmp(m->qts, "{ 'execute': 'qom-set', 'arguments':"
-                    "  { 'path': '/machine/peripheral/dev',"
-                    "    'property': 'evict', 'value': 'two' } }");
-    g_assert_true(qdict_haskey(rsp, "error"));
-    qobject_unref(rsp);
+    /* One of the two, and only what makes sense. */
+    refused(qtest_qmp(m->qts, "{ 'execute': 'dmashare-evict', 'arguments':"
+                      "  { 'path': 'dev' } }"),
+            "One of the parameters 'buffer' and 'percent' is expected, not "
+            "none");
+    refused(qtest_qmp(m->qts, "{ 'execute': 'dmashare-evict', 'arguments':"
+                      "  { 'path': 'dev', 'buffer': 2, 'percent': 1 } }"),
+            "One of the parameters 'buffer' and 'percent' is expected, not "
+            "both");
+    refused(evict_percent(m, 0),
+            "Parameter 'percent' expects a number from 1 to 100, not 0");
+    refused(evict_percent(m, 101),
+            "Parameter 'percent' expects a number from 1 to 100, not 101");
     qdmashare_assert_no_event(d);
 
     /* A full ring; the next event tells that one was lost. */
     for (i = 0; i < QDMASHARE_ENTRIES; i++) {
         evict_ok(m, 2);
     }
-    evict_refused(m, 2, "dmashare: the event ring is full, or cannot be "
-                  "written");
+    evict_refused(m, 2, "The event ring is full, or cannot be written");
     qdmashare_ledger(d, 2, &l);
     g_assert_cmpuint(l.move_requests, ==, QDMASHARE_ENTRIES);
     for (i = 0; i < QDMASHARE_ENTRIES; i++) {
@@ -144,14 +172,13 @@ static void test_refused(void)
 
     /* No bus, then no ring, then no buffer. */
     qdmashare_bus_master(d, false);
-    evict_refused(m, 2, "dmashare: the event ring is full, or cannot be "
-                  "written");
+    evict_refused(m, 2, "The event ring is full, or cannot be written");
     qdmashare_bus_master(d, true);
     qdmashare_writel(d, DMASHARE_REG_EVQ_CTRL, 0);
-    evict_refused(m, 2, "dmashare: the driver has not enabled the event "
-                  "ring");
+    evict_refused(m, 2, "The driver has not enabled the event ring");
     qdmashare_reset(d);
-    evict_refused(m, 2, "dmashare: there is no buffer 2");
+    evict_refused(m, 2, "Parameter 'buffer' expects the id of a buffer in local "
+                  "memory; there is no buffer 2");
     qdmashare_start(d);
     qdmashare_local_buf(d, 2, 0, 4096, 0);
     evict_ok(m, 2);
@@ -160,16 +187,67 @@ static void test_refused(void)
     g_assert_cmpuint(l.move_requests, ==, 1);
 }
 
-static void test_without_device(void)
+static void test_percent(void)
 {
-    g_autoptr(QDmashareMachine) m = qdmashare_machine_new("-M pc");
-    QDict *args = qdict_new();
-    g_autofree char *text = NULL;
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc",
+                                                  "local-size=1M,id=dev");
+    static const uint32_t all[] = { 4, 2, 3, 9, 1 };
+    QDmashare *d = m->d;
+    unsigned i;
 
-    /* As a property of device_add: there is no buffer before the device. */
-    qdict_put_int(args, "evict", 1);
-    text = qdmashare_machine_refuses(m, args);
-    g_assert_cmpstr(text, ==, "dmashare: the device is not realized");
+    /* Nothing there, nothing to ask for. */
+    evict_is(m, 100, NULL, 0);
+    qdmashare_buffer(d, 5, 1024 * KiB);
+    evict_is(m, 100, NULL, 0);
+
+    /* 400 KiB, of which 200, 96, 48, 48 and 8. */
+    qdmashare_local_buf(d, 1, 0, 8 * KiB, 0);
+    qdmashare_local_buf(d, 2, 8 * KiB, 96 * KiB, 0);
+    qdmashare_local_buf(d, 9, 104 * KiB, 48 * KiB, 0);
+    qdmashare_local_buf(d, 3, 152 * KiB, 48 * KiB, 0);
+    qdmashare_local_buf(d, 4, 200 * KiB, 200 * KiB, 0);
+    evict_is(m, 1, all, 1);
+    evict_is(m, 50, all, 1);
+    evict_is(m, 51, all, 2);
+    evict_is(m, 74, all, 2);
+    evict_is(m, 75, all, 3);
+    evict_is(m, 86, all, 3);
+    evict_is(m, 87, all, 4);
+    evict_is(m, 98, all, 4);
+    evict_is(m, 99, all, 5);
+    evict_is(m, 100, all, 5);
+
+    /* A size that the driver lies about makes nothing overflow. */
+    qdmashare_place(d, 5, DMASHARE_PLACEMENT_LOCAL);
+    for (i = 0; i < 3; i++) {
+        struct dmashare_desc desc = {
+            .opcode = DMASHARE_OP_BUFFER_CREATE,
+            .buffer.id = 20 + i,
+            .buffer.placement = DMASHARE_PLACEMENT_LOCAL,
+            .buffer.size = UINT64_MAX - i,
+        };
+
+        g_assert_cmphex(qdmashare_command(d, &desc), ==,
+                        DMASHARE_STATUS_OK);
+    }
+    evict_is(m, 1, (const uint32_t []) { 20 }, 1);
+    evict_is(m, 30, (const uint32_t []) { 20, 21 }, 2);
+    evict_is(m, 100, (const uint32_t []) { 20, 21, 22, 5, 4, 2, 3, 9, 1 }, 9);
+
+    /* All or nothing. */
+    for (i = 0; i < QDMASHARE_ENTRIES - 8; i++) {
+        evict_ok(m, 1);
+    }
+    refused(evict_percent(m, 100),
+            "The event ring has room for 8 requests, and this would be 9: "
+            "ask for a smaller 'percent'");
+    for (i = 0; i < QDMASHARE_ENTRIES - 8; i++) {
+        assert_request(d, 1);
+    }
+    qdmashare_assert_no_event(d);
+    qdmashare_writel(d, DMASHARE_REG_EVQ_CTRL, 0);
+    refused(evict_percent(m, 100),
+            "The driver has not enabled the event ring");
 }
 
 int main(int argc, char **argv)
@@ -177,6 +255,6 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/dmashare/evict/event", test_event);
     qtest_add_func("/dmashare/evict/refused", test_refused);
-    qtest_add_func("/dmashare/evict/without-device", test_without_device);
+    qtest_add_func("/dmashare/evict/percent", test_percent);
     return g_test_run();
 }

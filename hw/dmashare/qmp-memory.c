@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the QMP commands about local memory
+ */
+#include "qemu/osdep.h"
+#include "qapi/qapi-commands-dmashare.h"
+#include "hw/dmashare/control.h"
+
+DmashareCount *qmp_dmashare_evict(const char *path, bool has_buffer,
+                                  uint32_t buffer, bool has_percent,
+                                  uint8_t percent, Error **errp)
+{
+    DmashareCore *core = dmashare_core_find(path, errp);
+    uint64_t n = 1;
+    DmashareCount *count;
+
+    if (!core) {
+        return NULL;
+    }
+    if (has_buffer == has_percent) {
+        error_setg(errp, "One of the parameters 'buffer' and 'percent' is "
+                   "expected, not %s", has_buffer ? "both" : "none");
+        return NULL;
+    }
+    if (has_percent && (!percent || percent > 100)) {
+        DMASHARE_EXPECTS(errp, "percent", "a number from 1 to 100, not %u",
+                         percent);
+        return NULL;
+    }
+    if (has_buffer ? !dmashare_core_evict(core, buffer, errp)
+                   : !dmashare_core_evict_percent(core, percent, &n, errp)) {
+        return NULL;
+    }
+
+    count = g_new(DmashareCount, 1);
+    count->count = n;
+    return count;
+}
+
+void qmp_dmashare_local_poison(const char *path, bool enable, bool has_byte,
+                               uint8_t byte, Error **errp)
+{
+    if (dmashare_core_find(path, errp)) {
+        error_setg(errp, "This command is not built yet");
+    }
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the errno of a status
+ */
+#include "qemu/osdep.h"
+#include "dmashare/abi.h"
+#include "hw/dmashare/status.h"
+
+enum {
+    LINUX_0 = 0,
+    LINUX_ENOENT = 2,
+    LINUX_EIO = 5,
+    LINUX_EACCES = 13,
+    LINUX_EFAULT = 14,
+    LINUX_EBUSY = 16,
+    LINUX_EEXIST = 17,
+    LINUX_EINVAL = 22,
+    LINUX_EFBIG = 27,
+    LINUX_ENOSPC = 28,
+    LINUX_ERANGE = 34,
+    LINUX_EDEADLK = 35,
+    LINUX_EOPNOTSUPP = 95,
+    LINUX_ETIMEDOUT = 110,
+    LINUX_ESTALE = 116,
+    LINUX_ECANCELED = 125,
+};
+
+uint16_t dmashare_status_errno(uint16_t status)
+{
+    switch (status) {
+#define CASE(name, number)                      \
+    case DMASHARE_STATUS_##name:                \
+        return LINUX_##number;
+    DMASHARE_STATUS_ERRNO_LIST(CASE)
+#undef CASE
+    default:
+        return LINUX_EIO;
+    }
+}
