@@ -29,8 +29,10 @@ EPILOGUE_TIMEOUT = 120
 MARK_SECONDS = 20
 # Taints that a program brings by its nature: in-kernel tests set their own; the
 # kernel marks the fences of sw_sync as able to lock it up (as after a soft
-# lockup, which the console would tell of).
-TAINTED_BY = {'kunit': 1 << 18, 'test-sw-sync': 1 << 14}
+# lockup, which the console would tell of), and so does our driver with those
+# that are held for ever.
+TAINTED_BY = {'kunit': 1 << 18, 'test-sw-sync': 1 << 14,
+              'test-for-ever': 1 << 14}
 # What a program is thought to take before it was ever run: this part of its
 # timeout.
 GUESS = 0.2

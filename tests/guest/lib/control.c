@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "control.h"
 #include "dms.h"
@@ -276,4 +280,29 @@ const char *ctl_event(unsigned int device, const char *name)
 		if (!strncmp(path, id, strlen(id)))
 			return data;
 	}
+}
+
+int device_try_write(int fd, const char *attribute, const char *value)
+{
+	ssize_t n = strlen(value);
+	struct stat st;
+	char path[128];
+	int file, err;
+
+	ASSERT_OK(fstat(fd, &st));
+	snprintf(path, sizeof(path), "/sys/dev/char/%u:%u/device/%s", major(st.st_rdev),
+		 minor(st.st_rdev), attribute);
+	file = open(path, O_WRONLY | O_CLOEXEC);
+	if (file < 0)
+		return -1;
+	err = write(file, value, n) == n ? 0 : errno;
+	close(file);
+	errno = err;
+	return err ? -1 : 0;
+}
+
+void device_write(int fd, const char *attribute, const char *value)
+{
+	ASSERT_MSG(!device_try_write(fd, attribute, value), "%s: %s", attribute,
+		   strerror(errno));
 }

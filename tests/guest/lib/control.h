@@ -97,4 +97,8 @@ uint64_t ctl_journal_count(unsigned int device, uint64_t from, const char *opera
 /* Waits for an event that this device sent; its data. */
 const char *ctl_event(unsigned int device, const char *name);
 
+/* Writes to an attribute of the PCI device of an open node, as "reset". */
+int device_try_write(int fd, const char *attribute, const char *value);
+void device_write(int fd, const char *attribute, const char *value);
+
 #endif /* DMASHARE_TEST_CONTROL_H */

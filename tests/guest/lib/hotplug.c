@@ -21,7 +21,6 @@
 /* What scripts/lib/vm.py gives the first slot. */
 #define SLOT	"/sys/bus/pci/slots/1/"
 #define PORT	"/sys/bus/pci/devices/0000:00:10.0/"
-#define DRIVER	"/sys/bus/pci/drivers/dmashare/"
 
 /* The kernel calls what is behind the port so, as long as it is there. */
 static const char *address(void)
@@ -43,12 +42,43 @@ bool hotplug_there(void)
 	return !access(path, F_OK);
 }
 
+static bool is_in_slot(int fd)
+{
+	char busid[32];
+	drmDevicePtr dev = NULL;
+
+	/* A node whose device is gone has no bus id. */
+	if (drmGetDevice2(fd, 0, &dev))
+		return false;
+	snprintf(busid, sizeof(busid), "%04x:%02x:%02x.%x", dev->businfo.pci->domain,
+		 dev->businfo.pci->bus, dev->businfo.pci->dev, dev->businfo.pci->func);
+	drmFreeDevice(&dev);
+	return !strcmp(busid, address());
+}
+
+/* The first or the second device; -1 if it has no node. */
+static int try_open(bool first)
+{
+	unsigned int i;
+	int fd;
+
+	for (i = 0; (fd = drm_open_driver("dmashare", false, i)) >= 0; i++) {
+		if (is_in_slot(fd) == first)
+			return fd;
+		close(fd);
+	}
+	return -1;
+}
+
+/* The driver has it, and has made a node for it. */
 static bool driven(void)
 {
-	char path[96];
+	int fd = try_open(true);
 
-	snprintf(path, sizeof(path), DRIVER "%s", address());
-	return !access(path, F_OK);
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
 }
 
 static void wait_until(bool (*is_there)(void), bool wanted, const char *what)
@@ -106,41 +136,20 @@ void hotplug_add(const char *properties)
 	wait_until(driven, true, "the driver does not take the device");
 }
 
-static bool is_in_slot(int fd)
-{
-	char busid[32];
-	drmDevicePtr dev = NULL;
-
-	/* A node whose device is gone has no bus id. */
-	if (drmGetDevice2(fd, 0, &dev))
-		return false;
-	snprintf(busid, sizeof(busid), "%04x:%02x:%02x.%x", dev->businfo.pci->domain,
-		 dev->businfo.pci->bus, dev->businfo.pci->dev, dev->businfo.pci->func);
-	drmFreeDevice(&dev);
-	return !strcmp(busid, address());
-}
-
-static int open_of(bool first)
-{
-	unsigned int i;
-	int fd;
-
-	for (i = 0; (fd = drm_open_driver("dmashare", false, i)) >= 0; i++) {
-		if (is_in_slot(fd) == first)
-			return fd;
-		close(fd);
-	}
-	FAIL("no dmashare device %s", first ? "in the slot" : "beside the slot");
-}
-
 int hotplug_open(void)
 {
-	return open_of(true);
+	int fd = try_open(true);
+
+	ASSERT_MSG(fd >= 0, "no dmashare device in the slot");
+	return fd;
 }
 
 int hotplug_open_second(void)
 {
-	return open_of(false);
+	int fd = try_open(false);
+
+	ASSERT_MSG(fd >= 0, "no second dmashare device");
+	return fd;
 }
 
 int hotplug_try_copy(int fd, const struct bo *dst, const struct bo *src, uint64_t length)
