@@ -113,6 +113,10 @@ class Scripts(Base):
         self.environment['DEVICE2_ARGS'] = 'dma-bits=32'
         self.refuses(['scripts/vm', 'true'], 'DEVICES=2')
 
+    def test_slots_are_there_or_not(self):
+        self.environment['HOTPLUG'] = 'yes'
+        self.refuses(['scripts/vm', 'true'], 'HOTPLUG=yes', '0 or 1')
+
     def test_cache_cannot_be_made(self):
         with open(os.path.join(self.dir, 'file'), 'w', encoding='utf-8'):
             pass
