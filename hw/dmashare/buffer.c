@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "hw/dmashare/buffer.h"
+#include "hw/dmashare/poison.h"
 #include "trace.h"
 
 QEMU_BUILD_BUG_ON(sizeof(DmashareBuffer) > 640);
@@ -26,6 +26,7 @@ static void buffer_drop(gpointer data)
     DmashareBuffer *buf = data;
 
     dmashare_copies_clear(&buf->copies);
+    dmashare_home_forget(buf);
     dmashare_buffer_unref(data);
 }
 

@@ -13,6 +13,7 @@
  * host's byte order; dmashare_ledger_write() swaps it on its way out.
  */
 typedef struct dmashare_ledger DmashareLedger;
+typedef struct DmashareHome DmashareHome;
 
 /**
  * DmashareBuffer: a shareable piece of memory, as the device knows it
@@ -27,6 +28,8 @@ typedef struct dmashare_ledger DmashareLedger;
  * @attachments: its importers, in the order in which they came
  * @mappings: that jobs can name, likewise
  * @by_id: in the tree of all buffers
+ * @home: where it lies in local memory while nothing maps it, or NULL; for the
+ *        poison alone
  * @copies: the device's own of its bytes
  * @name: for people, not necessarily ending in zero
  * @ledger: what happened to it
@@ -42,6 +45,7 @@ typedef struct DmashareBuffer {
     QTAILQ_HEAD(, DmashareAttachment) attachments;
     QTAILQ_HEAD(, DmashareMapping) mappings;
     IntervalTreeNode by_id;
+    DmashareHome *home;
     DmashareCopies copies;
     char name[DMASHARE_NAME_LEN];
     DmashareLedger ledger;

@@ -200,9 +200,10 @@ static bool destroy_step(DmashareCommands *cmds, DmashareJob *job,
                          int64_t *budget)
 {
     uint32_t id = le32_to_cpu(job->desc.id.id);
+    DmashareBuffer *buf = dmashare_buffer_find(cmds->buffers, id);
 
-    if (!sweep_step(job, dmashare_buffer_find(cmds->buffers, id), NULL,
-                    budget)) {
+    if (!sweep_step(job, buf, NULL, budget) ||
+        !dmashare_poison_destroyed(cmds->poison, buf, &job->wipe, budget)) {
         return false;
     }
     job->status = dmashare_buffer_remove(cmds->buffers, id);
@@ -213,12 +214,19 @@ static uint16_t place(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_body_place *body = &job->desc.place;
     uint32_t placement = le32_to_cpu(body->placement);
+    uint16_t status;
 
     if (!body_ends(&job->desc, sizeof(*body)) ||
         !placement_valid(cmds, placement)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
-    return dmashare_place(cmds->buffers, le32_to_cpu(body->id), placement);
+    status = dmashare_place(cmds->buffers, le32_to_cpu(body->id), placement);
+    if (!status && placement == DMASHARE_PLACEMENT_SYSTEM) {
+        /* Where it was is somebody else's affair from now on. */
+        dmashare_home_forget(dmashare_buffer_find(cmds->buffers,
+                                                  le32_to_cpu(body->id)));
+    }
+    return status;
 }
 
 static uint16_t note(DmashareCommands *cmds, DmashareJob *job)
@@ -392,6 +400,7 @@ static bool map_step(DmashareCommands *cmds, DmashareJob *job, int64_t *budget)
         return false;
     }
     dmashare_mapping_commit(cmds->mappings, map);
+    dmashare_poison_mapped(cmds->poison, map);
     job->making = NULL;
     return true;
 }
@@ -429,7 +438,10 @@ static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
 static bool unmap_step(DmashareCommands *cmds, DmashareJob *job,
                        int64_t *budget)
 {
-    if (!sweep_step(job, job->ending->buffer, job->ending, budget)) {
+    DmashareMapping *map = job->ending;
+
+    if (!sweep_step(job, map->buffer, map, budget) ||
+        !dmashare_poison_unmapped(cmds->poison, map, &job->wipe, budget)) {
         return false;
     }
     dmashare_mapping_finish(cmds->mappings, job->ending);

@@ -17,6 +17,7 @@
  * @mappings: mappings
  * @fences: timelines
  * @engines: of the jobs
+ * @poison: for local memory that was left
  * @journal: where what happens is written
  * @notify: who is told of it at once
  * @block: scratch for the segments of one list block
@@ -27,6 +28,7 @@ typedef struct DmashareCommands {
     DmashareMappings *mappings;
     DmashareFences *fences;
     DmashareEngines *engines;
+    DmasharePoison *poison;
     DmashareJournal *journal;
     const DmashareNotify *notify;
     struct dmashare_segment *block;

@@ -200,6 +200,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     dmashare_journal_init(&core->journal, cfg->journal_size);
     core->local = *local;
     core->local.bus = &core->bus;
+    core->poison.local = &core->local;
     dmashare_cache_init(&core->cache, cfg->coherent ? 0 : cfg->cache_size,
                         dmashare_mappings_transfer, &core->mappings);
     dmashare_buffers_init(&core->buffers, &core->cache, cfg->max_buffers,
@@ -220,6 +221,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->commands.buffers = &core->buffers;
     core->commands.mappings = &core->mappings;
     core->commands.fences = &core->fences;
+    core->commands.poison = &core->poison;
     core->commands.journal = &core->journal;
     core->commands.notify = &core->notify;
     core->commands.engines = &core->engines;

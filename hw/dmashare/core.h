@@ -65,6 +65,7 @@ typedef struct DmashareConfig {
  * @journal: what happened
  * @notify: who is told of it at once
  * @local: local memory
+ * @poison: for what is left of it
  * @cache: the device's copies of buffers
  * @buffers: buffers, attachments, ledger
  * @mappings: mappings
@@ -91,6 +92,7 @@ typedef struct DmashareCore {
     DmashareJournal journal;
     DmashareNotify notify;
     DmashareLocal local;
+    DmasharePoison poison;
     DmashareCache cache;
     DmashareBuffers buffers;
     DmashareMappings mappings;

@@ -286,6 +286,27 @@ DmashareBuffer *dmashare_operand_buffer(const DmashareEngines *eng,
     return map ? map->buffer : NULL;
 }
 
+/* Was a part of a buffer brought from local to system memory? */
+static void job_evacuated(const DmashareJob *job)
+{
+    DmashareMapping *src = job->src.map, *dst = job->dst.map;
+
+    if (job->status) {
+        return;
+    }
+    if (dst && dst->evacuated) {
+        dst->evacuated = 0;
+    }
+    /* Parts have to come in order, which is how moves are made. */
+    if (src && dst && src->buffer == dst->buffer &&
+        src->placement == DMASHARE_PLACEMENT_LOCAL &&
+        dst->placement == DMASHARE_PLACEMENT_SYSTEM && job->rows == 1 &&
+        job->src.offset == job->dst.offset &&
+        job->src.offset == src->evacuated) {
+        src->evacuated += job->length;
+    }
+}
+
 void dmashare_engine_account(DmashareEngines *eng, DmashareJob *job)
 {
     DmashareBuffer *named[2] = {
@@ -301,6 +322,7 @@ void dmashare_engine_account(DmashareEngines *eng, DmashareJob *job)
     if (named[1] && named[1] != named[0]) {
         ledgers[n++] = &named[1]->ledger;
     }
+    job_evacuated(job);
     while (n--) {
         if (job->status) {
             ledgers[n]->jobs_failed++;

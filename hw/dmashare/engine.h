@@ -8,6 +8,7 @@
 #include "qemu/queue.h"
 #include "hw/dmashare/fence.h"
 #include "hw/dmashare/mapping.h"
+#include "hw/dmashare/poison.h"
 
 typedef struct DmashareEngineOps DmashareEngineOps;
 
@@ -93,6 +94,7 @@ typedef enum DmashareJobState {
  * @syncing: SYNC: the mapping named, of which this is a reference
  * @sweeping: there are copies of a buffer to go through
  * @sweep: and this is to be done to them
+ * @wipe: UNMAP, BUFFER_DESTROY: how far local memory was poisoned
  */
 typedef struct DmashareJob {
     QSIMPLEQ_ENTRY(DmashareJob) next;
@@ -127,6 +129,7 @@ typedef struct DmashareJob {
     DmashareMapping *syncing;
     bool sweeping;
     DmashareSweep sweep;
+    DmashareWipe wipe;
 } DmashareJob;
 
 /**

@@ -36,6 +36,8 @@ typedef struct DmashareSegment {
  * @n_segments: announced
  * @filled: taken so far; all of them once the mapping is live
  * @length: announced, in bytes
+ * @evacuated: bytes from the start on that engines have copied from local
+ *             memory to the buffer's new place in system memory
  * @buffer: what it maps
  * @attachment: through which, or NULL
  * @segments: @n_segments of them, NULL once it is @dead and written back
@@ -52,6 +54,7 @@ struct DmashareMapping {
     uint32_t n_segments;
     uint32_t filled;
     uint64_t length;
+    uint64_t evacuated;
     DmashareBuffer *buffer;
     DmashareAttachment *attachment;
     DmashareSegment *segments;

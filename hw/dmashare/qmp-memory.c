@@ -6,6 +6,9 @@
 #include "qapi/qapi-commands-dmashare.h"
 #include "hw/dmashare/control.h"
 
+/* As the kernel poisons freed memory. */
+#define POISON_DEFAULT  0x6b
+
 DmashareCount *qmp_dmashare_evict(const char *path, bool has_buffer,
                                   uint32_t buffer, bool has_percent,
                                   uint8_t percent, Error **errp)
@@ -40,7 +43,18 @@ DmashareCount *qmp_dmashare_evict(const char *path, bool has_buffer,
 void qmp_dmashare_local_poison(const char *path, bool enable, bool has_byte,
                                uint8_t byte, Error **errp)
 {
-    if (dmashare_core_find(path, errp)) {
-        error_setg(errp, "This command is not built yet");
+    DmashareCore *core = dmashare_core_find(path, errp);
+
+    if (!core) {
+        return;
     }
+    if (!core->local.size) {
+        DMASHARE_EXPECTS(errp, "path", "a device with local memory; '%s' was "
+                         "made without", path);
+        return;
+    }
+    dmashare_core_enter(core);
+    core->poison.enabled = enable;
+    core->poison.byte = has_byte ? byte : POISON_DEFAULT;
+    dmashare_core_leave(core, true);
 }
