@@ -37,6 +37,7 @@ static void record_command(DmashareCommands *cmds, const DmashareJob *job,
         DMASHARE_RECORD(DMASHARE_OPERATION_COMMAND, DMASHARE_ACTOR_DRIVER);
 
     record.status = status;
+    record.error = job->error;
     record.arg = desc->opcode;
     record.queue = job->lane;
     switch (desc->opcode) {

@@ -582,12 +582,18 @@ static bool control_step(DmashareCommands *cmds, DmashareJob *job,
 uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
                                 int64_t now)
 {
-    if (!dmashare_command_is_job(job)) {
-        uint16_t status;
+    uint16_t status;
 
+    if (!dmashare_command_is_job(job)) {
         job->ready = now;
         job->named = dmashare_command_names(cmds, &job->desc);
-        status = control_start(cmds, job);
+        status = dmashare_command_fault(cmds, job);
+        if (job->fatal) {
+            return DMASHARE_STATUS_OK;
+        }
+        if (!status) {
+            status = control_start(cmds, job);
+        }
         if (status) {
             dmashare_command_report(cmds, job, status);
         }
@@ -601,7 +607,8 @@ uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
             }
         }
     }
-    return dmashare_engine_start(cmds->engines, job, now);
+    status = dmashare_engine_start(cmds->engines, job, now);
+    return status ? status : dmashare_command_fault(cmds, job);
 }
 
 bool dmashare_command_step(DmashareCommands *cmds, DmashareJob *job,

@@ -18,6 +18,7 @@
  * @fences: timelines
  * @engines: of the jobs
  * @poison: for local memory that was left
+ * @faults: fault rules
  * @journal: where what happens is written
  * @notify: who is told of it at once
  * @block: scratch for the segments of one list block
@@ -29,6 +30,7 @@ typedef struct DmashareCommands {
     DmashareFences *fences;
     DmashareEngines *engines;
     DmasharePoison *poison;
+    DmashareFaults *faults;
     DmashareJournal *journal;
     const DmashareNotify *notify;
     struct dmashare_segment *block;
@@ -48,7 +50,7 @@ static inline bool dmashare_command_is_job(const DmashareJob *job)
 
 /*
  * The waits of a taken command are over: begin. Returns OK, or the status it
- * failed with.
+ * failed with. With @job->fatal it has not begun, and the device is to stop.
  */
 uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
                                 int64_t now);
@@ -69,6 +71,12 @@ uint32_t dmashare_command_names(const DmashareCommands *cmds,
                                 const struct dmashare_desc *desc);
 void dmashare_command_report(DmashareCommands *cmds, const DmashareJob *job,
                              uint16_t status);
+
+/*
+ * command-fault.c: it is about to start. Does a fault rule object? Returns OK
+ * or the status that it fails with; sets @job->fatal if the device stops.
+ */
+uint16_t dmashare_command_fault(DmashareCommands *cmds, DmashareJob *job);
 
 /* Free a job in whatever state; its fence is gone or disowned. */
 void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job);

@@ -13,6 +13,50 @@
 
 QEMU_BUILD_BUG_ON(DMASHARE_NUM_VECTORS(DMASHARE_MAX_JOB_QUEUES) > 32);
 
+static int64_t core_now(void)
+{
+    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+}
+
+/* It happens @delay later. False if it has to happen now. */
+static bool core_delay(DmashareCore *core, DmashareLateKind kind, uint32_t id,
+                       uint64_t value, uint64_t delay)
+{
+    int64_t now = core_now();
+
+    if (delay > (uint64_t)(INT64_MAX - now) ||
+        !dmashare_late_add(&core->late, kind, id, value, now + delay)) {
+        return false;
+    }
+    timer_mod(core->late_timer, dmashare_late_due(&core->late));
+    return true;
+}
+
+/* How often a message is to be sent now, if a fault rule has a say in it. */
+static unsigned core_interrupt_times(DmashareCore *core, unsigned vector)
+{
+    DmashareFaultKey key = DMASHARE_FAULT_KEY(DMASHARE_FAULT_WHERE_INTERRUPT);
+    const DmashareRule *rule;
+
+    if (!dmashare_faults_at(&core->faults, key.where)) {
+        return 1;
+    }
+    key.vector = vector;
+    rule = dmashare_fault_ask(&core->faults, &key);
+    if (!rule) {
+        return 1;
+    }
+    switch (rule->action) {
+    case DMASHARE_FAULT_ACTION_DUPLICATE:
+        return 2;
+    case DMASHARE_FAULT_ACTION_DELAY:
+        return core_delay(core, DMASHARE_LATE_INTERRUPT, vector, 0,
+                          rule->delay) ? 0 : 1;
+    default:
+        return 0;
+    }
+}
+
 /*
  * Interrupts are sent last of all, with nothing of the core's on the stack:
  * the guest chooses where a message goes, and it may lead back to us.
@@ -22,14 +66,22 @@ static void core_send_interrupts(DmashareCore *core)
     DmashareJournalRecord record =
         DMASHARE_RECORD(DMASHARE_OPERATION_INTERRUPT, DMASHARE_ACTOR_DEVICE);
 
-    while (core->irq_pending) {
-        unsigned vector = ctz32(core->irq_pending);
+    while (core->irq_overdue | core->irq_pending) {
+        uint32_t *from = core->irq_overdue ? &core->irq_overdue
+                                           : &core->irq_pending;
+        unsigned vector = ctz32(*from);
+        unsigned times = 1;
 
-        core->irq_pending &= ~(1u << vector);
-        trace_dmashare_irq(vector);
-        record.arg = vector;
-        dmashare_journal_add(&core->journal, &record);
-        core->bus.ops->notify(core->bus.opaque, vector);
+        *from &= ~(1u << vector);
+        if (from == &core->irq_pending) {
+            times = core_interrupt_times(core, vector);
+        }
+        while (times--) {
+            trace_dmashare_irq(vector);
+            record.arg = vector;
+            dmashare_journal_add(&core->journal, &record);
+            core->bus.ops->notify(core->bus.opaque, vector);
+        }
     }
 }
 
@@ -44,6 +96,10 @@ static void core_do_reset(DmashareCore *core)
     core->local.closed = core->gone;
     timer_del(core->irq_timer);
     core->irq_pending = 0;
+    core->irq_overdue = 0;
+    timer_del(core->late_timer);
+    dmashare_late_clear(&core->late);
+    core->fatal = false;
     dmashare_queues_reset(&core->queues);
     dmashare_events_reset(&core->events);
     dmashare_fences_reset(&core->fences);
@@ -70,7 +126,7 @@ void dmashare_core_leave(DmashareCore *core, bool send)
     if (send) {
         core_send_interrupts(core);
     } else if (core->irq_pending) {
-        timer_mod(core->irq_timer, qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL));
+        timer_mod(core->irq_timer, core_now());
     }
     core->bus.ops->leave(core->bus.opaque);
 }
@@ -103,10 +159,10 @@ static void core_raise(void *opaque, unsigned vector)
  * Fence memory
  */
 
-static bool fence_memory_write(DmashareCore *core, uint32_t timeline)
+static bool fence_memory_write(DmashareCore *core, uint32_t timeline,
+                               uint64_t value)
 {
     uint64_t addr = core->fence_addr + timeline * sizeof(uint64_t);
-    uint64_t value = core->fences.timelines[timeline].value;
     uint16_t status = dmashare_bus_write64(&core->bus, addr, value);
     DmashareEvent event = {
         .type = DMASHARE_EVENT_FENCE_MEMORY,
@@ -134,14 +190,69 @@ void dmashare_core_fence_memory(DmashareCore *core, bool enable)
     if (enable && !core->fence_ctrl) {
         core->fence_ctrl = DMASHARE_FENCE_CTRL_ENABLE;
         for (uint32_t i = 0; i < core->fences.n_timelines; i++) {
-            if (!fence_memory_write(core, i)) {
+            if (!fence_memory_write(core, i,
+                                    core->fences.timelines[i].value)) {
                 return;
             }
         }
     }
     if (!enable) {
         core->fence_ctrl = 0;
+        dmashare_late_forget(&core->late, DMASHARE_LATE_FENCE_MEMORY,
+                             DMASHARE_LATE_ANY, UINT64_MAX);
     }
+}
+
+/* Does a fault rule keep a value from being written now? */
+static bool fence_memory_kept(DmashareCore *core, uint32_t timeline,
+                              uint64_t value)
+{
+    DmashareFaultKey key =
+        DMASHARE_FAULT_KEY(DMASHARE_FAULT_WHERE_FENCE_MEMORY);
+    const DmashareRule *rule;
+
+    if (!dmashare_faults_at(&core->faults, key.where)) {
+        return false;
+    }
+    key.timeline = timeline;
+    rule = dmashare_fault_ask(&core->faults, &key);
+    if (!rule) {
+        return false;
+    }
+    return rule->action == DMASHARE_FAULT_ACTION_DROP ||
+           core_delay(core, DMASHARE_LATE_FENCE_MEMORY, timeline, value,
+                      rule->delay);
+}
+
+/* A late value, too, is one that nobody has seen a newer one than. */
+static void fence_memory_advance(DmashareCore *core, uint32_t timeline,
+                                 uint64_t value)
+{
+    if (core->late.n) {
+        dmashare_late_forget(&core->late, DMASHARE_LATE_FENCE_MEMORY, timeline,
+                             value);
+    }
+    fence_memory_write(core, timeline, value);
+}
+
+static void core_late_timer(void *opaque)
+{
+    DmashareCore *core = opaque;
+    int64_t now = core_now();
+    DmashareLateItem item;
+
+    dmashare_core_enter(core);
+    while (dmashare_late_take(&core->late, now, &item)) {
+        if (item.kind == DMASHARE_LATE_INTERRUPT) {
+            core->irq_overdue |= 1u << item.id;
+        } else if (core->fence_ctrl) {
+            fence_memory_advance(core, item.id, item.value);
+        }
+    }
+    if (core->late.n) {
+        timer_mod(core->late_timer, dmashare_late_due(&core->late));
+    }
+    dmashare_core_leave(core, true);
 }
 
 static void core_timeline_advanced(void *opaque, uint32_t timeline,
@@ -149,8 +260,8 @@ static void core_timeline_advanced(void *opaque, uint32_t timeline,
 {
     DmashareCore *core = opaque;
 
-    if (core->fence_ctrl) {
-        fence_memory_write(core, timeline);
+    if (core->fence_ctrl && !fence_memory_kept(core, timeline, value)) {
+        fence_memory_advance(core, timeline, value);
     }
     dmashare_queues_timeline_advanced(&core->queues);
 }
@@ -166,6 +277,43 @@ static const DmashareFenceOps core_fence_ops = {
     .advanced = core_timeline_advanced,
     .signalled = core_fence_signalled,
 };
+
+/*
+ * Faults
+ */
+
+/* The device stops. What is on its way inside is left as it is. */
+static void core_fatal(void *opaque)
+{
+    DmashareCore *core = opaque;
+    DmashareJournalRecord record = DMASHARE_RECORD(DMASHARE_OPERATION_FATAL,
+                                                   DMASHARE_ACTOR_DEVICE);
+    DmashareEvent event = {
+        .type = DMASHARE_EVENT_FATAL,
+        .addr = ~0ULL,
+    };
+
+    trace_dmashare_fatal();
+    dmashare_journal_add(&core->journal, &record);
+    dmashare_event_raise(&core->events, &event);
+    core->fatal = true;
+    dmashare_queues_stop(&core->queues);
+    timer_del(core->late_timer);
+    dmashare_late_clear(&core->late);
+}
+
+bool dmashare_core_fault_remove(DmashareCore *core, uint32_t id, Error **errp)
+{
+    if (!dmashare_fault_remove(&core->faults, id)) {
+        error_setg(errp, "Parameter 'id' expects the id of a fault rule; "
+                   "query-dmashare-faults lists them");
+        return false;
+    }
+    dmashare_core_enter(core);
+    dmashare_queues_look_again(&core->queues);
+    dmashare_core_leave(core, true);
+    return true;
+}
 
 /*
  * Life
@@ -187,6 +335,11 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
         .max_entries = cfg->max_entries,
         .n_vectors = DMASHARE_NUM_VECTORS(cfg->job_queues),
     };
+    DmashareFaultLimits fault_limits = {
+        .queues = cfg->job_queues + 1,
+        .timelines = cfg->timelines,
+        .vectors = ring_limits.n_vectors,
+    };
 
     memset(core, 0, sizeof(*core));
     core->cfg = *cfg;
@@ -197,7 +350,12 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->interrupt.opaque = core;
     core->irq_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_irq_timer, core);
 
+    core->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_late_timer, core);
+
     dmashare_journal_init(&core->journal, cfg->journal_size);
+    dmashare_faults_init(&core->faults, &fault_limits, &core->journal,
+                         &core->notify);
+    dmashare_late_init(&core->late);
     core->local = *local;
     core->local.bus = &core->bus;
     core->poison.local = &core->local;
@@ -213,6 +371,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
 
     core->engines.buffers = &core->buffers;
     core->engines.mappings = &core->mappings;
+    core->engines.faults = &core->faults;
     core->engines.latency = cfg->latency;
     core->engines.bandwidth = cfg->bandwidth;
     core->engines.max_job_bytes = cfg->max_job_bytes;
@@ -225,6 +384,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->commands.journal = &core->journal;
     core->commands.notify = &core->notify;
     core->commands.engines = &core->engines;
+    core->commands.faults = &core->faults;
     core->commands.block = g_new(struct dmashare_segment,
                                  DMASHARE_SEG_BLOCK_MAX);
 
@@ -240,6 +400,9 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->queues.notify = &core->notify;
     core->queues.fences = &core->fences;
     core->queues.commands = &core->commands;
+    core->queues.faults = &core->faults;
+    core->queues.fatal = core_fatal;
+    core->queues.fatal_opaque = core;
     core->queues.limits = ring_limits;
     core->queues.n_queues = cfg->job_queues + 1;
     core->queues.watchdog = cfg->watchdog;
@@ -254,6 +417,12 @@ void dmashare_core_stop(DmashareCore *core)
     dmashare_core_reset(core);
 }
 
+void dmashare_core_restart(DmashareCore *core)
+{
+    core->gone = false;
+    dmashare_core_reset(core);
+}
+
 void dmashare_core_destroy(DmashareCore *core)
 {
     if (!core->irq_timer) {
@@ -265,7 +434,9 @@ void dmashare_core_destroy(DmashareCore *core)
     dmashare_mappings_destroy(&core->mappings);
     dmashare_buffers_destroy(&core->buffers);
     g_clear_pointer(&core->commands.block, g_free);
+    dmashare_faults_destroy(&core->faults);
     dmashare_journal_destroy(&core->journal);
+    timer_free(core->late_timer);
     timer_free(core->irq_timer);
     core->irq_timer = NULL;
 }
@@ -273,6 +444,7 @@ void dmashare_core_destroy(DmashareCore *core)
 void dmashare_core_reset(DmashareCore *core)
 {
     core->irq_pending = 0;
+    core->irq_overdue = 0;
     if (core->busy) {
         /* DMA led back to whoever resets us: first let go of everything. */
         core->reset_wanted = true;

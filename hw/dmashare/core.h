@@ -9,6 +9,7 @@
 #define HW_DMASHARE_CORE_H
 
 #include "hw/dmashare/journal.h"
+#include "hw/dmashare/late.h"
 #include "hw/dmashare/local.h"
 #include "hw/dmashare/notify.h"
 #include "hw/dmashare/queue.h"
@@ -64,6 +65,8 @@ typedef struct DmashareConfig {
  * @interrupt: handed to the rings
  * @journal: what happened
  * @notify: who is told of it at once
+ * @faults: fault rules
+ * @late: what they have delayed
  * @local: local memory
  * @poison: for what is left of it
  * @cache: the device's copies of buffers
@@ -79,9 +82,12 @@ typedef struct DmashareConfig {
  * @fence_addr: register
  * @fence_ctrl: register
  * @irq_pending: vectors to be sent when the present work is done
+ * @irq_overdue: of those, or besides, vectors that no fault rule is asked about
  * @irq_timer: sends those that a register access left pending
+ * @late_timer: when the first of @late is due
  * @busy: work is going on; a reset has to wait for its end
  * @reset_wanted: it does
+ * @fatal: register STATUS: it stopped, and only a reset helps
  * @gone: no DMA and no interrupts any more
  * @held: in reset; doorbells are ignored
  */
@@ -91,6 +97,8 @@ typedef struct DmashareCore {
     DmashareInterrupt interrupt;
     DmashareJournal journal;
     DmashareNotify notify;
+    DmashareFaults faults;
+    DmashareLate late;
     DmashareLocal local;
     DmasharePoison poison;
     DmashareCache cache;
@@ -108,9 +116,12 @@ typedef struct DmashareCore {
     uint32_t fence_ctrl;
 
     uint32_t irq_pending;
+    uint32_t irq_overdue;
     QEMUTimer *irq_timer;
+    QEMUTimer *late_timer;
     unsigned busy;
     bool reset_wanted;
+    bool fatal;
     bool gone;
     bool held;
 } DmashareCore;
@@ -125,6 +136,8 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
  * inside the core's own work.
  */
 void dmashare_core_stop(DmashareCore *core);
+/* As after power-on again, what stopped it being over. */
+void dmashare_core_restart(DmashareCore *core);
 void dmashare_core_destroy(DmashareCore *core);
 
 /* Power-on state; after the present work if there is any. */
@@ -149,6 +162,9 @@ void dmashare_core_leave(DmashareCore *core, bool send);
 bool dmashare_core_evict(DmashareCore *core, uint32_t id, Error **errp);
 bool dmashare_core_evict_percent(DmashareCore *core, unsigned percent,
                                  uint64_t *count, Error **errp);
+
+/* Remove a fault rule, or with id 0 all: what it stopped goes on. */
+bool dmashare_core_fault_remove(DmashareCore *core, uint32_t id, Error **errp);
 
 /* CTRL.ENABLE */
 void dmashare_core_enable(DmashareCore *core, bool enable);

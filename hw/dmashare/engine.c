@@ -224,6 +224,33 @@ bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
     return true;
 }
 
+/*
+ * Does a fault rule let the access fail that begins at @offset? An access is
+ * what a row has in one segment, however many windows that takes.
+ */
+static bool operand_faulted(DmashareEngines *eng, DmashareJob *job,
+                            DmashareOperand *op, uint64_t offset)
+{
+    DmashareFaultKey key = DMASHARE_FAULT_KEY(
+        op == &job->dst ? DMASHARE_FAULT_WHERE_DMA_WRITE
+                        : DMASHARE_FAULT_WHERE_DMA_READ);
+    const DmashareRule *rule;
+
+    if (!dmashare_faults_at(eng->faults, key.where) || op->map->dead ||
+        (job->column && !dmashare_mapping_turns(op->map, offset, &op->hint))) {
+        return false;
+    }
+    key.queue = job->lane;
+    key.buffer = op->map->buffer->id;
+    key.mapping = op->id;
+    key.offset = offset;
+    rule = dmashare_fault_ask(eng->faults, &key);
+    if (rule) {
+        job->error = dmashare_errno_number(rule->error);
+    }
+    return rule;
+}
+
 uint16_t dmashare_operand_open(DmashareEngines *eng, DmashareJob *job,
                                DmashareOperand *op, uint64_t len,
                                DmashareWindow *win)
@@ -231,10 +258,15 @@ uint16_t dmashare_operand_open(DmashareEngines *eng, DmashareJob *job,
     /* dmashare_engine_start() checked that this does not overflow. */
     uint64_t offset = op->offset + job->row * op->pitch + job->column;
     bool uncached = le16_to_cpu(job->desc.flags) & DMASHARE_JOB_F_UNCACHED;
-    uint16_t status = dmashare_mapping_open(eng->mappings, op->map, offset,
-                                            len, op == &job->dst, uncached,
-                                            &op->hint, win);
+    uint16_t status;
 
+    if (operand_faulted(eng, job, op, offset)) {
+        return job_fault(job, op, offset,
+                         dmashare_mapping_address(op->map, offset),
+                         DMASHARE_STATUS_COMMANDED);
+    }
+    status = dmashare_mapping_open(eng->mappings, op->map, offset, len,
+                                   op == &job->dst, uncached, &op->hint, win);
     if (status) {
         job_fault(job, op, offset, win->addr, status);
     }

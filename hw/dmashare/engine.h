@@ -6,6 +6,7 @@
 #define HW_DMASHARE_ENGINE_H
 
 #include "qemu/queue.h"
+#include "hw/dmashare/fault.h"
 #include "hw/dmashare/fence.h"
 #include "hw/dmashare/mapping.h"
 #include "hw/dmashare/poison.h"
@@ -30,7 +31,7 @@ typedef struct DmashareOperand {
 
 /**
  * DmashareFault: why a job failed with FAULT_*
- * @status: the FAULT_*, or OK
+ * @status: the FAULT_*, or COMMANDED if a fault rule said so, or OK
  * @write: the access was a write
  * @buffer: buffer id, 0 if unknown
  * @mapping: mapping id
@@ -68,7 +69,10 @@ typedef enum DmashareJobState {
  * @state: how far it has come
  * @refused: validation found it wrong; @status says how
  * @deadlocked: it was chosen to break a cycle
+ * @fatal: a fault rule stopped the device when it was about to start
  * @status: enum dmashare_status, final when @state is DONE
+ * @error: errno that goes with STATUS_COMMANDED
+ * @hung: id of the fault rule that does not let it end, 0 for none
  * @order: number of fetch, over all queues
  * @result: for the completion
  * @fence: to signal, or NULL
@@ -103,7 +107,10 @@ typedef struct DmashareJob {
     DmashareJobState state;
     bool refused;
     bool deadlocked;
+    bool fatal;
     uint16_t status;
+    uint16_t error;
+    uint32_t hung;
     uint64_t order;
     uint64_t result;
     DmashareFence *fence;
@@ -136,6 +143,7 @@ typedef struct DmashareJob {
  * DmashareEngines: what the engines of one device share
  * @buffers: for the ledger
  * @mappings: that operands name
+ * @faults: fault rules
  * @latency: property, ns per job
  * @bandwidth: property, bytes per second, 0 for infinite
  * @max_job_bytes: property
@@ -143,6 +151,7 @@ typedef struct DmashareJob {
 typedef struct DmashareEngines {
     DmashareBuffers *buffers;
     DmashareMappings *mappings;
+    DmashareFaults *faults;
     uint64_t latency;
     uint64_t bandwidth;
     uint64_t max_job_bytes;

@@ -36,6 +36,11 @@ static bool evict_one(DmashareCore *core, DmashareBuffer *buf, Error **errp)
 
 static bool ring_enabled(const DmashareCore *core, Error **errp)
 {
+    if (core->fatal) {
+        error_setg(errp, "The device has met a fatal error; only a reset "
+                   "helps");
+        return false;
+    }
     if (!core->events.enabled) {
         error_setg(errp, "The driver has not enabled the event ring");
         return false;

@@ -308,6 +308,15 @@ uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
     return seg[i].addr + (offset - start);
 }
 
+bool dmashare_mapping_turns(const DmashareMapping *map, uint64_t offset,
+                            uint32_t *hint)
+{
+    uint64_t len;
+
+    dmashare_mapping_locate(map, offset, hint, &len);
+    return offset == (*hint ? map->segments[*hint - 1].end : 0);
+}
+
 uint64_t dmashare_mapping_address(const DmashareMapping *map, uint64_t offset)
 {
     uint32_t hint = 0;

@@ -171,6 +171,10 @@ uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
 uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
                                  uint32_t *hint, uint64_t *len);
 
+/* Does a segment begin at @offset, which lies inside of such a mapping? */
+bool dmashare_mapping_turns(const DmashareMapping *map, uint64_t offset,
+                            uint32_t *hint);
+
 /* For people: the DMA address of the byte at any offset, ~0 if it has none. */
 uint64_t dmashare_mapping_address(const DmashareMapping *map, uint64_t offset);
 

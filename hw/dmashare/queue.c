@@ -33,7 +33,7 @@ static int64_t queue_now(void)
 
 static void queue_kick(DmashareQueue *q)
 {
-    if (q->enabled && !q->working) {
+    if (q->enabled && !q->working && !q->queues->stopped) {
         timer_mod(q->timer, queue_now());
     }
 }
@@ -90,11 +90,28 @@ void dmashare_queues_reset(DmashareQueues *qs)
         q->cq_entries = 0;
         q->vector = 0;
         q->enabled = false;
+        q->stalled = 0;
         q->error = DMASHARE_QERR_NONE;
         q->sq_head = 0;
         q->sq_tail = 0;
         q->cq_head = 0;
         q->cq_tail = 0;
+    }
+    qs->stopped = false;
+}
+
+void dmashare_queues_stop(DmashareQueues *qs)
+{
+    qs->stopped = true;
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        timer_del(qs->queue[i].timer);
+    }
+}
+
+void dmashare_queues_look_again(DmashareQueues *qs)
+{
+    for (unsigned i = 0; i < qs->n_queues; i++) {
+        queue_kick(&qs->queue[i]);
     }
 }
 
@@ -104,6 +121,7 @@ static void queue_abort(DmashareQueue *q)
     DmashareJob *job;
 
     q->enabled = false;
+    q->stalled = 0;
     timer_del(q->timer);
     dmashare_lane_go(qs->fences, q->index);
     while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
@@ -215,16 +233,44 @@ void dmashare_queue_doorbell_cq(DmashareQueue *q, uint32_t head)
     }
 }
 
+/* Does a fault rule let it fetch one more? It may stop the device. */
+static bool queue_may_fetch(DmashareQueue *q)
+{
+    DmashareQueues *qs = q->queues;
+    DmashareFaultKey key = DMASHARE_FAULT_KEY(DMASHARE_FAULT_WHERE_QUEUE);
+    const DmashareRule *rule;
+
+    if (q->stalled && dmashare_fault_lives(qs->faults, q->stalled)) {
+        return false;
+    }
+    q->stalled = 0;
+    if (!dmashare_faults_at(qs->faults, key.where)) {
+        return true;
+    }
+    key.queue = q->index;
+    rule = dmashare_fault_ask(qs->faults, &key);
+    if (!rule) {
+        return true;
+    }
+    if (rule->action == DMASHARE_FAULT_ACTION_STALL) {
+        q->stalled = rule->id;
+    } else {
+        qs->fatal(qs->fatal_opaque);
+    }
+    return false;
+}
+
 /*
  * Fetch while there is something, and a completion ring slot for it. Returns
- * false when the queue was stopped.
+ * false when the queue was stopped, or the device.
  */
 static bool queue_fetch(DmashareQueue *q, int64_t *budget)
 {
     DmashareQueues *qs = q->queues;
 
     while (q->sq_head != q->sq_tail &&
-           q->sq_head - q->cq_head < q->cq_entries && *budget > 0) {
+           q->sq_head - q->cq_head < q->cq_entries && *budget > 0 &&
+           queue_may_fetch(q)) {
         DmashareJob *job = g_new0(DmashareJob, 1);
         uint64_t at = dmashare_ring_slot(q->sq_addr, q->sq_entries,
                                          q->sq_head, sizeof(job->desc));
@@ -244,7 +290,7 @@ static bool queue_fetch(DmashareQueue *q, int64_t *budget)
                              job->status);
         *budget -= FETCH_COST;
     }
-    return true;
+    return !qs->stopped;
 }
 
 static void job_raise(DmashareQueue *q, const DmashareJob *job, uint16_t type)
@@ -440,7 +486,7 @@ void dmashare_queue_work(DmashareQueue *q)
     int64_t again;
     DmashareJob *job;
 
-    if (!q->enabled) {
+    if (!q->enabled || qs->stopped) {
         return;
     }
     q->working = true;
@@ -462,6 +508,9 @@ void dmashare_queue_work(DmashareQueue *q)
     q->working = false;
 
     again = queues_again(qs, now, STEP_BUDGET - budget);
+    if (qs->stopped) {
+        return;
+    }
     if (q->enabled && next != INT64_MAX) {
         timer_mod(q->timer, MAX(next, again));
     }

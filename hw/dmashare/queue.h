@@ -28,6 +28,7 @@ typedef QSIMPLEQ_HEAD(, DmashareJob) DmashareJobList;
  * @vector: register
  * @enabled: it runs
  * @working: its timer's callback is running
+ * @stalled: id of the fault rule that does not let it fetch, 0 for none
  * @error: enum dmashare_queue_error
  * @sq_head: next index to be fetched
  * @sq_tail: producer index
@@ -46,6 +47,7 @@ typedef struct DmashareQueue {
     uint32_t vector;
     bool enabled;
     bool working;
+    uint32_t stalled;
     uint8_t error;
     uint32_t sq_head;
     uint32_t sq_tail;
@@ -64,6 +66,11 @@ typedef struct DmashareQueue {
  * @notify: who is told of it at once
  * @fences: that jobs wait for and signal
  * @commands: what descriptors do
+ * @faults: fault rules
+ * @stopped: the device has met a fatal error; nothing goes on
+ * @fatal: a fault rule says that it shall, and this calls
+ *         dmashare_queues_stop()
+ * @fatal_opaque: passed to it
  * @limits: constant
  * @n_queues: control queue included
  * @watchdog: ns a job may wait for fences, 0 for ever
@@ -82,6 +89,10 @@ struct DmashareQueues {
     const DmashareNotify *notify;
     DmashareFences *fences;
     DmashareCommands *commands;
+    DmashareFaults *faults;
+    bool stopped;
+    void (*fatal)(void *opaque);
+    void *fatal_opaque;
     DmashareRingLimits limits;
     unsigned n_queues;
     uint64_t watchdog;
@@ -97,6 +108,11 @@ void dmashare_queues_init(DmashareQueues *qs);
 void dmashare_queues_destroy(DmashareQueues *qs);
 /* Power-on state: rings disabled, registers zero, jobs gone without a word. */
 void dmashare_queues_reset(DmashareQueues *qs);
+
+/* Nothing goes on until the reset: neither fetches, nor jobs, nor fences. */
+void dmashare_queues_stop(DmashareQueues *qs);
+/* A fault rule was removed: what it stalled or hung goes on. */
+void dmashare_queues_look_again(DmashareQueues *qs);
 
 /* Check the registers and start, @allowed being CTRL.ENABLE. */
 void dmashare_queue_enable(DmashareQueue *q, bool allowed);

@@ -116,7 +116,8 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
         *value = core->ctrl;
         return true;
     case DMASHARE_REG_STATUS:
-        *value = core->ctrl ? DMASHARE_STATUS_REG_READY : 0;
+        *value = (core->ctrl ? DMASHARE_STATUS_REG_READY : 0) |
+                 (core->fatal ? DMASHARE_STATUS_REG_FATAL : 0);
         return true;
     case DMASHARE_REG_DMA_BITS:
         *value = cfg->dma_bits;
@@ -323,6 +324,11 @@ static bool doorbell_write(DmashareCore *core, uint64_t addr, uint32_t value)
 /* Returns false for a register that does not exist or cannot be written. */
 static bool reg_write(DmashareCore *core, uint64_t addr, uint32_t value)
 {
+    if (core->fatal &&
+        (addr != DMASHARE_REG_CTRL || !(value & DMASHARE_CTRL_RESET))) {
+        /* It stopped as it stood. */
+        return true;
+    }
     if (addr >= DOORBELLS && addr < DOORBELLS_END) {
         return doorbell_write(core, addr, value);
     }
