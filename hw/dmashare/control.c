@@ -10,7 +10,9 @@ static DmashareState *works(Object *obj)
     DmashareState *s = (DmashareState *)object_dynamic_cast(obj,
                                                             TYPE_DMASHARE);
 
-    return s && DEVICE(s)->realized && !s->core.gone ? s : NULL;
+    /* One whose link is down is there, for its link to go up again. */
+    return s && DEVICE(s)->realized && (!s->core.gone || s->link_down) ? s
+                                                                        : NULL;
 }
 
 static int add_path(Object *obj, void *opaque)

@@ -344,7 +344,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
         assert(pos > 0);
         pcie_cap_flr_init(pdev);
     }
-    if (pci_pm_init(pdev, 0, errp) < 0) {
+    if (pci_pm_init(pdev, 0, errp) < 0 || !dmashare_link_realize(s, errp)) {
         goto unlocal;
     }
 
@@ -369,6 +369,7 @@ static void dmashare_exit(PCIDevice *pdev)
     DmashareState *s = DMASHARE(pdev);
 
     dmashare_core_stop(&s->core);
+    dmashare_link_unrealize(s);
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pcie_cap_exit(pdev);
     }
@@ -377,15 +378,6 @@ static void dmashare_exit(PCIDevice *pdev)
     migrate_del_blocker(&s->blocker);
     if (!s->core.busy) {
         dmashare_core_destroy(&s->core);
-    }
-}
-
-static void dmashare_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
-                                  int len)
-{
-    pci_default_write_config(pdev, addr, val, len);
-    if (pci_is_express(pdev) && pdev->exp.exp_cap) {
-        pcie_cap_flr_write_config(pdev, addr, val, len);
     }
 }
 
@@ -413,6 +405,7 @@ static void dmashare_reset_enter(Object *obj, ResetType type)
     DmashareState *s = DMASHARE(obj);
 
     dmashare_core_hold(&s->core, true);
+    dmashare_link_reset(s);
     dmashare_core_reset(&s->core);
 }
 
@@ -496,7 +489,8 @@ static void dmashare_class_init(ObjectClass *klass, void *data)
 
     pc->realize = dmashare_realize;
     pc->exit = dmashare_exit;
-    pc->config_write = dmashare_config_write;
+    pc->config_read = dmashare_link_config_read;
+    pc->config_write = dmashare_link_config_write;
     pc->vendor_id = DMASHARE_PCI_VENDOR_ID;
     pc->device_id = DMASHARE_PCI_DEVICE_ID;
     pc->revision = DMASHARE_PCI_REVISION;

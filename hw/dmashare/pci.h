@@ -18,6 +18,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
 #define DMASHARE_LOCAL_SIZE_MIN (4 * KiB)
 #define DMASHARE_LOCAL_SIZE_MAX (1 * TiB)
 
+/* Registers, MSI-X, local memory. */
+#define DMASHARE_PCI_BARS       3
+
 /**
  * DmashareState: a dmashare PCI function
  * @parent_obj: PCI
@@ -28,6 +31,8 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @config: properties
  * @core: everything else
  * @notifier: QMP events
+ * @link_down: it answers no more
+ * @absent: lies over each BAR then
  * @blocker: why it cannot migrate
  * @bounce: for a read and a write window, allocated when first needed
  * @guard: what the re-entrancy guard was before the core's work
@@ -41,6 +46,8 @@ struct DmashareState {
     DmashareConfig config;
     DmashareCore core;
     DmashareNotifier notifier;
+    bool link_down;
+    MemoryRegion absent[DMASHARE_PCI_BARS];
     Error *blocker;
     uint8_t *bounce[2];
     bool guard;
@@ -56,5 +63,23 @@ void dmashare_pci_local_unrealize(DmashareState *s);
 void dmashare_pci_local_describe(DmashareState *s, DmashareLocal *local);
 void dmashare_pci_local_written(void *opaque, uint64_t offset, uint64_t len);
 bool dmashare_pci_local_discard(void *opaque, uint64_t offset, uint64_t len);
+
+/*
+ * link.c: faults of the bus. Realize wants the BARs and the PCI Express
+ * capability, and unrealize them still; reset is what any reset does to them.
+ */
+bool dmashare_link_realize(DmashareState *s, Error **errp);
+void dmashare_link_unrealize(DmashareState *s);
+void dmashare_link_reset(DmashareState *s);
+/* PCIDeviceClass */
+uint32_t dmashare_link_config_read(PCIDevice *pdev, uint32_t addr, int len);
+void dmashare_link_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
+                                int len);
+/*
+ * The command dmashare-pci-fault. After a surprise removal @core does not exist
+ * any more.
+ */
+bool dmashare_link_fault(DmashareCore *core, DmasharePciFault fault,
+                         Error **errp);
 
 #endif /* HW_DMASHARE_PCI_H */

@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qapi/qapi-commands-dmashare.h"
 #include "hw/dmashare/control.h"
+#include "hw/dmashare/pci.h"
 
 static DmashareFaultRule *rule_describe(const DmashareRule *rule)
 {
@@ -82,7 +83,9 @@ void qmp_dmashare_fault_remove(const char *path, bool has_id, uint32_t id,
 void qmp_dmashare_pci_fault(const char *path, DmasharePciFault fault,
                             Error **errp)
 {
-    if (dmashare_core_find(path, errp)) {
-        error_setg(errp, "This command is not built yet");
+    DmashareCore *core = dmashare_core_find(path, errp);
+
+    if (core) {
+        dmashare_link_fault(core, fault, errp);
     }
 }
