@@ -111,7 +111,9 @@ static DmashareDeviceInfo *device_info(DmashareCore *core)
                                     DMASHARE_VERSION_MINOR);
     info->coherent = core->cfg.coherent;
     info->enabled = core->ctrl & DMASHARE_CTRL_ENABLE;
-    info->linked = true;
+    info->fatal = core->fatal;
+    info->linked = !core->gone;
+    info->fault_rules = core->faults.rules->len;
     for (uint32_t i = 0; i < core->fences.n_timelines; i++) {
         info->fences_pending += core->fences.timelines[i].count;
     }
@@ -392,6 +394,8 @@ DmashareQueueInfoList *qmp_query_dmashare_queues(const char *path,
         info->submitted = q->sq_tail;
         info->completed = q->cq_tail;
         info->jobs = q->enabled ? q->sq_head - q->cq_tail : 0;
+        info->stalled = q->stalled;
+        info->hung = dmashare_queue_hung(q);
         QAPI_LIST_APPEND(tail, info);
     }
     return list;

@@ -158,6 +158,13 @@ static void queue_fail(DmashareQueue *q, uint8_t error, uint64_t addr)
     dmashare_event_raise(q->queues->events, &event);
 }
 
+bool dmashare_queue_hung(const DmashareQueue *q)
+{
+    const DmashareJob *job = QSIMPLEQ_FIRST(&q->jobs);
+
+    return job && job->hung;
+}
+
 void dmashare_queue_enable(DmashareQueue *q, bool allowed)
 {
     const DmashareRingLimits *limits = &q->queues->limits;
@@ -338,11 +345,22 @@ static void job_start(DmashareQueue *q, DmashareJob *job, int64_t now)
 {
     uint16_t status = dmashare_command_start(q->queues->commands, job, now);
 
-    if (status) {
+    if (job->fatal) {
+        q->queues->fatal(q->queues->fatal_opaque);
+    } else if (status) {
         job_done(q, job, status);
     } else {
         job->state = DMASHARE_JOB_RUNNING;
     }
+}
+
+/* Does a fault rule keep a running job from its end? */
+static bool job_hangs(DmashareQueue *q, DmashareJob *job)
+{
+    if (job->hung && !dmashare_fault_lives(q->queues->faults, job->hung)) {
+        job->hung = 0;
+    }
+    return job->hung;
 }
 
 static void job_wait(DmashareQueue *q, DmashareJob *job, int64_t now)
@@ -392,7 +410,14 @@ static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
             return false;
         }
     }
+    if (q->queues->stopped) {
+        return false;
+    }
     if (job->state == DMASHARE_JOB_RUNNING) {
+        if (job_hangs(q, job)) {
+            /* Whoever removes the rule will kick. */
+            return false;
+        }
         if (now < job->ready) {
             *next = job->ready;
             return false;
@@ -412,16 +437,25 @@ static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
     return true;
 }
 
+/* What the completion says beyond the status. */
+static uint64_t job_detail(const DmashareJob *job)
+{
+    if (job->status == DMASHARE_STATUS_COMMANDED) {
+        return job->error;
+    }
+    return job->status >= DMASHARE_STATUS_FAULT_TRANSLATION &&
+           job->status <= DMASHARE_STATUS_FAULT_BUS_MASTER ?
+           job->fault.addr : 0;
+}
+
 /* Post the completion of the front job. Returns false when that failed. */
 static bool job_complete(DmashareQueue *q, DmashareJob *job)
 {
     DmashareQueues *qs = q->queues;
-    bool faulted = job->status >= DMASHARE_STATUS_FAULT_TRANSLATION &&
-                   job->status <= DMASHARE_STATUS_FAULT_BUS_MASTER;
     struct dmashare_completion entry = {
         .cookie = job->desc.cookie,
         .result = cpu_to_le64(job->status ? 0 : job->result),
-        .detail = cpu_to_le64(faulted ? job->fault.addr : 0),
+        .detail = cpu_to_le64(job_detail(job)),
         .status = cpu_to_le16(job->status),
         .flags = cpu_to_le16(job->fence ? DMASHARE_COMPLETION_F_FENCE : 0),
     };

@@ -114,6 +114,9 @@ void dmashare_queues_stop(DmashareQueues *qs);
 /* A fault rule was removed: what it stalled or hung goes on. */
 void dmashare_queues_look_again(DmashareQueues *qs);
 
+/* Does a fault rule keep its engine from finishing? */
+bool dmashare_queue_hung(const DmashareQueue *q);
+
 /* Check the registers and start, @allowed being CTRL.ENABLE. */
 void dmashare_queue_enable(DmashareQueue *q, bool allowed);
 /* Drop what is not completed; the fences of fetched jobs are ABORTED. */

@@ -45,11 +45,16 @@ static Setup *setup_new(const char *properties)
     Setup *s = g_new0(Setup, 1);
     g_autofree char *all = g_strdup_printf("id=" QDMASHARE_ID "%s%s",
                                            *properties ? "," : "", properties);
+    unsigned v;
 
     s->m = qdmashare_one("-M pc", all);
     s->d = s->m->d;
     s->qts = s->m->qts;
     s->p = qdmashare_pair_new(s->d, SIZE);
+    qdmashare_settle(s->d);
+    for (v = 0; v < 6; v++) {
+        qdmashare_msix_fired(s->d, v);
+    }
     return s;
 }
 
@@ -399,7 +404,10 @@ static void test_job_delay(void)
     qdmashare_fault_remove(s->qts, id);
     g_assert_cmphex(qdmashare_takes(s->d, 1, 1001).status, ==,
                     DMASHARE_STATUS_OK);
-    assert_well(s);
+    qdmashare_submit(s->d, 1, copy(s, 1));
+    g_assert_cmphex(qdmashare_takes(s->d, 1, 100).status, ==,
+                    DMASHARE_STATUS_OK);
+    qdmashare_pair_check(s->d, s->p);
 }
 
 static void test_job_hang(void)
@@ -727,6 +735,7 @@ static void test_dma_match(void)
     g_assert_cmpuint(qdmashare_event(s->d).queue, ==, 2);
     g_assert_cmpuint(qdmashare_rule(s->qts, other).matched, ==, 0);
     g_assert_cmpuint(qdmashare_rule(s->qts, queue).fired, ==, 1);
+    qdmashare_fault_event(s->qts, queue, DMASHARE_STATUS_COMMANDED);
     qdmashare_fault_remove_all(s->qts);
 
     /* Local memory has no address that could be told. */
@@ -1199,7 +1208,7 @@ static void test_storm(void)
                 qdmashare_push(s->d, q, &desc);
                 qdmashare_doorbell(s->d, q);
             }
-            qtest_clock_step(s->qts, qdmashare_random(&state) % 400);
+            qtest_clock_step(s->qts, 1 + qdmashare_random(&state) % 400);
             if (qdmashare_random(&state) % 16 == 0) {
                 qdmashare_queue_disable(s->d, q);
             }

@@ -124,7 +124,7 @@ static void slot_plug(Slot *s)
 {
     QDict *rsp = qtest_qmp(s->qts, "{ 'execute': 'device_add', 'arguments': {"
                            "  'driver': 'dmashare', 'id': 'dev',"
-                           "  'bus': 'rp', 'local-size': '1M' } }");
+                           "  'bus': 'rp', 'local-size': 1048576 } }");
 
     g_assert_true(qdict_haskey(rsp, "return"));
     qobject_unref(rsp);
@@ -163,12 +163,11 @@ static void assert_well(Slot *s)
 
 /*
  * All kinds of things that the device has yet to do: jobs on their way, hung,
- * not fetched; a fence that is held; an interrupt and a value that are late.
+ * not fetched; an interrupt and a value that are late.
  */
 static void outstanding(QDmashare *d)
 {
     QTestState *qts = d->qts;
-    QDict *rsp;
 
     qdmashare_submit(d, 1, qdmashare_noop(d, 1, 5000));
     qdmashare_submit(d, 1, qdmashare_copy(d, 1, QDMASHARE_DST, 0,
@@ -176,16 +175,12 @@ static void outstanding(QDmashare *d)
     qdmashare_fault_add(qts, "'where': 'job', 'action': 'hang'");
     qdmashare_submit(d, 2, qdmashare_copy(d, 2, QDMASHARE_DST, 0,
                                           QDMASHARE_SRC, 0, SIZE));
-    rsp = qtest_qmp(qts, "{ 'execute': 'dmashare-fence-hold', 'arguments': {"
-                    "  'path': 'dev', 'timeline': 3 } }");
-    g_assert_true(qdict_haskey(rsp, "return"));
-    qobject_unref(rsp);
     qdmashare_fault_add(qts, "'where': 'interrupt', 'action': 'delay',"
                         "'delay': 6000, 'match': { 'vector': 4 }");
     qdmashare_fault_add(qts, "'where': 'fence-memory', 'action': 'delay',"
                         "'delay': 6000, 'match': { 'timeline': 4 }");
     qdmashare_submit(d, 3, qdmashare_noop(d, 4, 0));
-    qdmashare_submit(d, 3, qdmashare_noop(d, 3, 0));
+    qdmashare_submit(d, 3, qdmashare_noop(d, 3, 5000));
     qdmashare_fault_add(qts, "'where': 'queue', 'action': 'stall',"
                         "'match': { 'queue': 4 }");
     qdmashare_submit(d, 4, qdmashare_noop(d, 5, 0));
