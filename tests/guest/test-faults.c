@@ -239,10 +239,11 @@ static void note_lost(void)
 }
 
 /*
- * A device that does not let go of something, or does not know where something
- * is, is reset: only then do both sides agree again.
+ * A device that does not let go of something at once is asked again, and one that
+ * does not at all is reset: only then do both sides agree again. So often it says
+ * no, 0 for always.
  */
-static void end_refused(const char *opcode)
+static void end_refused(const char *opcode, unsigned int times)
 {
 	struct patient p = admit(0);
 	struct bo bo = dms_create_in(p.fd, 4 * PAGE, SYSTEM, 0, "ends"), kept;
@@ -253,31 +254,44 @@ static void end_refused(const char *opcode)
 	kept = dms_create_mapped(p.fd, 4 * PAGE, "kept");
 	pattern_fill(kept.map, kept.size, 1);
 	dms_run_ok(p.fd, dms_job_copy(&bo, 0, &kept, 0, kept.size));
-	rule = fail_command(&p, opcode, EIO, 1);
+	rule = fail_command(&p, opcode, EIO, times);
 	ASSERT_OK(dms_try_close(p.fd, there.handle));
 	dms_destroy(&bo);
 	/* Commands run in order: when this is answered, those are over. */
-	dms_param(p.fd, DRM_DMASHARE_PARAM_DEVICE_TIME);
+	ledger_get(p.fd, 0);
 	ASSERT(pattern_check(kept.map, kept.size, 1));
 	ASSERT_EQ(dms_crc(p.fd, &kept, 0, kept.size), crc32c(kept.map, kept.size));
+	if (!times) {
+		ASSERT(ctl_fault_fired(0, rule) > 1);
+		ctl_fault_remove(0, rule);
+		rule = fail_command(&p, opcode, EIO, 1);
+	}
 	dms_destroy(&kept);
 	foreign_destroy(&f);
-	discharge_reset(&p, rule, 1);
+	if (times)
+		discharge(&p, rule, times);
+	else
+		discharge_reset(&p, rule, 1);
 }
 
 static void unmap_refused(void)
 {
-	end_refused("unmap");
+	end_refused("unmap", 1);
+}
+
+static void unmap_refused_for_good(void)
+{
+	end_refused("unmap", 0);
 }
 
 static void detach_refused(void)
 {
-	end_refused("detach");
+	end_refused("detach", 1);
 }
 
 static void destroy_refused(void)
 {
-	end_refused("buffer-destroy");
+	end_refused("buffer-destroy", 1);
 }
 
 static void move_refused(void)
@@ -295,7 +309,7 @@ static void move_refused(void)
 	ASSERT(pattern_check(bo.map, bo.size, 4));
 	ASSERT_EQ(dms_crc(p.fd, &bo, 0, bo.size), crc32c(bo.map, bo.size));
 	dms_destroy(&bo);
-	discharge_reset(&p, rule, 1);
+	discharge(&p, rule, 1);
 }
 
 /* Of the device that is not coherent. */
@@ -704,6 +718,7 @@ static const struct ktap_case cases[] = {
 	KTAP_COVERS(ledger_refused, "fault.command:user"),
 	KTAP_COVERS(note_lost, "fault.command:user"),
 	KTAP_COVERS(unmap_refused, "fault.command:user fault.command:vgem"),
+	KTAP_COVERS(unmap_refused_for_good, "fault.command:user fault.command:vgem reset:user"),
 	KTAP_COVERS(detach_refused, "fault.command:vgem"),
 	KTAP_COVERS(destroy_refused, "fault.command:user"),
 	KTAP_COVERS(move_refused, "fault.command:user"),
