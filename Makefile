@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BUILD := $(CURDIR)/build
 MAKEFLAGS += --no-print-directory
 
-TARGETS := demo check vm qtest guest-test lint docs qemu clean help
+TARGETS := demo check vm qtest guest-test scenarios lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES \
@@ -70,6 +70,8 @@ help:
 	@echo 'make guest-test   the tests that run in the VM, JOBS=n VMs at a time; ONLY=text'
 	@echo '                  picks suites, KERNEL=debug runs them on a recent kernel with'
 	@echo '                  KASAN and lockdep (built once, a quarter of an hour)'
+	@echo 'make scenarios    stories of a guest and QMP, with what is to be expected of'
+	@echo '                  them; ONLY=text picks some, KERNEL=debug as above'
 	@echo 'make lint         checkpatch (QEMU and Linux), sparse, W=1, shellcheck'
 	@echo 'make docs         build/docs/html/index.html'
 	@echo 'make qemu         only build the emulator'
@@ -113,6 +115,10 @@ endif
 guest-test: setup
 	@scripts/build vm
 	@scripts/check guest-test
+
+scenarios: setup
+	@scripts/build vm
+	@scripts/check scenarios
 
 lint: setup
 	@scripts/build emulator driver

@@ -11,6 +11,7 @@ What a program did goes to scripts/results as the suite PROGRAM[@ROW]; the VMs
 of a row are a suite of their own, vm-ROW, whose cases hold for all its boots.
 """
 import concurrent.futures
+import fcntl
 import json
 import os
 import subprocess
@@ -36,6 +37,35 @@ TAINTED_BY = {'kunit': 1 << 18, 'test-sw-sync': 1 << 14,
 # What a program is thought to take before it was ever run: this part of its
 # timeout.
 GUESS = 0.2
+MOST_JOBS = 4
+
+
+def group_name(base, kernel):
+    """Where the results of this kernel go: guest-test, guest-test-debug."""
+    provided = os.path.join(common.TOP, 'scripts', f'kernel-{kernel.name}')
+    if kernel.name == 'debian' or not os.path.exists(provided):
+        return base
+    return f'{base}-{kernel.name}'
+
+
+def lock(group, logs):
+    """One run at a time: the results have one place; held until closed."""
+    os.makedirs(logs, exist_ok=True)
+    handle = open(os.path.join(logs, '.lock'), 'w', encoding='ascii')
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        common.say(f'{group}: waiting for another run to end')
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def job_count():
+    """How many VMs at a time."""
+    given = os.environ.get('JOBS')
+    if given and not (given.isdigit() and int(given)):
+        common.die(f'JOBS={given} is not a number of VMs')
+    return int(given or min(MOST_JOBS, len(os.sched_getaffinity(0)) + 1))
 
 
 def results(*words):
@@ -74,7 +104,7 @@ class Console:
         found = self.checker.findings[self.reported:]
         self.reported = len(self.checker.findings)
         for finding, why in self.checker.known[self.told:]:
-            common.say(f'guest-test: {finding.program}: not held against it: '
+            common.say(f'{finding.program}: not held against it: '
                        f'{finding.line}: {why}')
         self.told = len(self.checker.known)
         return found
@@ -170,11 +200,15 @@ class Plan:
                 boot = row.boots
             started = time.monotonic()
             try:
-                Boot(self, row, boot).run()
+                self.boot(row, boot).run()
             finally:
                 with self.lock:
                     row.active -= 1
                     row.seconds += time.monotonic() - started
+
+    def boot(self, row, number):
+        """One VM of the row."""
+        return Boot(self, row, number)
 
     def next(self, row):
         """A program of the row that nobody has taken yet, or None."""
@@ -244,11 +278,11 @@ class Boot:
                 if not spoilt:
                     self.epilogue()
         except vm.VmError as error:
-            suite = suite_name(running, row.name) if running else self.suite
+            suite = self.suite_of(running) if running else self.suite
             self.splats(suite, self.output.news(last=True))
             self.fail(suite, 'guest', f'{error}',
                       f'{error.detail}\nconsole: {machine.console}')
-            common.say(f'guest-test: {suite}: {error}')
+            common.say(f'{self.plan.group}: {suite}: {error}')
             if not booted:
                 self.give_up()
             return
@@ -258,11 +292,15 @@ class Boot:
                  f'status {status} of QEMU')
         self.splats(self.suite, found)
 
+    def suite_of(self, entry):
+        """What its results are called."""
+        return suite_name(entry, self.row.name)
+
     def give_up(self):
         """It did not boot, and would not the next time."""
         self.row.case(False, 'boots with a clean console')
         while (entry := self.plan.next(self.row)) is not None:
-            self.fail(suite_name(entry, self.row.name), 'run',
+            self.fail(self.suite_of(entry), 'run',
                       f'did not run: the VM {self.row.name} did not boot')
 
     def fail(self, suite, case, reason, detail=''):

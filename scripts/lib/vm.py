@@ -30,6 +30,7 @@ CHANNEL_NAME = 'org.dmashare.results'
 QMP_NAME = 'org.dmashare.qmp'
 BOOT_TIMEOUT = 180      # seconds; under TCG on a busy machine it may take 60
 PROBE_TIMEOUT = 20
+QMP_SECONDS = 30        # an answer takes microseconds; this is for a busy host
 MEMORY_LEAST = 128      # MiB; with less the kernel cannot unpack its initramfs
 # Room for BARs above 4 GiB: for two of 16 GiB and their alignment.
 HOLE64 = '128G'
@@ -44,6 +45,14 @@ class VmError(Exception):
     def __init__(self, message, detail=''):
         super().__init__(message)
         self.detail = detail
+
+
+class QmpError(VmError):
+    """A QMP command that QEMU refused; `desc` is why."""
+
+    def __init__(self, command, desc):
+        super().__init__(f'QMP {command}: {desc}')
+        self.desc = desc
 
 
 @dataclasses.dataclass
@@ -225,6 +234,57 @@ class Result:
         return ''
 
 
+def ended(pairs):
+    """The Result that the agent told of."""
+    result = Result(signal=int(pairs.get('signal', 0)))
+    result.status = int(pairs.get('status', 128 + result.signal))
+    result.timed_out = pairs.get('timeout') == '1'
+    result.stuck = 'stuck' in pairs
+    result.seconds = int(pairs['ms']) / 1000
+    result.taint = int(pairs['taint'])
+    return result
+
+
+class Talk:
+    """A program in the guest that reads what it is to do (Machine.talk).
+    What it says comes in while the machine listens."""
+
+    def __init__(self, machine, ident, name):
+        self.machine = machine
+        self.ident = ident
+        self.name = name
+        self.out, self.err = b'', b''
+        self.result = None          # once it has ended
+
+    def take(self, kind, data):
+        """A frame of it."""
+        if kind == 'out':
+            self.out += data
+        elif kind == 'err':
+            self.err += data
+        elif kind == 'exit':
+            self.result = ended(parse_pairs(data))
+            self.result.out, self.result.err = self.out, self.err
+            del self.machine.talks[self.ident]
+        elif kind == 'refused':
+            raise VmError(f'the guest cannot talk to {self.name}: '
+                          + data.decode(errors='replace'))
+
+    def lines(self):
+        """The whole lines of its output since the last call."""
+        *lines, self.out = self.out.split(b'\n')
+        return [line.decode(errors='replace') for line in lines]
+
+    def say(self, text):
+        """Give it something to read."""
+        data = text.encode()
+        self.machine._send(f'input {self.ident} {len(data)}\n'.encode() + data)
+
+    def kill(self):
+        """End it; its result comes while the machine listens."""
+        self.machine._send(f'kill {self.ident}\n'.encode())
+
+
 class Machine:
     """One running VM."""
 
@@ -238,7 +298,10 @@ class Machine:
         self.process = None
         self.channel = None
         self.monitor = None
-        self.received = b''
+        self.received = b''         # ... from the channel
+        self.answers = b''          # ... from the monitor
+        self.greeted = False
+        self.talks = {}             # programs that are talked to, by id
         self.next_id = 0
         self.grace = HANG_GRACE
         self.hello = {}
@@ -386,9 +449,7 @@ class Machine:
             mon_ours.close()
             return
         self.channel = ours
-        self.monitor = mon_ours.makefile('rwb', buffering=0)
-        mon_ours.settimeout(30)
-        mon_ours.close()
+        self.monitor = mon_ours
 
     def wait_ready(self, timeout=BOOT_TIMEOUT):
         """Until the agent says hello."""
@@ -435,12 +496,12 @@ class Machine:
         deadline = time.monotonic() + timeout * 2 + self.grace
         if not timeout:
             deadline = None
-        result = Result()
         out, err = [], []
         while True:
             kind, who, data = self._frame(deadline,
                                           f'hung while {argv[0]} ran')
             if who != ident:
+                self._deliver(kind, who, data)
                 continue
             if kind in ('out', 'err'):
                 (out if kind == 'out' else err).append(data)
@@ -452,18 +513,42 @@ class Machine:
             elif kind == 'refused':
                 raise VmError(f'the guest cannot run {argv[0]}: '
                               + data.decode(errors='replace'))
-        result.signal = int(pairs.get('signal', 0))
-        result.status = int(pairs.get('status', 128 + result.signal))
-        result.timed_out = pairs.get('timeout') == '1'
-        result.stuck = 'stuck' in pairs
-        result.seconds = int(pairs['ms']) / 1000
-        result.taint = int(pairs['taint'])
+        result = ended(pairs)
         result.out, result.err = b''.join(out), b''.join(err)
         return result
 
+    def talk(self, argv, timeout):
+        """Start a program that reads what it is to do: a Talk."""
+        self.next_id += 1
+        talk = Talk(self, self.next_id, argv[0])
+        payload = b''.join(os.fsencode(word) + b'\0' for word in argv)
+        self._send(f'talk {talk.ident} {int(timeout * 1000)} {len(payload)}\n'
+                   .encode() + payload)
+        self.talks[talk.ident] = talk
+        return talk
+
+    def _deliver(self, kind, who, data):
+        if who in self.talks:
+            self.talks[who].take(kind, data)
+
+    def listen(self, seconds):
+        """Take in what the programs that are talked to and QEMU's monitor have
+        to say; at most so long, when they say nothing."""
+        ready = select.select([self.channel, self.monitor], [], [], seconds)[0]
+        if self.monitor in ready:
+            self._qmp_fill()
+        while (answer := self._qmp_parse()) is not None:
+            self._qmp_event(answer)
+        if self.channel in ready:
+            self._fill(time.monotonic() + 1, '')
+        while (frame := self._parse_frame()) is not None:
+            self._deliver(*frame)
+
+    # -- the monitor
+
     def qmp(self, command, **arguments):
         """One QMP command; returns what it returned."""
-        if not self.events and not getattr(self, 'greeted', False):
+        if not self.greeted:
             self._qmp_line()
             self.greeted = True
             self._qmp_send('qmp_capabilities', {})
@@ -475,26 +560,45 @@ class Machine:
             message['arguments'] = {k.replace('_', '-'): v
                                     for k, v in arguments.items()}
         try:
-            self.monitor.write(json.dumps(message).encode() + b'\n')
+            self.monitor.sendall(json.dumps(message).encode() + b'\n')
         except OSError as error:
             raise VmError(f'QMP: {error.strerror}') from error
         while True:
             answer = self._qmp_line()
-            if 'event' in answer:
-                self.events.append(answer)
-            elif 'error' in answer:
-                raise VmError(f'QMP {command}: {answer["error"]["desc"]}')
-            elif 'return' in answer:
+            if 'error' in answer:
+                raise QmpError(command, answer['error']['desc'])
+            if 'return' in answer:
                 return answer['return']
+            self._qmp_event(answer)
 
-    def _qmp_line(self):
+    def _qmp_event(self, message):
+        if 'event' in message:
+            self.events.append(message)
+
+    def _qmp_fill(self):
         try:
-            line = self.monitor.readline()
+            data = self.monitor.recv(65536)
         except OSError as error:
             raise VmError(f'QMP: {error}') from error
-        if not line:
+        if not data:
             raise VmError('QEMU closed its monitor')
+        self.answers += data
+
+    def _qmp_parse(self):
+        line, newline, rest = self.answers.partition(b'\n')
+        if not newline:
+            return None
+        self.answers = rest
         return json.loads(line)
+
+    def _qmp_line(self):
+        deadline = time.monotonic() + QMP_SECONDS
+        while (message := self._qmp_parse()) is None:
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self.monitor], [], [], left)[0]:
+                raise VmError('QMP: QEMU does not answer')
+            self._qmp_fill()
+        return message
 
     # -- the channel
 
@@ -525,22 +629,26 @@ class Machine:
 
     def _frame(self, deadline, what):
         """The next (kind, id, data) that the agent sent."""
-        while True:
-            end = self.received.find(b'\n')
-            if end >= 0:
-                words = self.received[:end].split()
-                try:
-                    kind, who, size = (words[0].decode(), int(words[1]),
-                                       int(words[2]))
-                except (IndexError, ValueError, UnicodeDecodeError):
-                    raise VmError('the guest sent something that is not of '
-                                  f'the protocol: {self.received[:80]!r}'
-                                  ) from None
-                if len(self.received) >= end + 1 + size:
-                    data = self.received[end + 1:end + 1 + size]
-                    self.received = self.received[end + 1 + size:]
-                    return kind, who, data
+        while (frame := self._parse_frame()) is None:
             self._fill(deadline, what)
+        return frame
+
+    def _parse_frame(self):
+        """The first one of what was received, or None."""
+        end = self.received.find(b'\n')
+        if end < 0:
+            return None
+        words = self.received[:end].split()
+        try:
+            kind, who, size = words[0].decode(), int(words[1]), int(words[2])
+        except (IndexError, ValueError, UnicodeDecodeError):
+            raise VmError('the guest sent something that is not of the '
+                          f'protocol: {self.received[:80]!r}') from None
+        if len(self.received) < end + 1 + size:
+            return None
+        data = self.received[end + 1:end + 1 + size]
+        self.received = self.received[end + 1 + size:]
+        return kind, who, data
 
     def _interrogate(self):
         """Make a guest that hangs say where, in its console."""

@@ -10,6 +10,9 @@
  *
  *     run ID TIMEOUT_MS LENGTH\n     and LENGTH bytes: the arguments, each
  *                                    ended by a NUL byte
+ *     talk ID TIMEOUT_MS LENGTH\n    the same of a program with an input; any
+ *                                    other reads from /dev/null
+ *     input ID LENGTH\n              and LENGTH bytes for it to read
  *     kill ID\n                      end that run now
  *     poweroff\n
  *
@@ -31,6 +34,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -57,6 +61,7 @@ struct run {
 	bool active;
 	unsigned long id;
 	pid_t pid;
+	int in;			/* write end, -1 when it reads nothing */
 	int out, err;		/* read ends, -1 at their end */
 	int status;		/* of waitpid(), valid when reaped */
 	bool reaped, timed_out, killed;
@@ -177,12 +182,18 @@ static struct run *find_run(unsigned long id)
 	return NULL;
 }
 
+static void close_pipe(int ends[2])
+{
+	close(ends[0]);
+	close(ends[1]);
+}
+
 static void start_run(unsigned long id, unsigned long timeout, char *args,
-		      size_t len)
+		      size_t len, bool talk)
 {
 	char *argv[MAX_ARGS + 1];
 	struct run *run = NULL;
-	int out[2], err[2], argc = 0;
+	int in[2] = { -1, -1 }, out[2], err[2], argc = 0;
 	const char *base;
 	pid_t pid;
 
@@ -210,8 +221,16 @@ static void start_run(unsigned long id, unsigned long timeout, char *args,
 	}
 	if (pipe2(err, O_CLOEXEC)) {
 		send_text("refused", id, "pipe: %s", strerror(errno));
-		close(out[0]);
-		close(out[1]);
+		close_pipe(out);
+		return;
+	}
+	/* Our end must not block: who does not read would hold up everybody. */
+	if (talk && (pipe2(in, O_CLOEXEC) ||
+		     fcntl(in[1], F_SETFL, O_NONBLOCK))) {
+		send_text("refused", id, "pipe: %s", strerror(errno));
+		close_pipe(in);
+		close_pipe(out);
+		close_pipe(err);
 		return;
 	}
 	base = strrchr(argv[0], '/');
@@ -228,7 +247,7 @@ static void start_run(unsigned long id, unsigned long timeout, char *args,
 		sigemptyset(&none);
 		sigprocmask(SIG_SETMASK, &none, NULL);
 		signal(SIGPIPE, SIG_DFL);
-		dup2(null, 0);
+		dup2(talk ? in[0] : null, 0);
 		dup2(out[1], 1);
 		dup2(err[1], 2);
 		execvp(argv[0], argv);
@@ -237,15 +256,20 @@ static void start_run(unsigned long id, unsigned long timeout, char *args,
 	}
 	close(out[1]);
 	close(err[1]);
+	if (talk)
+		close(in[0]);
 	if (pid < 0) {
 		send_text("refused", id, "fork: %s", strerror(errno));
+		if (talk)
+			close(in[1]);
 		close(out[0]);
 		close(err[0]);
 		return;
 	}
 	*run = (struct run) {
 		.active = true, .id = id, .pid = pid,
-		.out = out[0], .err = err[0], .start = now_ms(),
+		.in = talk ? in[1] : -1, .out = out[0], .err = err[0],
+		.start = now_ms(),
 	};
 	run->deadline = timeout ? run->start + timeout : 0;
 	snprintf(run->name, sizeof(run->name), "%s", base);
@@ -276,6 +300,8 @@ static void end_run(struct run *run, bool stuck)
 	else
 		snprintf(how, sizeof(how), "status=%d",
 			 WEXITSTATUS(run->status));
+	if (run->in >= 0)
+		close(run->in);
 	if (run->out >= 0)
 		close(run->out);
 	if (run->err >= 0)
@@ -330,19 +356,35 @@ static void settle(struct run *run)
 	}
 }
 
+/* Bytes for a program to read: all of them or, when it does not read, none. */
+static void input(unsigned long id, const char *data, size_t len)
+{
+	struct run *run = find_run(id);
+
+	if (!run || run->in < 0 || len > PIPE_BUF)
+		send_text("refused", id, "%s", !run ? "no such run" :
+			  run->in < 0 ? "it has no input" :
+			  "more than a pipe takes at once");
+	else if (len && write(run->in, data, len) < 0)
+		send_text("refused", id, "its input: %s", strerror(errno));
+}
+
 /* Requests: returns how many bytes of the buffer were used. */
 static size_t handle(char *data, size_t len)
 {
 	unsigned long id, timeout, size;
 	char *end = memchr(data, '\n', len);
 	struct run *run;
+	char word[8];
 	size_t line;
 
 	if (!end)
 		return 0;
 	*end = '\0';
 	line = end + 1 - data;
-	if (sscanf(data, "run %lu %lu %lu", &id, &timeout, &size) == 3) {
+	if (sscanf(data, "%4[a-z] %lu %lu %lu", word, &id, &timeout,
+		   &size) == 4 &&
+	    (!strcmp(word, "run") || !strcmp(word, "talk"))) {
 		if (size > MAX_REQUEST / 2) {
 			send_text("refused", id, "arguments too long");
 			return line;
@@ -354,7 +396,20 @@ static size_t handle(char *data, size_t len)
 		if (size && data[line + size - 1])
 			send_text("refused", id, "arguments without an end");
 		else
-			start_run(id, timeout, data + line, size);
+			start_run(id, timeout, data + line, size,
+				  !strcmp(word, "talk"));
+		return line + size;
+	}
+	if (sscanf(data, "input %lu %lu", &id, &size) == 2) {
+		if (size > MAX_REQUEST / 2) {
+			send_text("refused", id, "input too long");
+			return line;
+		}
+		if (len - line < size) {
+			*end = '\n';
+			return 0;
+		}
+		input(id, data + line, size);
 		return line + size;
 	}
 	if (sscanf(data, "kill %lu", &id) == 1) {
