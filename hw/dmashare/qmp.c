@@ -343,17 +343,16 @@ DmashareBufferPage *qmp_query_dmashare_buffers(const char *path,
     }
 
     page = g_new0(DmashareBufferPage, 1);
+    page->has_total = !has_after;
     tail = &page->buffers;
     if (has_buffer) {
         buf = dmashare_buffer_find(&core->buffers, buffer);
-        if (filter_match(&filter, buf)) {
+        if (filter_match(&filter, buf) && (!has_after || buffer > after)) {
             page->total = 1;
-            if (!has_after || buffer > after) {
-                QAPI_LIST_APPEND(tail, buffer_info(core, buf));
-            }
+            QAPI_LIST_APPEND(tail, buffer_info(core, buf));
         }
     } else {
-        page->total = filter_total(&core->buffers, &filter);
+        page->total = has_after ? 0 : filter_total(&core->buffers, &filter);
         buf = dmashare_buffer_after(&core->buffers, has_after ? after : 0);
         for (; buf; buf = dmashare_buffer_after(&core->buffers, buf->id)) {
             if (!filter_match(&filter, buf)) {
