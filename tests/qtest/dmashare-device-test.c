@@ -25,7 +25,7 @@ static const BadProperty bad_properties[] = {
     { "job-queues", 17 },
     { "job-queues", 4294967295 },
     { "timelines", 0 },
-    { "timelines", 513 },
+    { "timelines", 4097 },
     { "max-entries", 0 },
     { "max-entries", 1 },
     { "max-entries", 48 },
