@@ -93,7 +93,8 @@ typedef uint8_t __u8;
 /*
  * FATAL (since 1.2): the device has met an error of its own. It has posted the
  * event FATAL if the event ring could take it, fetches and completes nothing
- * any more and does no DMA, and its fences stay as they are. RESET ends this.
+ * any more and does no DMA, and its fences stay as they are. Every register
+ * write but that of CTRL.RESET is ignored. A reset of any kind ends this.
  */
 #define DMASHARE_REG_STATUS		0x014	/* read-only */
 #define DMASHARE_STATUS_REG_READY	(1 << 0) /* CTRL.ENABLE took effect */
@@ -720,7 +721,7 @@ struct dmashare_completion {
 
 /* An event ring entry; seq as in struct dmashare_completion. */
 enum dmashare_event_type {
-	DMASHARE_EVENT_FAULT		= 1,	/* a job failed with FAULT_* */
+	DMASHARE_EVENT_FAULT		= 1,	/* an access of a job failed */
 	DMASHARE_EVENT_QUEUE_ERROR	= 2,	/* a queue stopped; status is the queue error */
 	DMASHARE_EVENT_FENCE_MEMORY	= 3,	/* fence memory could not be written */
 	DMASHARE_EVENT_WATCHDOG		= 4,	/* a wait was ended by the watchdog */
