@@ -21,7 +21,7 @@
 /* Where the first extended capability has to be. */
 #define AER_OFFSET      PCI_CONFIG_SPACE_SIZE
 
-/* The property by which a port is known to have something for its empty slot. */
+/* The property of a port that has something for its empty slot. */
 #define EMPTY_SLOT      "dmashare-empty-slot"
 
 /*
