@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,39 @@ static void wait_until(bool (*is_there)(void), bool wanted, const char *what)
 	}
 }
 
+/* The kernel's thread for the slots has nothing to do. */
+static bool slots_idle(void)
+{
+	unsigned int found = 0, idle = 0;
+	char *text, *paren;
+	glob_t g;
+	size_t i;
+
+	ASSERT_EQ(glob("/proc/[0-9]*/stat", 0, NULL, &g), 0);
+	for (i = 0; i < g.gl_pathc; i++) {
+		text = read_file(g.gl_pathv[i]);
+		paren = text ? strstr(text, "-pciehp) ") : NULL;
+		if (paren) {
+			found++;
+			idle += paren[strlen("-pciehp) ")] == 'S';
+		}
+		free(text);
+	}
+	globfree(&g);
+	ASSERT_MSG(found, "the kernel has no slots: is this a VM with HOTPLUG=1?");
+	return idle == found;
+}
+
+/*
+ * QEMU tells of a new device by pressing the slot's power button as well, which
+ * is taken for a wish to switch off when the kernel has seen the device before
+ * it comes to the button: so it must be idle.
+ */
+static void wait_for_slots(void)
+{
+	wait_until(slots_idle, true, "the kernel does not come to an end with its slots");
+}
+
 /*
  * The slot's power button asks the driver to give the device up, which it does
  * five seconds later: who pressed it may have been wrong. Being told to switch
@@ -119,6 +153,7 @@ void hotplug_remove(enum unplug how)
 	ASSERT_MSG(!host_event("DEVICE_DELETED", SOON_MS / 1000),
 		   "QEMU does not let go of the device: %s", strerror(errno));
 	wait_until(hotplug_there, false, "the kernel does not let go of the device");
+	wait_for_slots();
 }
 
 void hotplug_add(const char *properties)
@@ -134,6 +169,7 @@ void hotplug_add(const char *properties)
 	ASSERT_MSG(!host_qmp(json, NULL, 0), "device_add: %.300s", host_answer());
 	free(json);
 	wait_until(driven, true, "the driver does not take the device");
+	wait_for_slots();
 }
 
 int hotplug_open(void)
