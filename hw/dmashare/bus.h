@@ -55,6 +55,8 @@ typedef struct DmashareWindow {
  * @write64: write one aligned 64-bit little-endian value in one piece
  * @open: open a window of 1..@len bytes at @addr
  * @close: close it, @used bytes having been touched
+ * @local_read: a window for reading was opened at @offset of local memory; may
+ *              show a copy instead, and less of it; or NULL
  * @local_written: @len bytes at @offset of local memory have changed
  * @local_discard: have @len bytes at @offset of local memory, aligned to its
  *                 granule, read as zeros and cost nothing; false if that
@@ -75,6 +77,7 @@ typedef struct DmashareBusOps {
     uint16_t (*open)(void *opaque, uint64_t addr, uint64_t len, bool write,
                      DmashareWindow *win);
     uint16_t (*close)(void *opaque, DmashareWindow *win, uint64_t used);
+    void (*local_read)(void *opaque, uint64_t offset, DmashareWindow *win);
     void (*local_written)(void *opaque, uint64_t offset, uint64_t len);
     bool (*local_discard)(void *opaque, uint64_t offset, uint64_t len);
     void (*notify)(void *opaque, unsigned vector);

@@ -6,29 +6,29 @@
 #include "qemu/bitops.h"
 #include "qemu/host-utils.h"
 #include "qemu/log.h"
-#include "qemu/timer.h"
 #include "qapi/error.h"
 #include "hw/dmashare/core.h"
+#include "hw/dmashare/record.h"
 #include "trace.h"
 
 QEMU_BUILD_BUG_ON(DMASHARE_NUM_VECTORS(DMASHARE_MAX_JOB_QUEUES) > 32);
 
-static int64_t core_now(void)
+static int64_t core_now(const DmashareCore *core)
 {
-    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    return dmashare_clock_now(&core->clock);
 }
 
 /* It happens @delay later. False if it has to happen now. */
 static bool core_delay(DmashareCore *core, DmashareLateKind kind, uint32_t id,
                        uint64_t value, uint64_t delay)
 {
-    int64_t now = core_now();
+    int64_t now = core_now(core);
 
     if (delay > (uint64_t)(INT64_MAX - now) ||
         !dmashare_late_add(&core->late, kind, id, value, now + delay)) {
         return false;
     }
-    timer_mod(core->late_timer, dmashare_late_due(&core->late));
+    dmashare_timer_mod(core->late_timer, dmashare_late_due(&core->late));
     return true;
 }
 
@@ -94,10 +94,10 @@ static void core_do_reset(DmashareCore *core)
     dmashare_journal_add(&core->journal, &record);
     core->reset_wanted = false;
     core->local.closed = core->gone;
-    timer_del(core->irq_timer);
+    dmashare_timer_del(core->irq_timer);
     core->irq_pending = 0;
     core->irq_overdue = 0;
-    timer_del(core->late_timer);
+    dmashare_timer_del(core->late_timer);
     dmashare_late_clear(&core->late);
     core->fatal = false;
     dmashare_queues_reset(&core->queues);
@@ -114,6 +114,14 @@ static void core_do_reset(DmashareCore *core)
 void dmashare_core_enter(DmashareCore *core)
 {
     core->bus.ops->enter(core->bus.opaque);
+    if (dmashare_clock_enter(&core->clock)) {
+        uint32_t timer = core->clock.fired;
+
+        core->clock.fired = DMASHARE_NO_TIMER;
+        if (core->recorder) {
+            dmashare_record_enter(core->recorder, timer);
+        }
+    }
     core->busy++;
 }
 
@@ -126,8 +134,9 @@ void dmashare_core_leave(DmashareCore *core, bool send)
     if (send) {
         core_send_interrupts(core);
     } else if (core->irq_pending) {
-        timer_mod(core->irq_timer, core_now());
+        dmashare_timer_mod(core->irq_timer, core_now(core));
     }
+    dmashare_clock_leave(&core->clock);
     core->bus.ops->leave(core->bus.opaque);
 }
 
@@ -238,11 +247,10 @@ static void fence_memory_advance(DmashareCore *core, uint32_t timeline,
 static void core_late_timer(void *opaque)
 {
     DmashareCore *core = opaque;
-    int64_t now = core_now();
     DmashareLateItem item;
 
     dmashare_core_enter(core);
-    while (dmashare_late_take(&core->late, now, &item)) {
+    while (dmashare_late_take(&core->late, core_now(core), &item)) {
         if (item.kind == DMASHARE_LATE_INTERRUPT) {
             core->irq_overdue |= 1u << item.id;
         } else if (core->fence_ctrl) {
@@ -250,7 +258,7 @@ static void core_late_timer(void *opaque)
         }
     }
     if (core->late.n) {
-        timer_mod(core->late_timer, dmashare_late_due(&core->late));
+        dmashare_timer_mod(core->late_timer, dmashare_late_due(&core->late));
     }
     dmashare_core_leave(core, true);
 }
@@ -298,7 +306,7 @@ static void core_fatal(void *opaque)
     dmashare_event_raise(&core->events, &event);
     core->fatal = true;
     dmashare_queues_stop(&core->queues);
-    timer_del(core->late_timer);
+    dmashare_timer_del(core->late_timer);
     dmashare_late_clear(&core->late);
 }
 
@@ -348,14 +356,16 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->bus.mask = map_limits.mask;
     core->interrupt.raise = core_raise;
     core->interrupt.opaque = core;
-    core->irq_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_irq_timer, core);
+    dmashare_clock_init(&core->clock, cfg->paced);
+    core->irq_timer = dmashare_timer_new(&core->clock, core_irq_timer, core);
 
-    core->late_timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, core_late_timer, core);
+    core->late_timer = dmashare_timer_new(&core->clock, core_late_timer, core);
 
     dmashare_journal_init(&core->journal, cfg->journal_size);
     dmashare_faults_init(&core->faults, &fault_limits, &core->journal,
                          &core->notify);
     dmashare_late_init(&core->late);
+    core->journal.clock = &core->clock;
     core->local = *local;
     core->local.bus = &core->bus;
     core->poison.local = &core->local;
@@ -389,11 +399,13 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
                                  DMASHARE_SEG_BLOCK_MAX);
 
     core->events.bus = &core->bus;
+    core->events.clock = &core->clock;
     core->events.interrupt = &core->interrupt;
     core->events.journal = &core->journal;
     core->events.limits = ring_limits;
 
     core->queues.bus = &core->bus;
+    core->queues.clock = &core->clock;
     core->queues.interrupt = &core->interrupt;
     core->queues.events = &core->events;
     core->queues.journal = &core->journal;
@@ -436,13 +448,21 @@ void dmashare_core_destroy(DmashareCore *core)
     g_clear_pointer(&core->commands.block, g_free);
     dmashare_faults_destroy(&core->faults);
     dmashare_journal_destroy(&core->journal);
-    timer_free(core->late_timer);
-    timer_free(core->irq_timer);
+    dmashare_timer_free(core->late_timer);
+    dmashare_timer_free(core->irq_timer);
     core->irq_timer = NULL;
 }
 
 void dmashare_core_reset(DmashareCore *core)
 {
+    bool outermost = dmashare_clock_enter(&core->clock);
+
+    if (core->recorder) {
+        if (outermost) {
+            dmashare_record_enter(core->recorder, DMASHARE_NO_TIMER);
+        }
+        dmashare_record_reset(core->recorder);
+    }
     core->irq_pending = 0;
     core->irq_overdue = 0;
     if (core->busy) {
@@ -452,6 +472,14 @@ void dmashare_core_reset(DmashareCore *core)
     } else {
         core_do_reset(core);
     }
+    dmashare_clock_leave(&core->clock);
+}
+
+void dmashare_core_ledger(DmashareCore *core, struct dmashare_ledger *ledger)
+{
+    core->buffers.ledger.fences_signalled = core->fences.signalled;
+    core->buffers.ledger.fences_failed = core->fences.failed;
+    dmashare_ledger_write(&core->buffers, 0, ledger, sizeof(*ledger));
 }
 
 void dmashare_core_hold(DmashareCore *core, bool held)

@@ -8,11 +8,14 @@
 #ifndef HW_DMASHARE_CORE_H
 #define HW_DMASHARE_CORE_H
 
+#include "hw/dmashare/clock.h"
 #include "hw/dmashare/journal.h"
 #include "hw/dmashare/late.h"
 #include "hw/dmashare/local.h"
 #include "hw/dmashare/notify.h"
 #include "hw/dmashare/queue.h"
+
+typedef struct DmashareRecorder DmashareRecorder;
 
 /**
  * DmashareConfig: what the device was made with, constant from realize on
@@ -35,6 +38,7 @@
  * @coherent: engines work on memory itself
  * @cache_size: bytes of all copies together, when not @coherent
  * @journal_size: entries that the journal keeps
+ * @paced: timers run when they are told to
  */
 typedef struct DmashareConfig {
     uint32_t job_queues;
@@ -56,12 +60,15 @@ typedef struct DmashareConfig {
     bool coherent;
     uint64_t cache_size;
     uint32_t journal_size;
+    bool paced;
 } DmashareConfig;
 
 /**
  * DmashareCore: one device
  * @cfg: constant
  * @bus: constant
+ * @clock: device time
+ * @recorder: what happens is recorded, or NULL
  * @interrupt: handed to the rings
  * @journal: what happened
  * @notify: who is told of it at once
@@ -94,6 +101,8 @@ typedef struct DmashareConfig {
 typedef struct DmashareCore {
     DmashareConfig cfg;
     DmashareBus bus;
+    DmashareClock clock;
+    DmashareRecorder *recorder;
     DmashareInterrupt interrupt;
     DmashareJournal journal;
     DmashareNotify notify;
@@ -117,8 +126,8 @@ typedef struct DmashareCore {
 
     uint32_t irq_pending;
     uint32_t irq_overdue;
-    QEMUTimer *irq_timer;
-    QEMUTimer *late_timer;
+    DmashareTimer *irq_timer;
+    DmashareTimer *late_timer;
     unsigned busy;
     bool reset_wanted;
     bool fatal;
@@ -142,6 +151,8 @@ void dmashare_core_destroy(DmashareCore *core);
 
 /* Power-on state; after the present work if there is any. */
 void dmashare_core_reset(DmashareCore *core);
+/* The device's ledger, as QUERY_LEDGER writes it. */
+void dmashare_core_ledger(DmashareCore *core, struct dmashare_ledger *ledger);
 /* While held the device ignores register writes. */
 void dmashare_core_hold(DmashareCore *core, bool held);
 

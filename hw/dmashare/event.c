@@ -6,7 +6,6 @@
 #include "qemu/atomic.h"
 #include "qemu/bswap.h"
 #include "qemu/log.h"
-#include "qemu/timer.h"
 #include "hw/dmashare/event.h"
 #include "trace.h"
 
@@ -55,7 +54,7 @@ static void events_record(const DmashareEvents *ev, const DmashareEvent *event,
 
 bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
 {
-    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    int64_t now = dmashare_clock_now(ev->clock);
     struct dmashare_event entry = {
         .type = cpu_to_le16(event->type),
         .status = cpu_to_le16(event->status),

@@ -6,6 +6,7 @@
 #define HW_DMASHARE_EVENT_H
 
 #include "hw/dmashare/bus.h"
+#include "hw/dmashare/clock.h"
 #include "hw/dmashare/journal.h"
 
 /**
@@ -63,6 +64,7 @@ typedef struct DmashareEvent {
 /**
  * DmashareEvents: the event ring
  * @bus: where it is
+ * @clock: device time
  * @interrupt: for its vector
  * @journal: where what happens is written
  * @limits: constant
@@ -78,6 +80,7 @@ typedef struct DmashareEvent {
  */
 typedef struct DmashareEvents {
     const DmashareBus *bus;
+    const DmashareClock *clock;
     const DmashareInterrupt *interrupt;
     DmashareJournal *journal;
     DmashareRingLimits limits;

@@ -59,7 +59,8 @@ void dmashare_journal_add(DmashareJournal *journal,
     }
 
     slot = &journal->slots[journal->end % journal->size];
-    slot->time = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    slot->time = journal->clock ? dmashare_clock_now(journal->clock)
+                                : qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     slot->record = *record;
     if (trace_event_get_state_backends(TRACE_DMASHARE_JOURNAL)) {
         g_autofree char *details = record_details(record);
@@ -68,6 +69,9 @@ void dmashare_journal_add(DmashareJournal *journal,
                                DmashareActor_str(record->actor),
                                DmashareOperation_str(record->operation),
                                record->status, record->arg, details);
+    }
+    if (journal->watch) {
+        journal->watch(journal->watch_opaque, journal->end, slot);
     }
     journal->end++;
 }

@@ -11,6 +11,7 @@
 #define HW_DMASHARE_JOURNAL_H
 
 #include "qapi/qapi-types-dmashare.h"
+#include "hw/dmashare/clock.h"
 
 /* "Means nothing" for an id; for 64-bit members it is UINT64_MAX. */
 #define DMASHARE_NO_ID  UINT32_MAX
@@ -72,11 +73,18 @@ typedef struct DmashareJournalSlot {
  * @slots: ring of @size, the operation with sequence number n in n % @size
  * @size: slots, constant
  * @end: sequence number of the next operation
+ * @clock: device time; NULL where there is none but QEMU's
+ * @watch: called with each record that is written, or NULL
+ * @watch_opaque: passed to it
  */
 typedef struct DmashareJournal {
     DmashareJournalSlot *slots;
     uint32_t size;
     uint64_t end;
+    const DmashareClock *clock;
+    void (*watch)(void *opaque, uint64_t sequence,
+                  const DmashareJournalSlot *slot);
+    void *watch_opaque;
 } DmashareJournal;
 
 /* An empty journal of @size entries, which is not 0. */

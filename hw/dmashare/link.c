@@ -128,6 +128,7 @@ void dmashare_link_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
         return;
     }
     pci_default_write_config(pdev, addr, val, len);
+    dmashare_pci_record_config(DMASHARE(pdev));
     if (pdev->exp.aer_cap) {
         pcie_aer_write_config(pdev, addr, val, len);
         pcie_cap_flr_write_config(pdev, addr, val, len);

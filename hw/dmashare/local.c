@@ -23,6 +23,9 @@ uint16_t dmashare_local_open(const DmashareLocal *local, uint64_t offset,
     }
     win->host = local->host + offset;
     win->len = len;
+    if (!win->write && local->bus->ops->local_read) {
+        local->bus->ops->local_read(local->bus->opaque, offset, win);
+    }
     return DMASHARE_STATUS_OK;
 }
 

@@ -351,6 +351,11 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     dmashare_pci_local_describe(s, &local);
     dmashare_core_init(&s->core, &s->config, &local, &face_ops, s);
     dmashare_notifier_init(&s->notifier, &s->core);
+    if (!dmashare_pci_record_realize(s, errp)) {
+        dmashare_core_stop(&s->core);
+        dmashare_core_destroy(&s->core);
+        goto unlocal;
+    }
     return;
 
 unlocal:
@@ -368,6 +373,7 @@ static void dmashare_exit(PCIDevice *pdev)
 {
     DmashareState *s = DMASHARE(pdev);
 
+    dmashare_pci_record_unrealize(s);
     dmashare_core_stop(&s->core);
     dmashare_link_unrealize(s);
     if (pci_bus_is_express(pci_get_bus(pdev))) {
@@ -394,6 +400,7 @@ static void dmashare_finalize(Object *obj)
 {
     DmashareState *s = DMASHARE(obj);
 
+    dmashare_pci_record_finalize(s);
     /* Unless the device was unplugged in the middle of its own work. */
     dmashare_core_destroy(&s->core);
     g_free(s->bounce[0]);
@@ -448,6 +455,8 @@ static const Property dmashare_properties[] = {
                      64 * MiB),
     DEFINE_PROP_UINT32("journal-size", DmashareState, config.journal_size,
                        65536),
+    DEFINE_PROP_STRING("record", DmashareState, record),
+    DEFINE_PROP_BOOL("x-paced", DmashareState, config.paced, false),
 };
 
 /* What `-device dmashare,help` says of each property. */
@@ -479,6 +488,10 @@ static const struct {
                   "has to synchronize" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },
     { "journal-size", "operations that the journal keeps, 64 bytes each" },
+    { "record", "file, which must not exist: record everything from the "
+                "beginning (docs/recording.rst)" },
+    { "x-paced", "timers do not run but when they are told to (replay)" },
+    { "x-run-timer", "write a timer's number: runs it, if it is its time" },
 };
 
 static void dmashare_class_init(ObjectClass *klass, void *data)
@@ -502,6 +515,7 @@ static void dmashare_class_init(ObjectClass *klass, void *data)
     dc->desc = "Shares DMA buffers with guest drivers, for testing dma-buf";
     set_bit(DEVICE_CATEGORY_MISC, dc->categories);
     device_class_set_props(dc, dmashare_properties);
+    dmashare_pci_record_class_init(klass);
     for (size_t i = 0; i < ARRAY_SIZE(dmashare_property_help); i++) {
         object_class_property_set_description(klass,
                                               dmashare_property_help[i].name,

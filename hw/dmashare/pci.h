@@ -5,11 +5,13 @@
 #ifndef HW_DMASHARE_PCI_H
 #define HW_DMASHARE_PCI_H
 
+#include "qemu/notify.h"
 #include "qemu/units.h"
 #include "exec/memory.h"
 #include "hw/pci/pci_device.h"
 #include "system/hostmem.h"
 #include "hw/dmashare/control.h"
+#include "hw/dmashare/record.h"
 
 #define TYPE_DMASHARE "dmashare"
 OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
@@ -36,6 +38,8 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @blocker: why it cannot migrate
  * @bounce: for a read and a write window, allocated when first needed
  * @guard: what the re-entrancy guard was before the core's work
+ * @record: property
+ * @exit: ends a recording when QEMU ends
  */
 struct DmashareState {
     PCIDevice parent_obj;
@@ -51,6 +55,8 @@ struct DmashareState {
     Error *blocker;
     uint8_t *bounce[2];
     bool guard;
+    char *record;
+    Notifier exit;
 };
 
 /*
@@ -81,5 +87,19 @@ void dmashare_link_config_write(PCIDevice *pdev, uint32_t addr, uint32_t val,
  */
 bool dmashare_link_fault(DmashareCore *core, DmasharePciFault fault,
                          Error **errp);
+
+/*
+ * pci-record.c: recording. Start is the QMP command; realize begins with a
+ * recording if the property says so, unrealize and finalize end it, and config
+ * looks whether configuration space has become another that matters. What a
+ * replay needs of the class is there, too.
+ */
+bool dmashare_pci_record_start(DmashareState *s, const char *filename,
+                               uint64_t max_size, Error **errp);
+void dmashare_pci_record_config(DmashareState *s);
+bool dmashare_pci_record_realize(DmashareState *s, Error **errp);
+void dmashare_pci_record_unrealize(DmashareState *s);
+void dmashare_pci_record_finalize(DmashareState *s);
+void dmashare_pci_record_class_init(ObjectClass *klass);
 
 #endif /* HW_DMASHARE_PCI_H */

@@ -6,7 +6,6 @@
 #include "qemu/atomic.h"
 #include "qemu/bswap.h"
 #include "qemu/log.h"
-#include "qemu/timer.h"
 #include "qemu/units.h"
 #include "hw/dmashare/queue.h"
 #include "trace.h"
@@ -26,15 +25,15 @@ QEMU_BUILD_BUG_ON(sizeof(struct dmashare_completion) !=
  */
 #define INSTANT_BUDGET  (1 * GiB)
 
-static int64_t queue_now(void)
+static int64_t queue_now(const DmashareQueue *q)
 {
-    return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    return dmashare_clock_now(q->queues->clock);
 }
 
 static void queue_kick(DmashareQueue *q)
 {
     if (q->enabled && !q->working && !q->queues->stopped) {
-        timer_mod(q->timer, queue_now());
+        dmashare_timer_mod(q->timer, queue_now(q));
     }
 }
 
@@ -53,14 +52,14 @@ void dmashare_queues_init(DmashareQueues *qs)
         q->queues = qs;
         q->index = i;
         QSIMPLEQ_INIT(&q->jobs);
-        q->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, queue_timer, q);
+        q->timer = dmashare_timer_new(qs->clock, queue_timer, q);
     }
 }
 
 void dmashare_queues_destroy(DmashareQueues *qs)
 {
     for (unsigned i = 0; i < qs->n_queues; i++) {
-        timer_free(qs->queue[i].timer);
+        dmashare_timer_free(qs->queue[i].timer);
         qs->queue[i].timer = NULL;
     }
 }
@@ -79,7 +78,7 @@ void dmashare_queues_reset(DmashareQueues *qs)
         DmashareQueue *q = &qs->queue[i];
         DmashareJob *job;
 
-        timer_del(q->timer);
+        dmashare_timer_del(q->timer);
         while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
             QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
             job_free(q, job);
@@ -104,7 +103,7 @@ void dmashare_queues_stop(DmashareQueues *qs)
 {
     qs->stopped = true;
     for (unsigned i = 0; i < qs->n_queues; i++) {
-        timer_del(qs->queue[i].timer);
+        dmashare_timer_del(qs->queue[i].timer);
     }
 }
 
@@ -122,7 +121,7 @@ static void queue_abort(DmashareQueue *q)
 
     q->enabled = false;
     q->stalled = 0;
-    timer_del(q->timer);
+    dmashare_timer_del(q->timer);
     dmashare_lane_go(qs->fences, q->index);
     while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
         QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
@@ -514,7 +513,7 @@ static int64_t queues_again(DmashareQueues *qs, int64_t now, int64_t spent)
 void dmashare_queue_work(DmashareQueue *q)
 {
     DmashareQueues *qs = q->queues;
-    int64_t now = queue_now();
+    int64_t now = queue_now(q);
     int64_t budget = STEP_BUDGET;
     int64_t next = INT64_MAX;
     int64_t again;
@@ -546,7 +545,7 @@ void dmashare_queue_work(DmashareQueue *q)
         return;
     }
     if (q->enabled && next != INT64_MAX) {
-        timer_mod(q->timer, MAX(next, again));
+        dmashare_timer_mod(q->timer, MAX(next, again));
     }
     queues_break_deadlocks(qs);
 }

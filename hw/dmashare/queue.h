@@ -11,6 +11,7 @@
 #ifndef HW_DMASHARE_QUEUE_H
 #define HW_DMASHARE_QUEUE_H
 
+#include "hw/dmashare/clock.h"
 #include "hw/dmashare/command.h"
 #include "hw/dmashare/event.h"
 
@@ -54,12 +55,13 @@ typedef struct DmashareQueue {
     uint32_t cq_head;
     uint32_t cq_tail;
     DmashareJobList jobs;
-    QEMUTimer *timer;
+    DmashareTimer *timer;
 } DmashareQueue;
 
 /**
  * DmashareQueues: the queues of one device
  * @bus: where the rings are
+ * @clock: device time
  * @interrupt: for the vectors
  * @events: for faults and errors
  * @journal: where what happens is written
@@ -83,6 +85,7 @@ typedef struct DmashareQueue {
  */
 struct DmashareQueues {
     const DmashareBus *bus;
+    DmashareClock *clock;
     const DmashareInterrupt *interrupt;
     DmashareEvents *events;
     DmashareJournal *journal;

@@ -7,8 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
 #include "qemu/log.h"
-#include "qemu/timer.h"
-#include "hw/dmashare/core.h"
+#include "hw/dmashare/record.h"
 #include "trace.h"
 
 #define QUEUE_STRIDE    (DMASHARE_REG_QUEUE(1) - DMASHARE_REG_QUEUE(0))
@@ -171,7 +170,7 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
         *value = cfg->max_total_segments;
         return true;
     case DMASHARE_REG_TIME_LO:
-        now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+        now = dmashare_clock_now(&core->clock);
         core->time_latch = now >> 32;
         *value = now;
         return true;
@@ -403,6 +402,7 @@ static bool is_pair(uint64_t addr)
 
 uint64_t dmashare_regs_read(DmashareCore *core, uint64_t addr, unsigned size)
 {
+    bool outermost = dmashare_clock_enter(&core->clock);
     uint32_t lo = 0, hi = 0;
     bool ok = false;
 
@@ -411,6 +411,14 @@ uint64_t dmashare_regs_read(DmashareCore *core, uint64_t addr, unsigned size)
     } else if (size == 8 && is_pair(addr)) {
         ok = reg_read(core, addr, &lo) && reg_read(core, addr + 4, &hi);
     }
+    if (core->recorder) {
+        if (outermost) {
+            dmashare_record_enter(core->recorder, DMASHARE_NO_TIMER);
+        }
+        dmashare_record_reg(core->recorder, false, addr, size,
+                            ok ? (uint64_t)hi << 32 | lo : 0);
+    }
+    dmashare_clock_leave(&core->clock);
     if (!ok) {
         qemu_log_mask(LOG_GUEST_ERROR,
                       "dmashare: bad read of %u bytes at 0x%" PRIx64 "\n",
@@ -432,6 +440,9 @@ void dmashare_regs_write(DmashareCore *core, uint64_t addr, uint64_t value,
     }
     trace_dmashare_reg_write(addr, size, value);
     dmashare_core_enter(core);
+    if (core->recorder) {
+        dmashare_record_reg(core->recorder, true, addr, size, value);
+    }
     if (size == 4 && addr % 4 == 0) {
         ok = reg_write(core, addr, value);
     } else if (size == 8 && is_pair(addr)) {

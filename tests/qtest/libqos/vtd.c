@@ -11,7 +11,9 @@
 
 /* Three levels translate 39 bits, which every model of the IOMMU offers. */
 #define QVTD_LEVELS             3
-#define QVTD_AW_39BIT           1
+#define QVTD_LEVELS_WIDE        4
+/* Address width in a context entry. */
+#define QVTD_AW(levels)         ((levels) - 2)
 #define QVTD_ENTRIES            512
 #define QVTD_LEVEL_BITS         9
 /* Polls of a command that the IOMMU acknowledges in its register. */
@@ -113,14 +115,27 @@ void qvtd_disable(QVtd *vtd)
     g_assert_cmphex(vtd_readl(vtd, DMAR_GSTS_REG) & VTD_GSTS_TES, ==, 0);
 }
 
-QVtdDomain *qvtd_domain_new(QVtd *vtd, uint16_t id)
+static QVtdDomain *domain_new(QVtd *vtd, uint16_t id, unsigned levels)
 {
     QVtdDomain *dom = g_new0(QVtdDomain, 1);
 
     dom->vtd = vtd;
     dom->id = id;
+    dom->levels = levels;
     dom->table = table_alloc(vtd);
     return dom;
+}
+
+QVtdDomain *qvtd_domain_new(QVtd *vtd, uint16_t id)
+{
+    return domain_new(vtd, id, QVTD_LEVELS);
+}
+
+QVtdDomain *qvtd_domain_new_wide(QVtd *vtd, uint16_t id)
+{
+    g_assert_cmphex(vtd_readq(vtd, DMAR_CAP_REG) & VTD_CAP_SAGAW_48bit, ==,
+                    VTD_CAP_SAGAW_48bit);
+    return domain_new(vtd, id, QVTD_LEVELS_WIDE);
 }
 
 static uint64_t context_entry(QVtd *vtd, uint8_t bus, uint8_t devfn)
@@ -135,7 +150,7 @@ void qvtd_attach(QVtdDomain *dom, uint8_t bus, uint8_t devfn)
 {
     uint64_t entry = context_entry(dom->vtd, bus, devfn);
 
-    qtest_writeq(dom->vtd->qts, entry + 8, dom->id << 8 | QVTD_AW_39BIT);
+    qtest_writeq(dom->vtd->qts, entry + 8, dom->id << 8 | QVTD_AW(dom->levels));
     qtest_writeq(dom->vtd->qts, entry,
                  dom->table | VTD_CONTEXT_TT_MULTI_LEVEL |
                  VTD_CONTEXT_ENTRY_P);
@@ -161,7 +176,7 @@ static void set_pages(QVtdDomain *dom, uint64_t iova, uint64_t phys,
         unsigned i;
         int level;
 
-        for (level = QVTD_LEVELS - 1; level > 0; level--) {
+        for (level = dom->levels - 1; level > 0; level--) {
             unsigned slot = page >> (level * QVTD_LEVEL_BITS) &
                             (QVTD_ENTRIES - 1);
 

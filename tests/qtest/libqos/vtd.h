@@ -1,8 +1,8 @@
 /*
  * libqos helper for Intel VT-d: translate a device's DMA with no guest OS
  *
- * Legacy mode (root and context entries), second-level tables of three levels
- * and 4 KiB pages. Nothing here knows of a particular device:
+ * Legacy mode (root and context entries), second-level tables of three or four
+ * levels and 4 KiB pages. Nothing here knows of a particular device:
  *
  *     QVtd *vtd = qvtd_new(qts, alloc);
  *     QVtdDomain *dom = qvtd_domain_new(vtd, 1);
@@ -38,6 +38,7 @@ typedef struct QVtd {
 typedef struct QVtdDomain {
     QVtd *vtd;
     uint16_t id;
+    unsigned levels;            /* of the tables */
     uint64_t table;             /* of the top level */
 } QVtdDomain;
 
@@ -55,8 +56,12 @@ QVtd *qvtd_new(QTestState *qts, QGuestAllocator *alloc);
 void qvtd_enable(QVtd *vtd);
 void qvtd_disable(QVtd *vtd);
 
-/* An empty address space; free with g_free(). */
+/*
+ * An empty address space of 39 bits, or of 48, for which the IOMMU needs the
+ * property aw-bits=48; free with g_free().
+ */
 QVtdDomain *qvtd_domain_new(QVtd *vtd, uint16_t id);
+QVtdDomain *qvtd_domain_new_wide(QVtd *vtd, uint16_t id);
 
 /* Puts a function into a domain, or into none; then invalidate the context. */
 void qvtd_attach(QVtdDomain *dom, uint8_t bus, uint8_t devfn);
