@@ -354,6 +354,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     if (!dmashare_pci_record_realize(s, errp)) {
         dmashare_core_stop(&s->core);
         dmashare_core_destroy(&s->core);
+        dmashare_link_unrealize(s);
         goto unlocal;
     }
     return;
