@@ -8,8 +8,11 @@
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "libqtest.h"
+#include "qapi/error.h"
 #include "qobject/qdict.h"
+#include "qobject/qjson.h"
 #include "qobject/qlist.h"
+#include "qobject/qstring.h"
 #include "libqos/dmashare-machine.h"
 #include "libqos/dmashare-qmp.h"
 
@@ -528,6 +531,140 @@ static void test_queues(void)
     qobject_unref(r);
 }
 
+/*
+ * The manual
+ */
+
+/* An answer is as the manual has it, where "..." is anything. */
+static bool as_documented(QObject *got, QObject *want)
+{
+    const char *text = qobject_type(want) == QTYPE_QSTRING ?
+                       qstring_get_str(qobject_to(QString, want)) : NULL;
+    const QDict *dict;
+    const QDictEntry *e;
+
+    if (text && !strcmp(text, "...")) {
+        return true;
+    }
+    if (!got || qobject_type(got) != qobject_type(want)) {
+        return false;
+    }
+    if (qobject_type(want) == QTYPE_QLIST) {
+        unsigned n = qdmashare_len(want, "");
+
+        for (unsigned i = 0; i < n; i++) {
+            g_autofree char *place = g_strdup_printf("%u", i);
+
+            if (!as_documented(qdmashare_at(got, place),
+                               qdmashare_at(want, place))) {
+                return false;
+            }
+        }
+        return n == qdmashare_len(got, "");
+    }
+    if (qobject_type(want) != QTYPE_QDICT) {
+        return qobject_is_equal(got, want);
+    }
+    dict = qobject_to(QDict, want);
+    for (e = qdict_first(dict); e; e = qdict_next(dict, e)) {
+        if (strcmp(qdict_entry_key(e), "...") &&
+            !as_documented(qdict_get(qobject_to(QDict, got),
+                                     qdict_entry_key(e)),
+                           qdict_entry_value(e))) {
+            return false;
+        }
+    }
+    return qdict_haskey(dict, "...") ||
+           qdict_size(dict) == qdict_size(qobject_to(QDict, got));
+}
+
+/* JSON of the manual, in which three dots stand for a value or for members. */
+static QObject *documented(const char *text)
+{
+    g_auto(GStrv) values = g_strsplit(text, ": ...", -1);
+    g_autofree char *one = g_strjoinv(": \"...\"", values);
+    g_auto(GStrv) members = g_strsplit(one, ", ... }", -1);
+    g_autofree char *two = g_strjoinv(", \"...\": 0 }", members);
+
+    return qobject_from_json(two, &error_abort);
+}
+
+static void example(QDmashareMachine *m, const char *question,
+                    const char *answer)
+{
+    QObject *command = documented(question), *want = documented(answer);
+    QDict *rsp = qtest_qmp(m->qts, "%p", command);
+
+    if (!as_documented(QOBJECT(rsp), want)) {
+        g_autoptr(GString) got = qobject_to_json(QOBJECT(rsp));
+
+        g_test_message("%s is answered by %s", question, got->str);
+        g_test_fail();
+    }
+    qobject_unref(rsp);
+    qobject_unref(want);
+}
+
+/* Every example of the manual: "-> question", then "<- answer". */
+static void test_manual(void)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc",
+                                                  "id=dev,local-size=1M");
+    /* The sources are links to where the manual is as well. */
+    g_autofree char *source = g_build_filename(g_getenv("G_TEST_SRCDIR"),
+                                               "dmashare-qmp-test.c", NULL);
+    g_autofree char *real = realpath(source, NULL);
+    g_autofree char *folder = g_path_get_dirname(real);
+    g_autofree char *file = g_build_filename(folder, "..", "..", "docs",
+                                             "control.rst", NULL);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) line = NULL;
+    g_autoptr(GString) question = NULL;
+    g_autoptr(GString) answer = NULL;
+    unsigned n = 0;
+    struct dmashare_segment seg = { .addr = 0, .len = 8 * KiB };
+
+    create(m->d, 3, 8 * KiB, 0, "frame 0");
+    qdmashare_place(m->d, 3, DMASHARE_PLACEMENT_LOCAL);
+    g_assert_cmphex(qdmashare_map_local(m->d, 3, 3, 0, &seg, 1), ==,
+                    DMASHARE_STATUS_OK);
+    qdmashare_note(m->d, DMASHARE_NOTE_PIN, 3);
+    attach(m->d, 30, 3, DMASHARE_ATTACH_F_P2P, "vivid");
+    qdmashare_buf(m->d, 4, 4 * KiB, 0);
+    attach(m->d, 40, 4, 0, "vivid");
+    create(m->d, 5, 4 * KiB, 0, "frame 1");
+
+    g_assert_true(g_file_get_contents(file, &text, NULL, NULL));
+    line = g_strsplit(text, "\n", -1);
+    for (char **l = line; *l; l++) {
+        const char *at = *l + strspn(*l, " ");
+        GString *open;
+
+        if (answer && (!*at || g_str_has_prefix(at, "->"))) {
+            example(m, question->str, answer->str);
+            n++;
+            g_string_free(g_steal_pointer(&question), true);
+            g_string_free(g_steal_pointer(&answer), true);
+        }
+        if (g_str_has_prefix(at, "->")) {
+            g_assert_null(question);
+            question = g_string_new(at + 2);
+            continue;
+        }
+        if (g_str_has_prefix(at, "<-")) {
+            g_assert_null(answer);
+            answer = g_string_new(at + 2);
+            continue;
+        }
+        open = answer ?: question;
+        if (open) {
+            g_string_append_c(open, ' ');
+            g_string_append(open, at);
+        }
+    }
+    g_assert_cmpuint(n, >=, 7);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -537,5 +674,6 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/qmp/filters", test_filters);
     qtest_add_func("/dmashare/qmp/paging", test_paging);
     qtest_add_func("/dmashare/qmp/queues", test_queues);
+    qtest_add_func("/dmashare/qmp/manual", test_manual);
     return g_test_run();
 }
