@@ -106,6 +106,7 @@ class Play:
         self.paths = {}
         self.begin = {}             # where the journal was, by device
         self.step = None
+        self.over = False           # there is no guest any more
         self.taint = 0
 
     # -- the frame
@@ -133,6 +134,9 @@ class Play:
 
     def _end(self):
         """Everybody leaves; what is left of them must be nothing."""
+        if self.over:
+            self.machine.hello = {}         # and it does not listen
+            return
         for actor in self.actors.values():
             waiting = [c.line for c in actor.commands.values() if not c.done]
             if waiting:
@@ -169,6 +173,9 @@ class Play:
 
     def close(self):
         """After a failure: no process stays behind."""
+        if self.over:
+            self.machine.hello = {}
+            return
         for actor in self.actors.values():
             if actor.talk.result is None:
                 actor.talk.kill()
@@ -349,6 +356,7 @@ class Play:
                              self.paths[body['device']])):
                     events.remove(event)
                     self.values.results[body.get('as', 'event')] = data
+                    self.over = self.over or event['event'] == 'SHUTDOWN'
                     return True
             return False
         self._until(find, f'the event {body["event"]} {match.show(wanted)};',

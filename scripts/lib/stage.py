@@ -11,13 +11,18 @@ import common
 import console
 import play
 import rows
+import tape as tapes
 import vm
 
 CONSOLE_TAIL = 15
 
 
 class Plan(rows.Plan):
-    """All scenarios of a run."""
+    """All scenarios of a run; each is recorded when there are `replays`."""
+
+    def __init__(self, *args, replays=0):
+        super().__init__(*args)
+        self.replays = replays
 
     def add(self, name, settings, entries):
         """Those that leave the VM as it was come first."""
@@ -65,6 +70,10 @@ class Boot(rows.Boot):
     def program(self, entry):
         """Play one; True when the VM is spoilt."""
         machine = self.machine
+        tape = None
+        if self.plan.replays:
+            tape = tapes.Tape(machine, self.plan.logs, entry.name)
+            tape.start()
         # What came before it, on the console, is not of it.
         before = self.output.news()
         self.splats(self.suite, before)
@@ -83,7 +92,7 @@ class Boot(rows.Boot):
             raise vm.VmError(error or self._error(entry, play.Failed(
                 str(died), playing.step)), '\n'.join(
                     [*detail, died.detail])) from died
-        found = self._marks(marks + playing.started)
+        found = self._marks(0 if playing.over else marks + playing.started)
         text = self._console(offset)
         if not error:
             try:
@@ -92,6 +101,9 @@ class Boot(rows.Boot):
                 error = str(failed)
         if found and not error:
             error = found[0].summary()
+        if tape:
+            tape.stop()
+            error = error or tape.replay(self.plan.replays)
         detail += [f'-- the kernel reported:\n{finding.excerpt}'
                    for finding in found]
         detail.append('-- console:\n' + '\n'.join(
@@ -102,7 +114,8 @@ class Boot(rows.Boot):
         self.plan.report(entry, error, '\n'.join(detail), seconds)
         common.say(f'{self.plan.group}: {entry.name}: '
                    f'{"FAILED: " + error if error else "passed"}, '
-                   f'{seconds:.1f} s')
+                   f'{seconds:.1f} s' + ''.join(
+                       f'; {said}' for said in (tape.said if tape else ())))
         return bool(error or entry.spoils or found
                     or console.bad_taint(playing.taint))
 
@@ -124,7 +137,7 @@ class Boot(rows.Boot):
                and time.monotonic() < deadline):
             time.sleep(0.05)
             found += self.output.news()
-        if self.output.checker.ended != wanted:
+        if self.output.checker.ended < wanted:
             self.fail(self.suite, 'console', 'the console does not have the '
                       'marks of all processes', self.machine.console_tail())
         return found

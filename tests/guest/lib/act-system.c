@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -149,6 +150,14 @@ static int cmd_reset(struct act *a)
 	return 0;
 }
 
+/* As poweroff -f: drivers are told, and then there is no guest any more. */
+static int cmd_poweroff(struct act *a)
+{
+	sync();
+	reboot(RB_POWER_OFF);
+	return act_error(a, errno, "reboot");
+}
+
 /* IOMMU faults that the scenario provokes. */
 static int cmd_faults(struct act *a)
 {
@@ -248,6 +257,7 @@ const struct act_command act_system_commands[] = {
 	{ "reset", "DEVICE", 2, 2, cmd_reset },
 	{ "unplugged", "", 1, 1, cmd_unplugged },
 	{ "plug", "[PROPERTIES]", 1, 2, cmd_plug },
+	{ "poweroff", "", 1, 1, cmd_poweroff },
 	{ "faults", "begin|end", 2, 2, cmd_faults },
 	{ "give", "FILE PROCESS", 3, 3, cmd_give },
 	{ NULL },
