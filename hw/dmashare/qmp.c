@@ -117,6 +117,7 @@ static DmashareDeviceInfo *device_info(DmashareCore *core)
     for (uint32_t i = 0; i < core->fences.n_timelines; i++) {
         info->fences_pending += core->fences.timelines[i].count;
     }
+    info->recording = core->recorder;
     info->limits = limits_info(core);
     info->counters = counters_info(&ledger);
     return info;
