@@ -71,6 +71,13 @@ void dmashare_pci_record_config(DmashareState *s)
     }
 }
 
+void dmashare_pci_record_reset(DmashareState *s)
+{
+    if (s->core.recorder) {
+        dmashare_record_bus_master_reset(s->core.recorder);
+    }
+}
+
 static void record_end(DmashareState *s, enum dmashare_record_reason why)
 {
     DmashareRecordSummary summary;

@@ -182,15 +182,19 @@ static void face_enter(void *opaque)
     MemReentrancyGuard *guard = &DEVICE(s)->mem_reentrancy_guard;
 
     object_ref(OBJECT(s));
-    s->guard = guard->engaged_in_io;
-    guard->engaged_in_io = true;
+    if (!s->entered++) {
+        s->guard = guard->engaged_in_io;
+        guard->engaged_in_io = true;
+    }
 }
 
 static void face_leave(void *opaque)
 {
     DmashareState *s = opaque;
 
-    DEVICE(s)->mem_reentrancy_guard.engaged_in_io = s->guard;
+    if (!--s->entered) {
+        DEVICE(s)->mem_reentrancy_guard.engaged_in_io = s->guard;
+    }
     object_unref(OBJECT(s));
 }
 
@@ -414,6 +418,7 @@ static void dmashare_reset_enter(Object *obj, ResetType type)
 
     dmashare_core_hold(&s->core, true);
     dmashare_link_reset(s);
+    dmashare_pci_record_reset(s);
     dmashare_core_reset(&s->core);
 }
 

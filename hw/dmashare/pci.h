@@ -37,7 +37,8 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @absent: lies over each BAR then
  * @blocker: why it cannot migrate
  * @bounce: for a read and a write window, allocated when first needed
- * @guard: what the re-entrancy guard was before the core's work
+ * @entered: nested pieces of the core's work
+ * @guard: what the re-entrancy guard was before it
  * @record: property
  * @exit: ends a recording when QEMU ends
  */
@@ -54,6 +55,7 @@ struct DmashareState {
     MemoryRegion absent[DMASHARE_PCI_BARS];
     Error *blocker;
     uint8_t *bounce[2];
+    unsigned entered;
     bool guard;
     char *record;
     Notifier exit;
@@ -91,12 +93,13 @@ bool dmashare_link_fault(DmashareCore *core, DmasharePciFault fault,
 /*
  * pci-record.c: recording. Start is the QMP command; realize begins with a
  * recording if the property says so, unrealize and finalize end it, and config
- * looks whether configuration space has become another that matters. What a
- * replay needs of the class is there, too.
+ * looks whether configuration space has become another that matters, which it
+ * does without a write in a reset. What a replay needs of the class is there, too.
  */
 bool dmashare_pci_record_start(DmashareState *s, const char *filename,
                                uint64_t max_size, Error **errp);
 void dmashare_pci_record_config(DmashareState *s);
+void dmashare_pci_record_reset(DmashareState *s);
 bool dmashare_pci_record_realize(DmashareState *s, Error **errp);
 void dmashare_pci_record_unrealize(DmashareState *s);
 void dmashare_pci_record_finalize(DmashareState *s);

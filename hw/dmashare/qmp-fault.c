@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qapi/qapi-commands-dmashare.h"
 #include "hw/dmashare/control.h"
+#include "hw/dmashare/harness.h"
 #include "hw/dmashare/pci.h"
 
 static DmashareFaultRule *rule_describe(const DmashareRule *rule)
@@ -54,9 +55,15 @@ DmashareFaultId *qmp_dmashare_fault_add(const char *path,
                                         DmashareFaultRule *rule, Error **errp)
 {
     DmashareCore *core = dmashare_core_find(path, errp);
-    uint32_t id = core ? dmashare_fault_add(&core->faults, rule, errp) : 0;
+    g_autoptr(DmashareHarness) harness = NULL;
     DmashareFaultId *ret;
+    uint32_t id;
 
+    if (!core) {
+        return NULL;
+    }
+    harness = DMASHARE_HARNESS(core, fault_add, .rule = rule);
+    id = dmashare_fault_add(&core->faults, rule, errp);
     if (!id) {
         return NULL;
     }
@@ -69,10 +76,12 @@ void qmp_dmashare_fault_remove(const char *path, bool has_id, uint32_t id,
                                Error **errp)
 {
     DmashareCore *core = dmashare_core_find(path, errp);
+    g_autoptr(DmashareHarness) harness = NULL;
 
     if (!core) {
         return;
     }
+    harness = DMASHARE_HARNESS(core, fault_remove, .has_id = has_id, .id = id);
     if (has_id && !id) {
         /* Rules have no such id; inside it stands for all of them. */
         id = DMASHARE_NO_ID;
@@ -85,7 +94,10 @@ void qmp_dmashare_pci_fault(const char *path, DmasharePciFault fault,
 {
     DmashareCore *core = dmashare_core_find(path, errp);
 
+    g_autoptr(DmashareHarness) harness = NULL;
+
     if (core) {
+        harness = DMASHARE_HARNESS(core, pci_fault, .fault = fault);
         dmashare_link_fault(core, fault, errp);
     }
 }

@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qapi/qapi-commands-dmashare.h"
 #include "hw/dmashare/control.h"
+#include "hw/dmashare/harness.h"
 
 /* As the kernel poisons freed memory. */
 #define POISON_DEFAULT  0x6b
@@ -14,6 +15,7 @@ DmashareCount *qmp_dmashare_evict(const char *path, bool has_buffer,
                                   uint8_t percent, Error **errp)
 {
     DmashareCore *core = dmashare_core_find(path, errp);
+    g_autoptr(DmashareHarness) harness = NULL;
     uint64_t n = 1;
     DmashareCount *count;
 
@@ -30,6 +32,9 @@ DmashareCount *qmp_dmashare_evict(const char *path, bool has_buffer,
                          percent);
         return NULL;
     }
+    harness = DMASHARE_HARNESS(core, evict, .has_buffer = has_buffer,
+                               .buffer = buffer, .has_percent = has_percent,
+                               .percent = percent);
     if (has_buffer ? !dmashare_core_evict(core, buffer, errp)
                    : !dmashare_core_evict_percent(core, percent, &n, errp)) {
         return NULL;
@@ -44,6 +49,7 @@ void qmp_dmashare_local_poison(const char *path, bool enable, bool has_byte,
                                uint8_t byte, Error **errp)
 {
     DmashareCore *core = dmashare_core_find(path, errp);
+    g_autoptr(DmashareHarness) harness = NULL;
 
     if (!core) {
         return;
@@ -53,8 +59,8 @@ void qmp_dmashare_local_poison(const char *path, bool enable, bool has_byte,
                          "made without", path);
         return;
     }
-    dmashare_core_enter(core);
+    harness = DMASHARE_HARNESS(core, local_poison, .enable = enable,
+                               .has_byte = has_byte, .byte = byte);
     core->poison.enabled = enable;
     core->poison.byte = has_byte ? byte : POISON_DEFAULT;
-    dmashare_core_leave(core, true);
 }

@@ -488,10 +488,6 @@ void dmashare_record_reg(DmashareRecorder *rec, bool write, uint64_t addr,
 
 void dmashare_record_reset(DmashareRecorder *rec)
 {
-    /* Configuration space is reset without a word. */
-    if (!rec->in_step && rec->core->clock.depth == 1) {
-        rec->bus_master = false;
-    }
     record_step(rec, DMASHARE_RECORD_RESET, NULL, 0);
 }
 
@@ -503,6 +499,11 @@ void dmashare_record_bus_master(DmashareRecorder *rec, bool on)
         rec->bus_master = on;
         record_step(rec, DMASHARE_RECORD_BUS_MASTER, &value, sizeof(value));
     }
+}
+
+void dmashare_record_bus_master_reset(DmashareRecorder *rec)
+{
+    rec->bus_master = false;
 }
 
 void dmashare_record_command(DmashareRecorder *rec, const char *name,
@@ -530,7 +531,7 @@ static bool pristine(DmashareCore *core)
     if (core->ctrl || core->busy || core->irq_pending || core->held ||
         core->fence_ctrl || core->fence_addr || core->events.addr ||
         core->events.entries || core->events.vector ||
-        core->buffers.ledger.buffers) {
+        core->buffers.ledger.buffers || core->poison.enabled || core->gone) {
         return false;
     }
     for (unsigned i = 0; i < core->queues.n_queues; i++) {
@@ -595,6 +596,11 @@ bool dmashare_record_start(DmashareCore *core, const char *filename,
 
     if (core->recorder) {
         error_setg(errp, "dmashare: the device is being recorded");
+        return false;
+    }
+    if (core->faults.next_id != 1) {
+        error_setg(errp, "dmashare: there was a fault rule already: a "
+                   "recording begins before the first one");
         return false;
     }
     if (!pristine(core)) {

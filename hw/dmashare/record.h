@@ -62,6 +62,8 @@ void dmashare_record_reg(DmashareRecorder *rec, bool write, uint64_t addr,
                          unsigned size, uint64_t value);
 void dmashare_record_reset(DmashareRecorder *rec);
 void dmashare_record_bus_master(DmashareRecorder *rec, bool on);
+/* It will be off without a word. */
+void dmashare_record_bus_master_reset(DmashareRecorder *rec);
 /* A command of the harness that is about to take effect. */
 void dmashare_record_command(DmashareRecorder *rec, const char *name,
                              const char *arguments);

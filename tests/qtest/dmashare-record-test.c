@@ -15,6 +15,7 @@
 #include "libqtest.h"
 #include "qobject/qdict.h"
 #include "libqos/dmashare-coherence.h"
+#include "libqos/dmashare-fault.h"
 #include "libqos/dmashare-replay.h"
 
 #define DEVICE  "/machine/peripheral/dev"
@@ -110,6 +111,9 @@ static void assert_equal(const char *file)
 
     g_assert_cmpstr(one->difference, ==, NULL);
     g_assert_true(one->equal);
+    if (r->reason == DMASHARE_RECORD_GONE) {
+        return;
+    }
     two = qdmashare_replay(r);
     g_assert_cmpstr(two->difference, ==, NULL);
     g_assert_cmpstr(one->journal, ==, two->journal);
@@ -321,6 +325,116 @@ static void test_property(void)
 
     session(m);
     qdmashare_machine_free(m);
+    assert_equal(place->file);
+}
+
+/* Everything that the harness commands is a step. */
+static void test_harness(void)
+{
+    g_autoptr(QDmashareMachine) m = machine(false, "local-size=4M");
+    g_autoptr(Place) place = place_new();
+    QDmashare *d = m->d;
+    struct dmashare_completion c;
+    uint32_t rule;
+
+    start_ok(m->qts, place->file);
+    qdmashare_start(d);
+    qdmashare_local_buf(d, 1, 0, 64 * KiB, DMASHARE_DIR_BIDIRECTIONAL);
+    qdmashare_buf(d, 2, 64 * KiB, DMASHARE_DIR_BIDIRECTIONAL);
+
+    qtest_qmp_assert_success(m->qts, "{ 'execute': 'dmashare-evict',"
+                             "  'arguments': { 'path': '" DEVICE "',"
+                             "    'buffer': 1 } }");
+    g_assert_cmpuint(qdmashare_event(d).type, ==, DMASHARE_EVENT_MOVE_REQUEST);
+    /* One that is refused has no effect in the replay either. */
+    g_free(qdmashare_fault_refused(m->qts, "'where': 'queue',"
+                                   " 'action': 'drop'"));
+
+    rule = qdmashare_fault_add(m->qts, "'where': 'job', 'action': 'fail',"
+                               " 'error': 'eacces', 'after': 1, 'times': 2,"
+                               " 'match': { 'opcode': 'fill', 'buffer': 2 }");
+    for (unsigned i = 0; i < 4; i++) {
+        c = qdmashare_job(d, qdmashare_fill(d, 0, 2, 8 * i, 8, i));
+        g_assert_cmphex(c.status, ==, i == 1 || i == 2 ?
+                        DMASHARE_STATUS_COMMANDED : DMASHARE_STATUS_OK);
+    }
+    qdmashare_fault_remove(m->qts, rule);
+
+    qdmashare_fault_add(m->qts, "'where': 'interrupt', 'action': 'delay',"
+                        " 'delay': 5000, 'match': { 'vector': 2 }");
+    qdmashare_fault_add(m->qts, "'where': 'dma-write', 'action': 'fail',"
+                        " 'probability': 400, 'seed': 7, 'times': 0");
+    for (unsigned i = 0; i < 10; i++) {
+        qdmashare_job(d, qdmashare_copy(d, 1, 2, 0, 1, 0, 4096 * i + 1));
+    }
+    qdmashare_step(d, 10000);
+    qdmashare_fault_remove_all(m->qts);
+
+    rule = qdmashare_fault_add(m->qts, "'where': 'queue', 'action': 'stall',"
+                               " 'match': { 'queue': 2 }");
+    qdmashare_submit(d, 2, qdmashare_noop(d, 2, 0));
+    qdmashare_assert_idle(d, 2);
+    qdmashare_step(d, 777);
+    qdmashare_fault_remove(m->qts, rule);
+    g_assert_cmphex(qdmashare_pop(d, 2).status, ==, DMASHARE_STATUS_OK);
+
+    qtest_qmp_assert_success(m->qts, "{ 'execute': 'dmashare-local-poison',"
+                             "  'arguments': { 'path': '" DEVICE "',"
+                             "    'enable': true, 'byte': 17 } }");
+    qdmashare_unmap(d, 1);
+    qdmashare_destroy(d, 1);
+    qdmashare_settle(d);
+    g_assert_cmphex(qtest_readb(m->qts, d->local + 4321), ==, 17);
+
+    qdmashare_fault_add(m->qts, "'where': 'job', 'action': 'fatal'");
+    qdmashare_submit(d, 1, qdmashare_noop(d, 3, 0));
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_STATUS) &
+                    DMASHARE_STATUS_REG_FATAL, !=, 0);
+    qdmashare_reset(d);
+    session(m);
+    stop_ok(m->qts, place->file, true);
+    assert_equal(place->file);
+}
+
+/* Faults of the bus, as far as the device survives them. */
+static void test_bus(void)
+{
+    static const char *const faults[] = {
+        "function-reset", "link-down", "link-up",
+    };
+    g_autoptr(QDmashareMachine) m = machine(true, "");
+    g_autoptr(Place) place = place_new();
+
+    start_ok(m->qts, place->file);
+    session(m);
+    for (size_t i = 0; i < ARRAY_SIZE(faults); i++) {
+        qtest_clock_step(m->qts, 100);
+        qdmashare_pci_fault(m->qts, faults[i]);
+    }
+    memset(m->d->seqno, 0, sizeof(m->d->seqno));
+    qdmashare_flr_recover(m->d);
+    session(m);
+    stop_ok(m->qts, place->file, true);
+    take_vtd_fault(m);
+    assert_equal(place->file);
+}
+
+/* And one that it does not. */
+static void test_removal(void)
+{
+    QTestState *qts = qtest_init("-nodefaults -M q35 -global ICH9-LPC."
+                                 "acpi-pci-hotplug-with-bridge-support=off "
+                                 "-device pcie-root-port,id=hole,slot=1 "
+                                 "-device dmashare,id=dev,bus=hole");
+    g_autoptr(Place) place = place_new();
+    g_autoptr(QDmashareRecording) r = NULL;
+
+    start_ok(qts, place->file);
+    qtest_clock_step(qts, 100);
+    qdmashare_pci_fault(qts, "surprise-removal");
+    qtest_quit(qts);
+    r = load(place->file);
+    g_assert_cmpuint(r->reason, ==, DMASHARE_RECORD_GONE);
     assert_equal(place->file);
 }
 
@@ -727,6 +841,9 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/record/local", test_local);
     qtest_add_func("/dmashare/record/steps", test_steps);
     qtest_add_func("/dmashare/record/property", test_property);
+    qtest_add_func("/dmashare/record/harness", test_harness);
+    qtest_add_func("/dmashare/record/bus", test_bus);
+    qtest_add_func("/dmashare/record/removal", test_removal);
     qtest_add_func("/dmashare/record/refused", test_refused);
     qtest_add_func("/dmashare/record/full", test_full);
     qtest_add_func("/dmashare/record/disk", test_disk);

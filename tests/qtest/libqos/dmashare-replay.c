@@ -252,6 +252,8 @@ static bool machine_new(Player *p)
                                 getpid(), p->local_fd);
     }
     p->qts = qtest_initf("-nodefaults -M q35,memory-backend=ram "
+                         "-global ICH9-LPC."
+                         "acpi-pci-hotplug-with-bridge-support=off "
                          "-m %" PRIu64 "M "
                          "-object memory-backend-file,id=ram,share=on,"
                          "size=%" PRIu64 ",mem-path=/proc/%d/fd/%d %s "
@@ -957,6 +959,7 @@ QDmashareReplay *qdmashare_replay(const QDmashareRecording *r)
                                  "    'filename': %s, 'max-size': %" PRIu64
                                  " } }", filename, r->size * 2 + 1 * MiB);
         records = play(&p);
+        /* What is gone has no journal, and has ended its recording. */
         if (!p.gone) {
             fetch_journal(&p);
             qtest_qmp_assert_success(p.qts, "{ 'execute':"
