@@ -25,15 +25,23 @@ enum {
     LINUX_ECANCELED = 125,
 };
 
+#define ENTRY(name, number) { DMASHARE_STATUS_##name, LINUX_##number },
+
+static const struct {
+    uint16_t status;
+    uint16_t number;
+} errnos[] = {
+    DMASHARE_STATUS_ERRNO_LIST(ENTRY)
+};
+
+#undef ENTRY
+
 uint16_t dmashare_status_errno(uint16_t status)
 {
-    switch (status) {
-#define CASE(name, number)                      \
-    case DMASHARE_STATUS_##name:                \
-        return LINUX_##number;
-    DMASHARE_STATUS_ERRNO_LIST(CASE)
-#undef CASE
-    default:
-        return LINUX_EIO;
+    for (size_t i = 0; i < ARRAY_SIZE(errnos); i++) {
+        if (errnos[i].status == status) {
+            return errnos[i].number;
+        }
     }
+    return LINUX_EIO;
 }

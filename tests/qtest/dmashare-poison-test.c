@@ -212,8 +212,10 @@ static void test_move_in_parts(void)
     assert_kept(d, 0, SIZE, 1);
 }
 
-/* A buffer that went out and came in again elsewhere, before its old mapping
- * of local memory ended: the old memory is free, the new one is not. */
+/*
+ * A buffer that went out and came in again elsewhere, before its old mapping
+ * of local memory ended: the old memory is free, the new one is not.
+ */
 static void test_out_and_in(void)
 {
     g_autoptr(QDmashareMachine) m = machine();

@@ -314,24 +314,26 @@ static void test_buffers(void)
     qobject_unref(r);
 }
 
-/* These are on a page of buffers, and in all. */
+/* The ids on a page of buffers, with spaces between, and how many in all. */
 static void buffers_are(QDmashareMachine *m, const char *filter,
-                        const uint32_t *id, unsigned n, unsigned total)
+                        const char *ids, unsigned total)
 {
+    g_autoptr(GString) got = g_string_new("");
     QObject *r = qdmashare_qmp(m->qts, "query-dmashare-buffers",
                                "{ 'path': 'dev', %s }", filter);
 
-    g_assert_cmpuint(qdmashare_len(r, "buffers"), ==, n);
     if (strstr(filter, "after")) {
         qdmashare_assert_absent(r, "total");
     } else {
         qdmashare_assert_num(r, "total", total);
     }
-    for (unsigned i = 0; i < n; i++) {
+    for (unsigned i = 0; i < qdmashare_len(r, "buffers"); i++) {
         g_autofree char *place = g_strdup_printf("buffers.%u.id", i);
 
-        qdmashare_assert_num(r, place, id[i]);
+        g_string_append_printf(got, "%s%" PRIu64, i ? " " : "",
+                               qdmashare_num(r, place));
     }
+    g_assert_cmpstr(got->str, ==, ids);
     qobject_unref(r);
 }
 
@@ -351,21 +353,19 @@ static void test_filters(void)
         }
     }
     attach(d, 10, 2, 0, "ten");
-#define IDS(...) (const uint32_t []) { __VA_ARGS__ }, \
-                 ARRAY_SIZE(((const uint32_t []) { __VA_ARGS__ }))
-    buffers_are(m, "'placement': 'local'", IDS(4, 5, 6, 7), 4);
-    buffers_are(m, "'placement': 'system', 'limit': 2", IDS(1, 2), 4);
-    buffers_are(m, "'importer': 'two'", IDS(2, 3, 6, 7), 4);
-    buffers_are(m, "'importer': 'ten'", IDS(2), 1);
-    buffers_are(m, "'importer': 't'", NULL, 0, 0);
-    buffers_are(m, "'name': 'odd', 'after': 3", IDS(5, 7), 4);
-    buffers_are(m, "'name': 'odd', 'after': 4294967295", NULL, 0, 4);
+    buffers_are(m, "'placement': 'local'", "4 5 6 7", 4);
+    buffers_are(m, "'placement': 'system', 'limit': 2", "1 2", 4);
+    buffers_are(m, "'importer': 'two'", "2 3 6 7", 4);
+    buffers_are(m, "'importer': 'ten'", "2", 1);
+    buffers_are(m, "'importer': 't'", "", 0);
+    buffers_are(m, "'name': 'odd', 'after': 3", "5 7", 4);
+    buffers_are(m, "'name': 'odd', 'after': 4294967295", "", 4);
     buffers_are(m, "'name': 'odd', 'importer': 'two', 'placement': 'local'",
-                IDS(7), 1);
-    buffers_are(m, "'buffer': 6, 'name': 'odd'", NULL, 0, 0);
-    buffers_are(m, "'buffer': 6, 'name': 'even'", IDS(6), 1);
-    buffers_are(m, "'after': 7", IDS(8), 8);
-    buffers_are(m, "'after': 8", NULL, 0, 8);
+                "7", 1);
+    buffers_are(m, "'buffer': 6, 'name': 'odd'", "", 0);
+    buffers_are(m, "'buffer': 6, 'name': 'even'", "6", 1);
+    buffers_are(m, "'after': 7", "8", 8);
+    buffers_are(m, "'after': 8", "", 8);
     qdmashare_qmp_refused(m->qts, "Parameter 'buffer' expects the id of one "
                           "of the 8 buffers of the device; there is no "
                           "buffer 9", "query-dmashare-buffers",
