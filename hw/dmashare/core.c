@@ -402,6 +402,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->events.clock = &core->clock;
     core->events.interrupt = &core->interrupt;
     core->events.journal = &core->journal;
+    core->events.notify = &core->notify;
     core->events.limits = ring_limits;
 
     core->queues.bus = &core->bus;

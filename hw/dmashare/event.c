@@ -52,6 +52,28 @@ static void events_record(const DmashareEvents *ev, const DmashareEvent *event,
     dmashare_journal_add(ev->journal, &record);
 }
 
+/*
+ * An access that was refused is told to those outside, too, whether or not the
+ * driver wants events. Of the rules' faults the rules tell.
+ */
+static void events_notify(const DmashareEvents *ev, const DmashareEvent *event)
+{
+    const DmashareFaultNotice notice = {
+        .rule = DMASHARE_NO_ID,
+        .status = event->status,
+        .queue = event->queue,
+        .buffer = event->buffer ? event->buffer : DMASHARE_NO_ID,
+        .mapping = event->mapping,
+        .offset = event->offset,
+        .write = event->flags & DMASHARE_EVENT_F_WRITE,
+    };
+
+    if (event->type == DMASHARE_EVENT_FAULT &&
+        event->status != DMASHARE_STATUS_COMMANDED) {
+        dmashare_notify_fault(ev->notify, &notice);
+    }
+}
+
 bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
 {
     int64_t now = dmashare_clock_now(ev->clock);
@@ -73,6 +95,7 @@ bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
 
     trace_dmashare_event(event->type, event->status, event->queue,
                          event->mapping, event->offset, event->addr);
+    events_notify(ev, event);
     if (!ev->enabled) {
         return false;
     }

@@ -8,6 +8,7 @@
 #include "hw/dmashare/bus.h"
 #include "hw/dmashare/clock.h"
 #include "hw/dmashare/journal.h"
+#include "hw/dmashare/notify.h"
 
 /**
  * DmashareInterrupt: how rings ask for an interrupt
@@ -67,6 +68,7 @@ typedef struct DmashareEvent {
  * @clock: device time
  * @interrupt: for its vector
  * @journal: where what happens is written
+ * @notify: who is told of a fault at once
  * @limits: constant
  * @addr: register
  * @entries: register
@@ -83,6 +85,7 @@ typedef struct DmashareEvents {
     const DmashareClock *clock;
     const DmashareInterrupt *interrupt;
     DmashareJournal *journal;
+    const DmashareNotify *notify;
     DmashareRingLimits limits;
     uint64_t addr;
     uint32_t entries;

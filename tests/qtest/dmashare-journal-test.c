@@ -376,11 +376,28 @@ static void test_events(void)
     qdmashare_assert_num(event, "data.suppressed", 0);
     qobject_unref(event);
 
+    /* An access that is refused; the mapping is 9, and there is no other. */
+    qdmashare_buf(d, 9, 4096, DMASHARE_DIR_TO_DEVICE);
+    g_assert_cmphex(qdmashare_job(d, qdmashare_fill(d, 1, 9, 64, 8, 0)).status,
+                    ==, DMASHARE_STATUS_FAULT_DIRECTION);
+    event = qtest_qmp_eventwait_ref(m->qts, "DMASHARE_FAULT");
+    qdmashare_assert_str(event, "data.path", "/machine/peripheral/dev");
+    qdmashare_assert_absent(event, "data.rule");
+    qdmashare_assert_num(event, "data.status", DMASHARE_STATUS_FAULT_DIRECTION);
+    qdmashare_assert_num(event, "data.queue", 1);
+    qdmashare_assert_num(event, "data.buffer", 9);
+    qdmashare_assert_num(event, "data.mapping", 9);
+    qdmashare_assert_num(event, "data.offset", 64);
+    qdmashare_assert_num(event, "data.write", 1);
+    qdmashare_assert_num(event, "data.suppressed", 0);
+    qobject_unref(event);
+
     /* One of each. An answer comes after all events before it. */
     g_assert_cmpuint(journal_end(m), >, 0);
     g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_BUFFER_EXPORTED"));
     g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_BUFFER_RELEASED"));
     g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_ATTACHED"));
+    g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_FAULT"));
 }
 
 /* Of a flood of events some come, and they say how many did not. */
