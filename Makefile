@@ -7,11 +7,11 @@ SHELL := /bin/bash
 BUILD := $(CURDIR)/build
 MAKEFLAGS += --no-print-directory
 
-TARGETS := demo check vm qtest guest-test scenarios lint docs qemu clean help
+TARGETS := demo replay check vm qtest guest-test scenarios lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES \
-	TIMEOUT ONLY JOBS FULL SANITIZE V
+	TIMEOUT ONLY JOBS FULL SANITIZE V RECORD FILE REPEAT
 ACCEL_VALUES := auto tcg kvm
 IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
@@ -55,12 +55,18 @@ ifdef DMASHARE_CACHE
 export DMASHARE_CACHE := $(abspath $(DMASHARE_CACHE))
 endif
 export DMASHARE_MIRROR
+ifdef RECORD
+export RECORD := $(abspath $(RECORD))
+endif
 
 .PHONY: $(TARGETS) setup
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo         the demonstration: drivers of a stock kernel share buffers'
+	@echo '                  RECORD=FILE records the device, and replays that'
+	@echo 'make replay       FILE=... a recording of a device, played to a new one with'
+	@echo '                  no guest; REPEAT=n times (docs/recording.rst)'
 	@echo 'make check        every test, on both kernels (KERNEL=... on that one alone);'
 	@echo '                  ends with "N passed, N failed, N skipped"; FULL=1 adds the'
 	@echo '                  long runs of a few tests'
@@ -94,6 +100,10 @@ endif
 demo: setup
 	@scripts/build vm
 	@scripts/demo
+
+replay: setup
+	@scripts/build emulator
+	@scripts/replay --repeat '$(or $(REPEAT),1)' '$(FILE)'
 
 check: setup
 	@scripts/build emulator vm

@@ -92,9 +92,9 @@ bool dmashare_link_fault(DmashareCore *core, DmasharePciFault fault,
 
 /*
  * pci-record.c: recording. Start is the QMP command; realize begins with a
- * recording if the property says so, unrealize and finalize end it, and config
- * looks whether configuration space has become another that matters, which it
- * does without a write in a reset. What a replay needs of the class is there, too.
+ * recording if the property says so, unrealize and finalize end it. Config
+ * looks whether configuration space has become another that matters; after a
+ * reset it has. What a replay needs of the class is there, too.
  */
 bool dmashare_pci_record_start(DmashareState *s, const char *filename,
                                uint64_t max_size, Error **errp);

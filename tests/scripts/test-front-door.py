@@ -73,7 +73,7 @@ class Make(Base):
     def test_help_names_every_target(self):
         done = subprocess.run(['make', 'help'], cwd=TOP, capture_output=True,
                               env=self.environment, text=True, check=True)
-        for target in ('demo', 'check', 'vm', 'qtest', 'guest-test', 'lint',
+        for target in ('demo', 'replay', 'check', 'vm', 'qtest', 'guest-test', 'lint',
                        'docs', 'clean'):
             self.assertIn(f'make {target}', done.stdout)
 
