@@ -87,6 +87,18 @@ static void next_jobs_succeed(const struct patient *p)
 	dms_destroy(&b);
 }
 
+/* Waits until the device answers, which it does not while it is being reset. */
+static void answer(int fd)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+	struct dmashare_ledger l;
+
+	while (ledger_try_get(fd, 0, sizeof(l), &l)) {
+		ASSERT_EQ(errno, EIO);
+		ASSERT_MSG(time(NULL) < end, "the device does not answer");
+	}
+}
+
 /* It fired so often; afterwards all is well and nothing is left over. */
 static void discharge(const struct patient *p, uint32_t rule, uint64_t fired)
 {
@@ -216,10 +228,10 @@ static void map_refused(void)
 static void ledger_refused(void)
 {
 	struct patient p = admit(0);
-	uint32_t rule = fail_command(&p, "query-ledger", EAGAIN, 1);
+	uint32_t rule = fail_command(&p, "query-ledger", EBUSY, 1);
 	struct dmashare_ledger l;
 
-	ASSERT_ERRNO(ledger_try_get(p.fd, 0, sizeof(l), &l), EAGAIN);
+	ASSERT_ERRNO(ledger_try_get(p.fd, 0, sizeof(l), &l), EBUSY);
 	ASSERT_OK(ledger_try_get(p.fd, 0, sizeof(l), &l));
 	discharge(&p, rule, 1);
 }
@@ -258,7 +270,7 @@ static void end_refused(const char *opcode, unsigned int times)
 	ASSERT_OK(dms_try_close(p.fd, there.handle));
 	dms_destroy(&bo);
 	/* Commands run in order: when this is answered, those are over. */
-	ledger_get(p.fd, 0);
+	answer(p.fd);
 	ASSERT(pattern_check(kept.map, kept.size, 1));
 	ASSERT_EQ(dms_crc(p.fd, &kept, 0, kept.size), crc32c(kept.map, kept.size));
 	if (!times) {
@@ -641,6 +653,7 @@ static void device_is_fatal(const char *where, const char *match)
 
 		fence[q] = dms_submit_fence(p.fd, q, DRM_DMASHARE_SUBMIT_NO_IMPLICIT, jobs, 2);
 	}
+	ctl_wait_pending(0, 2 * (n - 1));
 	rule = ctl_fault_add(0, "'where': '%s', 'action': 'fatal'%s", where, match);
 	if (!strcmp(where, "command")) {
 		struct dmashare_ledger l;

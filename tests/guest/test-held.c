@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -23,6 +25,7 @@
 #include "lib/dms.h"
 #include "lib/fence.h"
 #include "lib/foreign.h"
+#include "lib/host.h"
 #include "lib/json.h"
 #include "lib/ktap.h"
 #include "lib/ledger.h"
@@ -67,6 +70,13 @@ static uint32_t next_random(void)
 	return state >> 32;
 }
 
+/* Nothing is held that an earlier case left. */
+static void start(void)
+{
+	ctl_calm(0);
+	host_forget_events();
+}
+
 static uint64_t word_of(unsigned int i)
 {
 	return 0x0101010101010101ull * (i % 251 + 1) + i;
@@ -104,6 +114,7 @@ static void hold_many(unsigned int files, unsigned int queues)
 	struct rlimit limit = { .rlim_cur = 16384, .rlim_max = 16384 };
 	unsigned int i, k, q;
 
+	start();
 	ASSERT_OK(setrlimit(RLIMIT_NOFILE, &limit));
 	n_ones = files * queues;
 	ASSERT(n_ones <= MANY);
@@ -315,11 +326,26 @@ static struct ctl_fence probe_timeline(int fd)
 	return f;
 }
 
+/* Waits until the fence of the buffer's job is held. */
+static struct ctl_fence wait_held(const struct bo *bo)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+	struct ctl_fence f;
+
+	while (!(f = ctl_fence_of(0, bo->id)).held) {
+		ASSERT_MSG(time(NULL) < end, "the fence is not held");
+		sched_yield();
+	}
+	return f;
+}
+
 static void next_ones(void)
 {
-	uint32_t hold = ctl_hold(0, "'count': 3, " LONG);
 	unsigned int i;
+	uint32_t hold;
 
+	start();
+	hold = ctl_hold(0, "'count': 3, " LONG);
 	submit_few(0, 5);
 	for (i = 3; i < 5; i++) {
 		ASSERT_EQ(fence_wait(ones[i].fence), 0);
@@ -338,10 +364,11 @@ static void next_ones(void)
 static void whole_timeline(void)
 {
 	int fd = dms_open();
-	uint32_t timeline = probe_timeline(fd).timeline;
-	uint32_t hold = ctl_hold(0, "'timeline': %u, " LONG, timeline);
 	unsigned int i;
+	uint32_t hold;
 
+	start();
+	hold = ctl_hold(0, "'timeline': %u, " LONG, probe_timeline(fd).timeline);
 	for (i = 0; i < 3; i++)
 		submit_one(&ones[i], fd, 0);
 	submit_few(3, 2);
@@ -362,20 +389,21 @@ static void whole_timeline(void)
 static void one_to_come(void)
 {
 	int fd = dms_open();
-	struct ctl_fence f = probe_timeline(fd);
+	struct ctl_fence f;
 	unsigned int i;
 
+	start();
+	f = probe_timeline(fd);
 	ctl_hold(0, "'timeline': %u, 'seqno': %llu, " LONG, f.timeline,
 		 (unsigned long long)f.seqno + 2);
 	for (i = 0; i < 3; i++)
 		submit_one(&ones[i], fd, 0);
 	ASSERT_EQ(fence_wait(ones[0].fence), 0);
-	ctl_wait_held(0, 1);
+	ctl_wait_pending(0, 2);
+	f = wait_held(&ones[1].bo);
 	check_pending(&ones[1]);
 	check_pending(&ones[2]);
-	f = ctl_fence_of(0, ones[1].bo.id);
-	ASSERT(f.held);
-	ASSERT(!ctl_fence_of(0, ones[2].bo.id).held);
+	ASSERT_EQ(ctl_fence_of(0, ones[2].bo.id).hold, CTL_NONE);
 	ones[1].error = ENOSPC;
 	ctl_act(0, f, "fail", ENOSPC);
 	ASSERT_EQ(fence_wait(ones[1].fence), ENOSPC);
@@ -391,6 +419,7 @@ static void in_the_timelines_order(void)
 	struct ctl_fence f[3];
 	unsigned int i;
 
+	start();
 	ctl_hold(0, "'count': 3, " LONG);
 	for (i = 0; i < 3; i++)
 		submit_one(&ones[i], fd, 0);
@@ -418,8 +447,10 @@ static void signalled_before_it_is_done(void)
 	struct drm_dmashare_job noop = dms_job_noop(3000 * SEC);
 	struct ctl_fence f[4];
 
+	start();
 	long_fence = dms_submit_fence(busy, 0, 0, &noop, 1);
 	submit_one(&ones[0], fd, 0);
+	ctl_wait_pending(0, 2);
 	check_pending(&ones[0]);
 	ctl_act(0, ctl_fence_of(0, ones[0].bo.id), "signal", 0);
 	ASSERT_EQ(fence_wait(ones[0].fence), 0);
@@ -438,9 +469,11 @@ static void signalled_before_it_is_done(void)
 /* Held for longer than allowed: the watchdog lets it go. */
 static void watchdog(void)
 {
-	uint32_t hold = ctl_hold(0, "'count': 1, 'watchdog': 100000000");
 	const char *event;
+	uint32_t hold;
 
+	start();
+	hold = ctl_hold(0, "'count': 1, 'watchdog': 100000000");
 	submit_few(0, 1);
 	event = ctl_event(0, "DMASHARE_FENCE_HELD");
 	ASSERT_EQ(json_member_number(event, "hold"), hold);
@@ -465,6 +498,7 @@ static void second_device_waits(void)
 	struct drm_dmashare_job job;
 	unsigned int i;
 
+	start();
 	for (i = 0; i < 2; i++) {
 		ctl_hold(0, "'count': 1, " LONG);
 		submit_few(0, 1);
@@ -493,6 +527,7 @@ static void vgem_waits(void)
 	struct drm_vgem_fence_signal s = { 0 };
 	int vgem = vgem_open();
 
+	start();
 	ctl_hold(0, "'count': 1, " LONG);
 	submit_few(0, 1);
 	ctl_wait_held(0, 1);
@@ -526,6 +561,7 @@ static void program_waits_of(struct foreign f)
 	struct cpu_access a = { .dmabuf = f.dmabuf };
 	struct blocker b;
 
+	start();
 	ctl_hold(0, "'count': 1, " LONG);
 	fence = dms_submit_fence(fd, 0, 0, &job, 1);
 	ctl_wait_held(0, 1);
@@ -555,6 +591,7 @@ static void merged(void)
 {
 	int all;
 
+	start();
 	ctl_hold(0, "'count': 2, " LONG);
 	submit_few(0, 2);
 	ctl_wait_held(0, 2);
@@ -575,6 +612,7 @@ static void process_killed(void)
 	char byte;
 	pid_t pid;
 
+	start();
 	ctl_hold(0, "'count': %u, " LONG, N);
 	ASSERT_OK(pipe(ready));
 	pid = fork();
@@ -599,6 +637,7 @@ static void device_reset(void)
 {
 	unsigned int i;
 
+	start();
 	ctl_hold(0, "'count': 4, " LONG);
 	submit_few(0, 4);
 	ctl_wait_held(0, 4);
@@ -634,5 +673,8 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	return ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+	int status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+
+	start();
+	return status;
 }

@@ -114,6 +114,7 @@ static void begin(struct load *l)
 						 jobs, 2);
 		dmabuf_add_fence(l->busy_dmabuf, l->running[i], DMA_BUF_SYNC_WRITE);
 	}
+	ctl_wait_pending(0, 1 + 2 * QUEUES);
 	l->hold = hold_sync_file(&l->in);
 	l->waiting = dms_submit_after(l->fd, 1, 0, l->in,
 				      dms_job_fill(&l->waiting_bo, 0, PAGE, 2 * ONES));
@@ -163,8 +164,8 @@ static void all_goes_on(struct load *l)
 		ASSERT_EQ(fence_finish(dms_submit_fence(l->fd, i, 0, &job, 1)), 0);
 	}
 	ASSERT(all_bytes(l->busy.map, l->busy.size, 3));
-	dms_move(&l->bo[0], LOCAL);
-	ASSERT(pattern_check(l->bo[0].map, 4 * PAGE, 0));
+	dms_move(&l->bo[2], LOCAL);
+	ASSERT(pattern_check(l->bo[2].map, 4 * PAGE, 2));
 	dms_destroy(&out);
 }
 
@@ -294,14 +295,21 @@ static void write_file(const char *path, const char *text)
 /*
  * Goes to sleep as far as @depth of /sys/power/pm_test: from "devices", where
  * drivers are suspended and resumed, to "core", where the next step would be
- * that of the firmware.
+ * that of the firmware. -1 and errno when a driver refuses.
  */
-static void sleep_as_far_as(const char *depth)
+static int try_sleep(const char *depth)
 {
+	int fd, err;
+
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
 	write_file("/sys/power/pm_test", depth);
-	write_file("/sys/power/state", "mem");
+	fd = open("/sys/power/state", O_WRONLY | O_CLOEXEC);
+	ASSERT_OK(fd);
+	err = write(fd, "mem", 3) == 3 ? 0 : errno;
+	close(fd);
 	write_file("/sys/power/pm_test", "none");
+	errno = err;
+	return err ? -1 : 0;
 }
 
 /* In the system, in local memory, and there without leave to go. */
@@ -328,14 +336,17 @@ static void suspended_idle(void)
 			pattern_fill(bo[i].map, 8 * PAGE, 4 * k + i);
 			dms_crc(fd, &bo[i], 0, 8 * PAGE);
 		}
-		sleep_as_far_as(depths[k]);
+		ASSERT_OK(try_sleep(depths[k]));
 		for (i = 0; i < N_ASLEEP; i++) {
 			ASSERT(pattern_check(bo[i].map, 8 * PAGE, 4 * k + i));
 			ASSERT_EQ(dms_crc(fd, &bo[i], 0, 8 * PAGE), crc32c(bo[i].map, 8 * PAGE));
 		}
 		ASSERT_EQ(dms_crc(other, &there, 0, 8 * PAGE), crc32c(bo[0].map, 8 * PAGE));
-		for (i = 0; i < N_ASLEEP; i++)
-			ASSERT_EQ(dms_info(fd, bo[i].handle).placement, i ? LOCAL : SYSTEM);
+		/* What could lose its bytes is out of local memory now. */
+		ASSERT_EQ(dms_info(fd, bo[1].handle).placement, SYSTEM);
+		ASSERT_EQ(dms_info(fd, bo[2].handle).placement, LOCAL);
+		dms_move(&bo[1], LOCAL);
+		ASSERT(pattern_check(bo[1].map, 8 * PAGE, 4 * k + 1));
 	}
 	ASSERT_OK(dms_try_close(other, there.handle));
 	for (i = 0; i < N_ASLEEP; i++) {
@@ -347,25 +358,32 @@ static void suspended_idle(void)
 	ledger_wait_gone(fd, &zero);
 }
 
-/* Jobs of a moment are waited for, others are given up. */
+/* Jobs of a moment are waited for; who has others stays awake. */
 static void suspended_with_jobs(void)
 {
 	struct drm_dmashare_job jobs[2] = { dms_job_noop(100 * MSEC) };
 	int fd = hotplug_open(), fence;
 	struct bo bo = dms_create_mapped(fd, PAGE, "short");
+	unsigned int i;
 	struct load l;
 
 	ctl_calm(0);
 	jobs[1] = dms_job_fill(&bo, 0, PAGE, 5 * ONES);
 	fence = dms_submit_fence(fd, 0, 0, jobs, 2);
-	sleep_as_far_as("platform");
+	ASSERT_OK(try_sleep("platform"));
 	ASSERT_EQ(fence_finish(fence), 0);
 	ASSERT(all_bytes(bo.map, PAGE, 5));
 	dms_destroy(&bo);
 	close(fd);
 	begin(&l);
-	sleep_as_far_as("platform");
+	ASSERT_ERRNO(try_sleep("platform"), EBUSY);
+	for (i = 0; i < QUEUES; i++)
+		ASSERT(fence_pending(l.running[i]));
+	ASSERT(fence_pending(l.held));
+	device_write(l.fd, "reset", "1");
 	all_failed(&l, ECANCELED);
+	ASSERT_OK(dms_try_move(l.fd, l.bo[1].handle, LOCAL, DRM_DMASHARE_MOVE_WAIT));
+	ASSERT_OK(dms_try_move(l.fd, l.bo[3].handle, LOCAL, DRM_DMASHARE_MOVE_WAIT));
 	all_goes_on(&l);
 	end(&l);
 }

@@ -160,6 +160,17 @@ struct ctl_fence ctl_fence_of(unsigned int device, uint32_t buffer)
 	return read_fence(f);
 }
 
+void ctl_wait_pending(unsigned int device, unsigned int n)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+	unsigned int pending;
+
+	while ((pending = ctl_fences(device, NULL, 0)) != n) {
+		ASSERT_MSG(time(NULL) < end, "%u fences are pending, not %u", pending, n);
+		sched_yield();
+	}
+}
+
 void ctl_wait_held(unsigned int device, uint64_t n)
 {
 	time_t end = time(NULL) + SOON_MS / 1000;

@@ -63,6 +63,11 @@ struct ctl_fence {
 unsigned int ctl_fences(unsigned int device, struct ctl_fence *fences, unsigned int n);
 /* The one pending fence of a job that names this buffer. */
 struct ctl_fence ctl_fence_of(unsigned int device, uint32_t buffer);
+/*
+ * Waits until so many fences are pending on the device: what was submitted comes
+ * to it by way of the kernel's scheduler.
+ */
+void ctl_wait_pending(unsigned int device, unsigned int n);
 /* Waits until so many fences are held (no hold keeps what is not over). */
 void ctl_wait_held(unsigned int device, uint64_t n);
 /* dmashare-fence-batch: each one's @action, in this order. */
