@@ -139,6 +139,12 @@ static void switch_off(void)
 	close(fd);
 }
 
+void hotplug_removed(void)
+{
+	wait_until(hotplug_there, false, "the kernel does not let go of the device");
+	wait_for_slots();
+}
+
 void hotplug_remove(enum unplug how)
 {
 	host_forget_events();
@@ -152,8 +158,7 @@ void hotplug_remove(enum unplug how)
 	}
 	ASSERT_MSG(!host_event("DEVICE_DELETED", SOON_MS / 1000),
 		   "QEMU does not let go of the device: %s", strerror(errno));
-	wait_until(hotplug_there, false, "the kernel does not let go of the device");
-	wait_for_slots();
+	hotplug_removed();
 }
 
 void hotplug_add(const char *properties)

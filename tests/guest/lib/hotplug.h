@@ -19,6 +19,8 @@ enum unplug {
  * it any more.
  */
 void hotplug_remove(enum unplug how);
+/* The same of one that QEMU was told to take away. */
+void hotplug_removed(void);
 /*
  * Puts another one into the slot, with these properties ("'local-size': 4096",
  * or ""), and returns when its driver has it.
