@@ -37,6 +37,28 @@
 #define DMASHARE_SCHED_STAT_RECOVERED	DRM_GPU_SCHED_STAT_NOMINAL
 #endif
 
+/*
+ * What timedout_job returns when there is nothing wrong with the job. Before the
+ * scheduler could be told, one had to put the job back where it was taken from; and
+ * to look whether it was done meanwhile, for nobody could free it then.
+ */
+static inline enum drm_gpu_sched_stat dmashare_sched_no_hang(struct drm_sched_job *job)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
+	return DRM_GPU_SCHED_STAT_NO_HANG;
+#else
+	struct drm_gpu_scheduler *sched = job->sched;
+
+	spin_lock(&sched->job_list_lock);
+	list_add(&job->list, &sched->pending_list);
+	spin_unlock(&sched->job_list_lock);
+	if (!READ_ONCE(sched->pause_submit))
+		queue_work(sched->submit_wq, &sched->work_free_job);
+
+	return DRM_GPU_SCHED_STAT_NOMINAL;
+#endif
+}
+
 /* dma_fence_ops.use_64bit_seqno became an initialiser of its own in 6.17. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 #define DMASHARE_FENCE_OPS_64BIT

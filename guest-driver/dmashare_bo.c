@@ -288,17 +288,15 @@ void dmashare_backing_unmap(struct dmashare_bo *bo, struct dmashare_mapping *map
 	if (bo->flags & DRM_DMASHARE_BO_SKIP_UNMAP)
 		flags |= DMASHARE_UNMAP_F_SKIP_SYNC;
 	dmashare_unmap(ddev, map, flags);
-	if (!sgt)
-		return;
-
-	if (stale && dmashare_bo_unmake_stale(ddev, sgt)) {
+	if (sgt && stale && dmashare_bo_unmake_stale(ddev, sgt)) {
 		/* The DMA address is lost, which harms nobody. */
 		drm_warn(&ddev->drm, "a stale DMA address could not be made good\n");
 		sg_free_table(sgt);
 		kfree(sgt);
-	} else {
+	} else if (sgt) {
 		dmashare_backing_put_sgt(ddev->drm.dev, sgt, bo->dir);
 	}
+	dmashare_unmapped(ddev);
 }
 
 /* On an error the buffer is as it was. */
@@ -450,6 +448,9 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 
 	drm_WARN_ON(obj->dev, bo->vmap_count);
 	drm_WARN_ON(obj->dev, bo->pin_count);
+	if (bo->zero_page)
+		__free_page(bo->zero_page);
+	dmashare_backing_put(bo->saved);
 	dmashare_backing_put(bo->backing);
 	dmashare_move_put(bo->move);
 	drm_gem_object_release(obj);
@@ -490,9 +491,9 @@ static vm_fault_t dmashare_fault_wait(struct vm_fault *vmf, struct drm_gem_objec
 
 	if (!fault_flag_allow_retry_first(vmf->flags)) {
 		error = dmashare_bo_wait_kernel(to_dmashare_bo(obj), true);
-		if (!error)
+		if (error != -ERESTARTSYS)
 			return 0;
-		ret = error == -ERESTARTSYS ? VM_FAULT_NOPAGE : VM_FAULT_SIGBUS;
+		ret = VM_FAULT_NOPAGE;
 	} else if (!(vmf->flags & FAULT_FLAG_RETRY_NOWAIT)) {
 		drm_gem_object_get(obj);
 		mmap_read_unlock(vmf->vma->vm_mm);
@@ -508,7 +509,9 @@ static vm_fault_t dmashare_fault_wait(struct vm_fault *vmf, struct drm_gem_objec
 
 /*
  * Maps one page of the buffer where it is now. When it moves, the mapping is
- * taken away under the same lock, and the next access comes here again.
+ * taken away under the same lock, and the next access comes here again. If the
+ * bytes went with the device there is one page for all of the buffer: zeros, and
+ * then whatever user space writes there, for nobody.
  */
 static vm_fault_t dmashare_gem_fault(struct vm_fault *vmf)
 {
@@ -531,11 +534,14 @@ static vm_fault_t dmashare_gem_fault(struct vm_fault *vmf)
 		return ret;
 
 	if (dmashare_bo_lost(bo)) {
-		ret = VM_FAULT_SIGBUS;
-		goto out_unlock;
-	}
-
-	if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
+		if (!bo->zero_page)
+			bo->zero_page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+		if (!bo->zero_page) {
+			ret = VM_FAULT_OOM;
+			goto out_unlock;
+		}
+		pfn = page_to_pfn(bo->zero_page);
+	} else if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
 		pfn = PHYS_PFN(dmashare_local_phys(bo->backing)) + pgoff;
 		prot = pgprot_decrypted(pgprot_writecombine(prot));
 	} else {

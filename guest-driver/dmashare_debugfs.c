@@ -85,6 +85,11 @@ static int dmashare_local_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static u64 dmashare_fence_value(struct dmashare_device *ddev, struct dmashare_job *job)
+{
+	return le64_to_cpu(READ_ONCE(ddev->fence_mem[job->fence->timeline]));
+}
+
 static int dmashare_queues_show(struct seq_file *m, void *unused)
 {
 	struct drm_debugfs_entry *entry = m->private;
@@ -97,26 +102,35 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 
 	for (i = 0; i < ddev->limits.num_queues; i++) {
 		struct dmashare_queue *queue = &ddev->queue[i];
+		struct dmashare_job *job;
 
 		spin_lock_irq(&queue->lock);
-		seq_printf(m, "%s: enabled %d tail %u head %u seqno %llu memory %llu run %llu failed %llu\n",
+		seq_printf(m, "%s: enabled %d tail %u head %u run %llu failed %llu late %llu\n",
 			   queue->name, queue->ring.enabled, queue->ring.tail,
-			   queue->ring.head, queue->seqno,
-			   queue->ring.enabled ? le64_to_cpu(READ_ONCE(ddev->fence_mem[i])) : 0,
-			   queue->jobs_run, queue->jobs_failed);
+			   queue->ring.head, queue->jobs_run, queue->jobs_failed,
+			   queue->late);
+		list_for_each_entry(job, &queue->inflight, link)
+			seq_printf(m, "  job %llu timeline %u seqno %llu memory %llu%s\n", job->id,
+				   job->fence->timeline, job->fence->base.seqno,
+				   queue->ring.enabled ? dmashare_fence_value(ddev, job) : 0,
+				   job->fence->held ? " held for ever" : "");
 		spin_unlock_irq(&queue->lock);
 	}
 
 	spin_lock_irq(&ddev->events.lock);
-	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu unknown %llu lost %llu\n",
+	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu held_for_ever %llu fatal %llu unknown %llu lost %llu\n",
 		   ddev->events.seen[DMASHARE_EVENT_FAULT],
 		   ddev->events.seen[DMASHARE_EVENT_QUEUE_ERROR],
 		   ddev->events.seen[DMASHARE_EVENT_FENCE_MEMORY],
 		   ddev->events.seen[DMASHARE_EVENT_WATCHDOG],
 		   ddev->events.seen[DMASHARE_EVENT_MOVE_REQUEST],
+		   ddev->events.seen[DMASHARE_EVENT_HELD_FOR_EVER],
+		   ddev->events.seen[DMASHARE_EVENT_FATAL],
 		   ddev->events.seen[0], ddev->events.lost);
 	spin_unlock_irq(&ddev->events.lock);
-	seq_printf(m, "resets: %lu\n", ddev->resets);
+	seq_printf(m, "resets: %lu%s%s\n", ddev->resets,
+		   READ_ONCE(ddev->halted) ? " halted" : "",
+		   READ_ONCE(ddev->wedged) ? " wedged" : "");
 
 	return 0;
 }

@@ -23,10 +23,11 @@
 #define CREATE_TRACE_POINTS
 #include "dmashare_trace.h"
 
-unsigned int dmashare_job_timeout_ms = 10000;
+/* Longer than the device waits for a fence that is held, so that it is first. */
+unsigned int dmashare_job_timeout_ms = 15000;
 module_param_named(job_timeout_ms, dmashare_job_timeout_ms, uint, 0444);
 MODULE_PARM_DESC(job_timeout_ms,
-		 "Time a job may take before the device is reset, in ms (default 10000, 0: for ever)");
+		 "Time a job may take before the device is reset, in ms (default 15000, 0: for ever)");
 
 bool dmashare_unsafe_tests;
 module_param_named(unsafe_tests, dmashare_unsafe_tests, bool, 0644);
@@ -71,7 +72,7 @@ static const struct drm_driver dmashare_driver = {
 	.desc			= "dma-buf sharing device model",
 	DMASHARE_DRIVER_DATE
 	.major			= 1,
-	.minor			= 0,
+	.minor			= 1,
 };
 
 static void dmashare_put_work(struct work_struct *work)
@@ -101,7 +102,6 @@ static void dmashare_state_fini(struct drm_device *drm, void *unused)
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 
-	destroy_workqueue(ddev->reset_wq);
 	drm_WARN_ON(drm, !xa_empty(&ddev->mappings));
 	drm_WARN_ON(drm, !xa_empty(&ddev->attachments));
 	drm_WARN_ON(drm, !xa_empty(&ddev->buffers));
@@ -118,11 +118,6 @@ static int dmashare_state_init(struct dmashare_device *ddev)
 	xa_init_flags(&ddev->mappings, XA_FLAGS_ALLOC1);
 	init_waitqueue_head(&ddev->unmapped);
 	mutex_init(&ddev->ledger_lock);
-	INIT_WORK(&ddev->reset_work, dmashare_reset_work);
-
-	ddev->reset_wq = alloc_ordered_workqueue("dmashare-reset", WQ_MEM_RECLAIM);
-	if (!ddev->reset_wq)
-		return -ENOMEM;
 
 	return drmm_add_action_or_reset(&ddev->drm, dmashare_state_fini, NULL);
 }
@@ -146,6 +141,10 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	ret = dmashare_state_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_reset_init(ddev);
 	if (ret)
 		return ret;
 
@@ -196,6 +195,10 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		goto err_stop;
 
+	ret = dmashare_bus_init(ddev);
+	if (ret)
+		goto err_stop;
+
 	dmashare_debugfs_init(ddev);
 
 	ret = drm_dev_register(&ddev->drm, 0);
@@ -211,26 +214,48 @@ err_stop:
 	return ret;
 }
 
-static void dmashare_remove(struct pci_dev *pdev)
+/*
+ * The device goes, or is to be left alone: orderly, with all registers in place, or
+ * pulled out, in which case they read as ones and nobody sees what is written. All
+ * that waits for it ends now, with -ENODEV.
+ */
+static void dmashare_gone(struct dmashare_device *ddev)
 {
-	struct dmashare_device *ddev = pci_get_drvdata(pdev);
 	u32 i;
-
-	dmashare_heap_unbind(ddev);
 
 	/* From here on commands and jobs fail with -ENODEV, not -ECANCELED. */
 	WRITE_ONCE(ddev->gone, true);
 
+	/*
+	 * Who waits for the device may be inside drm_dev_enter(), and must not
+	 * find out by itself that nobody answers.
+	 */
+	dmashare_hw_stop(ddev);
+	dmashare_control_abort(ddev, -ENODEV);
+
 	/* Waits for a reset that is running; none begins afterwards. */
 	drm_dev_unplug(&ddev->drm);
 
+	/* Which may have started it again. */
 	dmashare_hw_stop(ddev);
 	cancel_work_sync(&ddev->reset_work);
+	cancel_delayed_work_sync(&ddev->watch);
 	dmashare_control_abort(ddev, -ENODEV);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], NULL, -ENODEV);
+	/* Jobs that wait for the end of a halt need not any more. */
+	if (READ_ONCE(ddev->halted))
+		dmashare_resume_jobs(ddev);
 	dmashare_moves_revoke(ddev);
 	cancel_work_sync(&ddev->requests.work);
+}
+
+static void dmashare_remove(struct pci_dev *pdev)
+{
+	struct dmashare_device *ddev = pci_get_drvdata(pdev);
+
+	dmashare_heap_unbind(ddev);
+	dmashare_gone(ddev);
 
 	/*
 	 * Buffers live as long as their handles, but what was mapped for this
@@ -239,12 +264,14 @@ static void dmashare_remove(struct pci_dev *pdev)
 	dmashare_bo_revoke_all(ddev);
 }
 
+/*
+ * The machine stops, or another kernel takes over: no DMA into its memory, and no
+ * reset that starts the device again. What is mapped stays mapped.
+ */
 static void dmashare_shutdown(struct pci_dev *pdev)
 {
-	struct dmashare_device *ddev = pci_get_drvdata(pdev);
-
-	/* No DMA into the memory of the next kernel. */
-	dmashare_hw_stop(ddev);
+	dmashare_gone(pci_get_drvdata(pdev));
+	pci_clear_master(pdev);
 }
 
 static const struct pci_device_id dmashare_pci_ids[] = {
@@ -259,6 +286,8 @@ static struct pci_driver dmashare_pci_driver = {
 	.probe		= dmashare_probe,
 	.remove		= dmashare_remove,
 	.shutdown	= dmashare_shutdown,
+	.err_handler	= &dmashare_error_handlers,
+	.driver.pm	= pm_sleep_ptr(&dmashare_pm_ops),
 };
 
 /**

@@ -26,7 +26,6 @@
 #ifndef DMASHARE_DRV_H
 #define DMASHARE_DRV_H
 
-#include <linux/completion.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dmapool.h>
@@ -53,20 +52,14 @@
 #include <dmashare/abi.h>
 
 #include "compat.h"
+#include "dmashare_job.h"
+#include "dmashare_queue.h"
 
 #define DMASHARE_NAME "dmashare"
 
-/* Entries of our rings, if the device allows as many. */
-#define DMASHARE_RING_ENTRIES		256
-
-/* How long the device may take to execute a command of the control queue. */
-#define DMASHARE_COMMAND_TIMEOUT	(10 * HZ)
-
 struct dmashare_backing;
 struct dmashare_device;
-struct dmashare_file;
 struct dmashare_move;
-struct dmashare_queue;
 
 /**
  * struct dmashare_limits - the device's constant registers
@@ -94,129 +87,6 @@ struct dmashare_limits {
 	u32 num_timelines;
 	u64 max_job_bytes;
 	u64 local_size;
-};
-
-/**
- * struct dmashare_ring - a submission ring and its completion ring
- * @ddev: the device
- * @index: queue number: 0 control, 1.. job queues
- * @vector: MSI-X vector
- * @entries: of either ring, a power of two
- * @tail: next submission index
- * @head: next completion index
- * @enabled: registers and memory may be used; cleared before a reset and for
- *	ever at removal. Like the indices it is protected by the owner's lock.
- * @sq: submission ring
- * @cq: completion ring
- * @sq_dma: its DMA address
- * @cq_dma: its DMA address
- */
-struct dmashare_ring {
-	struct dmashare_device *ddev;
-	u32 index;
-	u32 vector;
-	u32 entries;
-	u32 tail;
-	u32 head;
-	bool enabled;
-	struct dmashare_desc *sq;
-	struct dmashare_completion *cq;
-	dma_addr_t sq_dma;
-	dma_addr_t cq_dma;
-};
-
-/**
- * struct dmashare_command - a command that somebody waits for
- * @done: completed by the interrupt or by a reset
- * @result: of the completion
- * @error: 0 or a negative errno
- */
-struct dmashare_command {
-	struct completion done;
-	u64 result;
-	int error;
-};
-
-/**
- * struct dmashare_control - the control queue
- * @lock: protects the ring and @waiting
- * @ring: the rings
- * @waiting: who waits for the command in a slot; NULL for a posted one
- * @room: woken when slots become free or the queue stops
- * @posted: commands posted, not waited for
- * @posted_failed: of those, completed with a status other than OK
- * @posted_lost: not handed to the device, because it was being reset
- */
-struct dmashare_control {
-	spinlock_t lock; /* ring and waiting */
-	struct dmashare_ring ring;
-	struct dmashare_command **waiting;
-	wait_queue_head_t room;
-	atomic64_t posted;
-	atomic64_t posted_failed;
-	atomic64_t posted_lost;
-};
-
-/**
- * struct dmashare_events - the event ring
- * @lock: protects all of it
- * @entry: the ring
- * @dma: its DMA address
- * @entries: a power of two
- * @head: next index to be read
- * @vector: MSI-X vector
- * @enabled: as in struct dmashare_ring
- * @seen: events by enum dmashare_event_type, [0] unknown ones
- * @lost: events that the device dropped
- */
-struct dmashare_events {
-	spinlock_t lock; /* all of it */
-	struct dmashare_event *entry;
-	dma_addr_t dma;
-	u32 entries;
-	u32 head;
-	u32 vector;
-	bool enabled;
-	u64 seen[DMASHARE_EVENT_MOVE_REQUEST + 1];
-	u64 lost;
-};
-
-/**
- * struct dmashare_queue - a job queue: rings, scheduler, timeline
- * @ring: the rings
- * @lock: protects @ring, @seqno, @inflight, @done and the counters
- * @fence_lock: the lock of the queue's hardware fences
- * @context: fence context; the device's timeline is the queue's index less 1
- * @seqno: of the job handed to the device last
- * @inflight: jobs that the device has, in order
- * @done: jobs that the device completed, their fences not signalled yet
- * @sched: the scheduler
- * @name: of the scheduler and the timeline
- * @jobs_run: jobs handed to the device
- * @jobs_failed: of those, ended with an error
- */
-struct dmashare_queue {
-	struct dmashare_ring ring;
-	spinlock_t lock; /* ring, seqno, lists, counters */
-	spinlock_t fence_lock; /* dma_fence.lock of the queue's fences */
-	u64 context;
-	u64 seqno;
-	struct list_head inflight;
-	struct list_head done;
-	struct drm_gpu_scheduler sched;
-	char name[32];
-	u64 jobs_run;
-	u64 jobs_failed;
-};
-
-/**
- * struct dmashare_irq - what an interrupt handler is given
- * @ddev: the device
- * @vector: its MSI-X vector
- */
-struct dmashare_irq {
-	struct dmashare_device *ddev;
-	u32 vector;
 };
 
 /**
@@ -305,15 +175,22 @@ struct dmashare_counters {
  *	fence is gone
  * @regs: BAR0
  * @limits: constant registers
+ * @bus_state: the configuration that it has as long as nobody else resets it
  * @num_vectors: MSI-X vectors in use
  * @irq: one for each vector
  * @gone: the device was removed; set once
+ * @halted: it is being reset by the bus, or suspended: nobody starts it but who
+ *	halted it
+ * @wedged: it did not come back from a reset: commands and jobs fail with -EIO
+ * @awake: woken when @halted was cleared
+ * @quiet: woken when a job queue may have become idle
  * @users: the bound driver, and every job that still has its hardware fence;
  *	together they have one reference to @drm, and each job one to the module
  * @put_work: drops that reference, which may sleep
  * @events: event ring
  * @control: control queue
  * @queue: job queues, @limits.num_queues of them
+ * @timelines: what their fences are numbered with, and who has which
  * @fence_mem: fence memory, one value a timeline; valid while a ring is enabled
  * @fence_dma: its DMA address
  * @seg_small: blocks of DMASHARE_SEG_SMALL segments
@@ -339,8 +216,14 @@ struct dmashare_counters {
  * @requests: what the device wants to be moved
  * @kernel_file: whose the jobs of moves are
  * @reset_wq: ordered; runs everything that may reset the device
- * @reset_work: reset because a command timed out or a queue stopped
+ * @reset_work: reset asked for where it cannot be done
+ * @reset_error: what the jobs that the device has are to fail with, 0 for what
+ *	is usual
  * @resets: number of resets
+ * @failed_resets: of the last ones, how many did not bring it back
+ * @watch: looks every second for lost interrupts and for a device that stopped,
+ *	as long as it has jobs
+ * @absent: looks in a row that found no device; of @watch alone
  * @counters: the driver's own ledger
  * @ledger_lock: one LEDGER ioctl, and one reader of the device's time, at once
  * @ledger: where the device writes it
@@ -350,15 +233,21 @@ struct dmashare_device {
 	struct drm_device drm;
 	void __iomem *regs;
 	struct dmashare_limits limits;
+	struct pci_saved_state *bus_state;
 	u32 num_vectors;
 	struct dmashare_irq *irq;
 	bool gone;
+	bool halted;
+	bool wedged;
+	wait_queue_head_t awake;
+	wait_queue_head_t quiet;
 	refcount_t users;
 	struct work_struct put_work;
 
 	struct dmashare_events events;
 	struct dmashare_control control;
 	struct dmashare_queue *queue;
+	struct dmashare_timelines timelines;
 	__le64 *fence_mem;
 	dma_addr_t fence_dma;
 	struct dma_pool *seg_small;
@@ -384,7 +273,11 @@ struct dmashare_device {
 
 	struct workqueue_struct *reset_wq;
 	struct work_struct reset_work;
+	int reset_error;
 	unsigned long resets;
+	unsigned int failed_resets;
+	struct delayed_work watch;
+	unsigned int absent;
 
 	struct dmashare_counters counters;
 	struct mutex ledger_lock; /* ledger, and the latch of the time register */
@@ -467,6 +360,8 @@ struct dmashare_mapping {
  * @move: the latest move, or NULL; reference
  * @moves_pending: moves that are not done
  * @lost: a move failed because the device is gone; set once
+ * @saved: what it has in local memory, while the system is suspended; or NULL
+ * @zero_page: what user space finds that has lost memory mapped, or NULL
  * @dmabuf: the dma_buf made of it, as long as that lives
  * @moves: moves made; imported: mappings that a move of the exporter ended
  * @pages: of @backing; NULL in local memory
@@ -503,6 +398,8 @@ struct dmashare_bo {
 	struct dmashare_move *move;
 	atomic_t moves_pending;
 	bool lost;
+	struct dmashare_backing *saved;
+	struct page *zero_page;
 	struct dma_buf *dmabuf;
 	u64 moves;
 	struct page **pages;
@@ -518,97 +415,6 @@ struct dmashare_bo {
 	bool stale;
 	bool p2p;
 };
-
-/**
- * struct dmashare_file - an open file
- * @ref: the file's, and one for each of its jobs
- * @ddev: the device
- * @entity: one scheduler entity a job queue
- * @submit_lock: keeps arming and pushing of jobs in one order
- * @next_job: id of the next job
- * @results: struct dmashare_result by job id
- * @n_results: entries of @results
- * @jobs: jobs not freed yet
- * @on_device: of those, how many the device has
- * @idle: woken when the two may have become equal
- */
-struct dmashare_file {
-	struct kref ref;
-	struct dmashare_device *ddev;
-	struct drm_sched_entity entity[DMASHARE_MAX_JOB_QUEUES];
-	struct mutex submit_lock; /* arming and pushing */
-	atomic64_t next_job;
-	struct xarray results;
-	atomic_t n_results;
-	atomic_t jobs;
-	atomic_t on_device;
-	wait_queue_head_t idle;
-};
-
-/**
- * struct dmashare_result - a job's outcome, kept for JOB_RESULT
- * @ref: the job's and the file's
- * @finished: the job's fence as user space knows it
- * @result: CRC of a checksum
- * @detail: of the completion
- * @status: enum dmashare_status, or DRM_DMASHARE_STATUS_NOT_RUN
- */
-struct dmashare_result {
-	struct kref ref;
-	struct dma_fence *finished;
-	u64 result;
-	u64 detail;
-	u32 status;
-};
-
-/**
- * struct dmashare_fence - a hardware fence
- * @base: the fence; must be first, dma_fence_free() frees it
- * @queue: whose timeline it is on; the fence is one of the device's users
- * @initialised: @base was initialised, which run_job does
- * @completed: the completion was read and any error set; protected by the
- *	queue's lock
- */
-struct dmashare_fence {
-	struct dma_fence base;
-	struct dmashare_queue *queue;
-	bool initialised;
-	bool completed;
-};
-
-/**
- * struct dmashare_job - a job
- * @base: the scheduler's part
- * @ref: the scheduler's, the in-flight list's and the release work's
- * @file: whose it is
- * @queue: where it runs
- * @fence: the hardware fence, allocated with the job because run_job must not
- * @result: where its outcome goes, or NULL
- * @src: buffer read, or NULL
- * @dst: buffer written, or NULL
- * @id: for user space
- * @desc: the descriptor but for the fence's seqno
- * @link: in the queue's inflight or done list
- * @flags: DMASHARE_JOB_*
- * @release: drops the buffers; see dmashare_job_release()
- */
-struct dmashare_job {
-	struct drm_sched_job base;
-	struct kref ref;
-	struct dmashare_file *file;
-	struct dmashare_queue *queue;
-	struct dmashare_fence *fence;
-	struct dmashare_result *result;
-	struct dmashare_bo *src;
-	struct dmashare_bo *dst;
-	u64 id;
-	struct dmashare_desc desc;
-	struct list_head link;
-	unsigned long flags;
-	struct work_struct release;
-};
-
-#define DMASHARE_JOB_RELEASED	0	/* the release work was queued */
 
 static inline struct dmashare_device *to_dmashare(struct drm_device *drm)
 {
@@ -635,11 +441,6 @@ static inline unsigned long dmashare_bo_num_pages(const struct dmashare_bo *bo)
 static inline bool dmashare_noncoherent(const struct dmashare_device *ddev)
 {
 	return ddev->limits.features & DMASHARE_FEATURE_NONCOHERENT;
-}
-
-static inline struct dmashare_job *to_dmashare_job(struct drm_sched_job *job)
-{
-	return container_of(job, struct dmashare_job, base);
 }
 
 static inline u32 dmashare_read(struct dmashare_device *ddev, u32 reg)
@@ -675,34 +476,36 @@ extern struct workqueue_struct *dmashare_move_wq;
 
 /* dmashare_hw.c */
 int dmashare_status_to_errno(u32 status);
+int dmashare_completion_to_errno(u32 status, u64 detail);
 int dmashare_hw_probe(struct dmashare_device *ddev);
 int dmashare_hw_start(struct dmashare_device *ddev);
 void dmashare_hw_stop(struct dmashare_device *ddev);
-u64 dmashare_hw_time(struct dmashare_device *ddev);
-void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty);
-void dmashare_reset_work(struct work_struct *work);
+bool dmashare_hw_present(struct dmashare_device *ddev);
+bool dmashare_hw_works(struct dmashare_device *ddev);
+int dmashare_hw_time(struct dmashare_device *ddev, u64 *time);
+size_t dmashare_fence_bytes(const struct dmashare_device *ddev);
 
-/* dmashare_queue.c */
-int dmashare_queues_init(struct dmashare_device *ddev);
-int dmashare_irqs_init(struct dmashare_device *ddev);
-int dmashare_ring_init(struct dmashare_device *ddev, struct dmashare_ring *ring,
-		       u32 index);
-int dmashare_ring_start(struct dmashare_ring *ring);
-int dmashare_events_start(struct dmashare_device *ddev);
-bool dmashare_ring_full(const struct dmashare_ring *ring);
-void dmashare_ring_push(struct dmashare_ring *ring,
-			const struct dmashare_desc *desc);
-bool dmashare_ring_pop(struct dmashare_ring *ring,
-		       struct dmashare_completion *completion);
-void dmashare_ring_ack(struct dmashare_ring *ring);
-void dmashare_control_abort(struct dmashare_device *ddev, int error);
-int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
-		     u64 *result);
-void dmashare_command_post(struct dmashare_device *ddev,
-			   struct dmashare_desc *desc);
-void dmashare_note(struct dmashare_device *ddev, enum dmashare_note kind,
-		   u32 buffer, u32 attachment, enum dma_data_direction dir,
-		   u64 length, int error);
+/* dmashare_reset.c */
+int dmashare_reset_init(struct dmashare_device *ddev);
+void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *first,
+		    const struct dmashare_job *slow);
+void dmashare_stop_and_reset(struct dmashare_device *ddev, int error);
+void dmashare_halt(struct dmashare_device *ddev, int error);
+int dmashare_restart(struct dmashare_device *ddev);
+void dmashare_resume_jobs(struct dmashare_device *ddev);
+
+/* dmashare_watch.c */
+void dmashare_watch_work(struct work_struct *work);
+void dmashare_watch_jobs(struct dmashare_device *ddev);
+enum drm_gpu_sched_stat dmashare_timedout_job(struct drm_sched_job *sched_job);
+
+/* dmashare_error.c */
+extern const struct pci_error_handlers dmashare_error_handlers;
+int dmashare_bus_init(struct dmashare_device *ddev);
+void dmashare_bus_restore(struct dmashare_device *ddev);
+
+/* dmashare_pm.c */
+extern const struct dev_pm_ops dmashare_pm_ops;
 
 /* dmashare_map.c */
 int dmashare_map_init(struct dmashare_device *ddev);
@@ -720,6 +523,7 @@ struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
 					    enum dma_data_direction dir);
 void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map,
 		    u32 flags);
+void dmashare_unmapped(struct dmashare_device *ddev);
 void dmashare_place(struct dmashare_device *ddev, struct dmashare_bo *bo);
 int dmashare_replay(struct dmashare_device *ddev);
 
@@ -756,6 +560,10 @@ struct dmashare_backing *dmashare_backing_alloc(struct dmashare_bo *bo, u32 plac
 						bool interruptible);
 struct dmashare_backing *dmashare_backing_get(struct dmashare_backing *backing);
 void dmashare_backing_put(struct dmashare_backing *backing);
+
+/* dmashare_copy.c */
+int dmashare_backing_copy(struct dmashare_device *ddev, struct dmashare_backing *from,
+			  struct dmashare_backing *to);
 
 /* dmashare_move.c */
 int dmashare_moves_init(struct dmashare_device *ddev);
@@ -814,27 +622,8 @@ int dmashare_pages_sgt(struct sg_table *sgt, struct page **pages, unsigned long 
 		       u64 max_size, u64 boundary);
 
 /* dmashare_sync.c */
-void dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
-			  bool for_cpu);
-
-/* dmashare_fence.c */
-struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue);
-void dmashare_fence_init(struct dmashare_fence *fence, u64 seqno);
-void dmashare_fence_free(struct dmashare_fence *fence);
-
-/* dmashare_job.c */
-int dmashare_job_queues_init(struct dmashare_device *ddev);
-struct dmashare_job *dmashare_job_alloc(struct dmashare_file *file,
-					struct dmashare_queue *queue);
-void dmashare_file_put(struct dmashare_file *file);
-void dmashare_job_put(struct dmashare_job *job);
-void dmashare_job_drop_buffers(struct dmashare_job *job);
-void dmashare_result_put(struct dmashare_result *result);
-void dmashare_queue_collect_locked(struct dmashare_queue *queue);
-void dmashare_queue_signal(struct dmashare_queue *queue);
-bool dmashare_job_fence(struct dmashare_device *ddev, struct dma_fence *fence);
-void dmashare_queue_fail(struct dmashare_queue *queue,
-			 struct dmashare_job *guilty, int error);
+int dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
+			 bool for_cpu);
 
 /* dmashare_submit.c */
 int dmashare_submit_ioctl(struct drm_device *drm, void *data,
@@ -874,7 +663,7 @@ static inline void dmashare_debugfs_init(struct dmashare_device *ddev)
 }
 #endif
 
-/* What dmashare_kunit.c tests without a device, and no other file uses. */
+/* What dmashare_kunit_*.c test without a device, and no other file uses. */
 #if IS_ENABLED(CONFIG_KUNIT)
 long dmashare_seg_walk(const struct dmashare_limits *limits, struct sg_table *sgt,
 		       u64 length, struct dmashare_seg_list *list, u32 per_block,

@@ -319,15 +319,17 @@ static void dmashare_export_sync_map(struct dma_buf_attachment *attach,
 /*
  * The CPU's caches, any bounce buffers, and the copies that a device of this
  * driver may have made, are made good for every device that has the buffer
- * mapped, ours included: none of them can know which of the others wrote last.
+ * mapped, ours included: none of them can know which of the others wrote last. The
+ * DMA API's syncs cannot fail; a device's can, and the rest is done all the same.
  */
-static void dmashare_export_sync(struct dma_buf *dmabuf,
-				 enum dma_data_direction dir, bool for_cpu)
+static int dmashare_export_sync(struct dma_buf *dmabuf,
+				enum dma_data_direction dir, bool for_cpu)
 {
 	struct dmashare_bo *bo = dmabuf_to_bo(dmabuf);
 	struct device *dev = bo->base.dev->dev;
 	struct dma_buf_attachment *attach;
 	struct dmashare_importer_map *map;
+	int ret = 0, error;
 
 	dma_resv_assert_held(dmabuf->resv);
 
@@ -340,17 +342,19 @@ static void dmashare_export_sync(struct dma_buf *dmabuf,
 		struct dmashare_importer *importer = attach->priv;
 		struct dmashare_bo *imported = dmashare_importer_bo(attach);
 
-		if (imported)
-			dmashare_sync_locked(imported, dir, for_cpu);
+		error = imported ? dmashare_sync_locked(imported, dir, for_cpu) : 0;
+		ret = ret ?: error;
 		list_for_each_entry(map, &importer->mappings, link)
 			dmashare_export_sync_map(attach, map, dir, for_cpu);
 	}
 
-	dmashare_sync_locked(bo, dir, for_cpu);
+	error = dmashare_sync_locked(bo, dir, for_cpu);
 	if (bo->sgt && for_cpu)
 		dma_sync_sgtable_for_cpu(dev, bo->sgt, dir);
 	else if (bo->sgt)
 		dma_sync_sgtable_for_device(dev, bo->sgt, dir);
+
+	return ret ?: error;
 }
 
 static bool dmashare_export_may_access(struct dmashare_bo *bo, enum dma_data_direction dir)
@@ -385,7 +389,7 @@ static int dmashare_export_begin_cpu(struct dma_buf *dmabuf,
 	if (dmashare_bo_lost(bo))
 		ret = -ENODEV;
 	else if (!(bo->flags & DRM_DMASHARE_BO_SKIP_BEGIN))
-		dmashare_export_sync(dmabuf, dir, true);
+		ret = dmashare_export_sync(dmabuf, dir, true);
 	dma_resv_unlock(dmabuf->resv);
 
 out:
@@ -403,7 +407,7 @@ static int dmashare_export_end_cpu(struct dma_buf *dmabuf,
 
 	if (!ret && !(bo->flags & DRM_DMASHARE_BO_SKIP_END)) {
 		dma_resv_lock(dmabuf->resv, NULL);
-		dmashare_export_sync(dmabuf, dir, false);
+		ret = dmashare_export_sync(dmabuf, dir, false);
 		dma_resv_unlock(dmabuf->resv);
 	}
 

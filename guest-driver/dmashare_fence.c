@@ -2,7 +2,7 @@
 /*
  * dmashare: hardware fences
  *
- * One for each job that the device has, on the timeline of its queue. User
+ * One for each job that the device has, on the client's timeline. User
  * space and other drivers never hold these: they hold the scheduler's fences,
  * which exist before a job's turn comes and signal when its hardware fence does.
  *
@@ -54,14 +54,13 @@ static bool dmashare_fence_signaled(struct dma_fence *base)
 	struct dmashare_fence *fence = to_dmashare_fence(base);
 	struct dmashare_queue *queue = fence->queue;
 	struct dmashare_device *ddev = queue->ring.ddev;
-	u32 timeline = queue->ring.index - 1;
 	unsigned long flags;
 	bool completed;
 
 	spin_lock_irqsave(&queue->lock, flags);
 	/* The memory is there as long as the ring is enabled. */
 	if (!fence->completed && queue->ring.enabled &&
-	    le64_to_cpu(READ_ONCE(ddev->fence_mem[timeline])) >= base->seqno)
+	    le64_to_cpu(READ_ONCE(ddev->fence_mem[fence->timeline])) >= base->seqno)
 		dmashare_queue_collect_locked(queue);
 	completed = fence->completed;
 	spin_unlock_irqrestore(&queue->lock, flags);
@@ -89,10 +88,11 @@ static const struct dma_fence_ops dmashare_fence_ops = {
 /**
  * dmashare_fence_alloc - allocate the fence of a job
  * @queue: where the job will run
+ * @timeline: which it will signal
  *
  * Returns: the fence, to be initialised when the job runs; or NULL
  */
-struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue)
+struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue, u32 timeline)
 {
 	struct dmashare_fence *fence = kzalloc(sizeof(*fence), GFP_KERNEL);
 
@@ -103,6 +103,7 @@ struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue)
 	refcount_inc(&queue->ring.ddev->users);
 	__module_get(THIS_MODULE);
 	fence->queue = queue;
+	fence->timeline = timeline;
 
 	return fence;
 }
@@ -110,7 +111,7 @@ struct dmashare_fence *dmashare_fence_alloc(struct dmashare_queue *queue)
 /**
  * dmashare_fence_init - give a fence its place on the timeline
  * @fence: of dmashare_fence_alloc()
- * @seqno: on the queue's timeline
+ * @seqno: on its timeline
  *
  * Allocates nothing: run_job is on the way to a fence that others wait for.
  */
@@ -119,7 +120,7 @@ void dmashare_fence_init(struct dmashare_fence *fence, u64 seqno)
 	struct dmashare_queue *queue = fence->queue;
 
 	dmashare_dma_fence_init(&fence->base, &dmashare_fence_ops, &queue->fence_lock,
-				queue->context, seqno);
+				queue->ring.ddev->timelines.context + fence->timeline, seqno);
 	fence->initialised = true;
 }
 

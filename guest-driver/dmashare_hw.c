@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dmashare: registers, start, stop and reset
+ * dmashare: registers, start and stop
  */
 #include <linux/pci.h>
 
 #include <kunit/visibility.h>
 
-#include <drm/drm_drv.h>
 #include <drm/drm_print.h>
 
 #include "dmashare_drv.h"
-#include "dmashare_trace.h"
 
 #define DMASHARE_STATUS_ENTRY(name, value)	\
 	[DMASHARE_STATUS_##name] = (value),
@@ -37,6 +35,22 @@ int dmashare_status_to_errno(u32 status)
 }
 EXPORT_SYMBOL_IF_KUNIT(dmashare_status_to_errno);
 
+/**
+ * dmashare_completion_to_errno - what the fence of a job fails with
+ * @status: enum dmashare_status
+ * @detail: of the completion
+ *
+ * Returns: 0 or a negative errno; what the harness commanded, if it did
+ */
+int dmashare_completion_to_errno(u32 status, u64 detail)
+{
+	if (status == DMASHARE_STATUS_COMMANDED && detail && detail <= MAX_ERRNO)
+		return -(int)detail;
+
+	return dmashare_status_to_errno(status);
+}
+EXPORT_SYMBOL_IF_KUNIT(dmashare_completion_to_errno);
+
 static u64 dmashare_read64(struct dmashare_device *ddev, u32 lo)
 {
 	u64 value = dmashare_read(ddev, lo);
@@ -46,16 +60,58 @@ static u64 dmashare_read64(struct dmashare_device *ddev, u32 lo)
 
 /**
  * dmashare_hw_time - device (virtual) time
- * @ddev: the device, which must not be unplugged
+ * @ddev: the device; the caller is inside drm_dev_enter()
+ * @time: out: nanoseconds
  *
- * Returns: nanoseconds
+ * Returns: 0, or -EIO if nobody answers
  */
-u64 dmashare_hw_time(struct dmashare_device *ddev)
+int dmashare_hw_time(struct dmashare_device *ddev, u64 *time)
 {
 	/* Reading the low half latches the high one: no two readers at once. */
 	guard(mutex)(&ddev->ledger_lock);
 
-	return dmashare_read64(ddev, DMASHARE_REG_TIME_LO);
+	*time = dmashare_read64(ddev, DMASHARE_REG_TIME_LO);
+
+	return dmashare_hw_present(ddev) ? 0 : -EIO;
+}
+
+/**
+ * dmashare_hw_present - does the device answer?
+ * @ddev: the device; the caller is inside drm_dev_enter(), or is its bus
+ *
+ * What nobody answers reads as all ones: the device was pulled out, or its link
+ * is down. No register is polled, or used as a number, without a look at this.
+ *
+ * Returns: true if so
+ */
+bool dmashare_hw_present(struct dmashare_device *ddev)
+{
+	return dmashare_read(ddev, DMASHARE_REG_ID) == DMASHARE_ID_MAGIC;
+}
+
+/**
+ * dmashare_hw_works - is the device as the driver left it?
+ * @ddev: the device, which is present and was started
+ *
+ * Returns: false if it stopped for an error of its own, or was reset by somebody
+ * else; only a reset helps
+ */
+bool dmashare_hw_works(struct dmashare_device *ddev)
+{
+	u32 status = dmashare_read(ddev, DMASHARE_REG_STATUS);
+
+	return status & DMASHARE_STATUS_REG_READY && !(status & DMASHARE_STATUS_REG_FATAL);
+}
+
+/**
+ * dmashare_fence_bytes - how much memory fences take
+ * @ddev: the device
+ *
+ * Returns: bytes
+ */
+size_t dmashare_fence_bytes(const struct dmashare_device *ddev)
+{
+	return ddev->limits.num_timelines * sizeof(*ddev->fence_mem);
 }
 
 /**
@@ -125,7 +181,9 @@ int dmashare_hw_probe(struct dmashare_device *ddev)
  * dmashare_hw_start - set up and enable everything after a reset
  * @ddev: the device
  *
- * The caller makes sure that no job is being submitted.
+ * The caller makes sure that no job is being submitted. Whoever stops the device
+ * meanwhile, in an interrupt, finds that queues which are enabled later do not
+ * start.
  *
  * Returns: 0, or -EIO when the device does not take the set-up
  */
@@ -134,13 +192,18 @@ int dmashare_hw_start(struct dmashare_device *ddev)
 	u32 i;
 	int ret;
 
+	if (!dmashare_hw_present(ddev)) {
+		drm_err(&ddev->drm, "the device does not answer\n");
+		return -EIO;
+	}
+
 	dmashare_write(ddev, DMASHARE_REG_CTRL, DMASHARE_CTRL_ENABLE);
 	if (!(dmashare_read(ddev, DMASHARE_REG_STATUS) & DMASHARE_STATUS_REG_READY)) {
 		drm_err(&ddev->drm, "the device does not start\n");
 		return -EIO;
 	}
 
-	memset(ddev->fence_mem, 0, DMASHARE_FENCE_ADDR_ALIGN);
+	memset(ddev->fence_mem, 0, dmashare_fence_bytes(ddev));
 	dmashare_write(ddev, DMASHARE_REG_FENCE_ADDR_LO, lower_32_bits(ddev->fence_dma));
 	dmashare_write(ddev, DMASHARE_REG_FENCE_ADDR_HI, upper_32_bits(ddev->fence_dma));
 	dmashare_write(ddev, DMASHARE_REG_FENCE_CTRL, DMASHARE_FENCE_CTRL_ENABLE);
@@ -197,90 +260,4 @@ void dmashare_hw_stop(struct dmashare_device *ddev)
 	dmashare_write(ddev, DMASHARE_REG_CTRL, DMASHARE_CTRL_RESET);
 	/* A write is posted on a real bus; a read is not answered before it. */
 	dmashare_read(ddev, DMASHARE_REG_ID);
-}
-
-static void dmashare_counters_clear(struct dmashare_counters *counters)
-{
-	int i;
-
-	atomic64_set(&counters->buffers, 0);
-	atomic64_set(&counters->attaches, 0);
-	atomic64_set(&counters->maps, 0);
-	atomic64_set(&counters->notes_failed, 0);
-	for (i = 0; i < DMASHARE_NOTE_COUNT; i++)
-		atomic64_set(&counters->notes[i], 0);
-}
-
-/**
- * dmashare_reset - reset the device and make it anew
- * @ddev: the device; the caller is inside drm_dev_enter()
- * @guilty: the job that timed out, or NULL
- *
- * Runs on the device's ordered reset workqueue only, so resets never overlap.
- *
- * A reset takes all jobs that the device has. The guilty one fails with
- * -ETIMEDOUT, the others with -ECANCELED: none is submitted a second time,
- * because the part of it that did run may have overwritten its own input. Jobs
- * still waiting in the schedulers run after the reset. Buffers, attachments
- * and mappings keep their ids.
- *
- * Hardware fences are failed, in this order, while the scheduler's callbacks
- * are still on them: drm_sched_stop() would take the callbacks off and
- * drm_sched_start() would end every job with the same errno.
- */
-void dmashare_reset(struct dmashare_device *ddev, struct dmashare_job *guilty)
-{
-	u32 i;
-	int ret;
-
-	ddev->resets++;
-	trace_dmashare_reset(ddev, guilty ? guilty->id : 0);
-
-	for (i = 0; i < ddev->limits.num_queues; i++)
-		drm_sched_wqueue_stop(&ddev->queue[i].sched);
-
-	/*
-	 * Waits for commands that are under way, which the device answers or
-	 * dmashare_control_stuck() ends; later ones wait for us.
-	 */
-	down_write(&ddev->state_sem);
-	dmashare_hw_stop(ddev);
-	for (i = 0; i < ddev->limits.num_queues; i++)
-		dmashare_queue_fail(&ddev->queue[i], guilty, -ECANCELED);
-
-	for (i = 0; i < ddev->limits.num_queues; i++)
-		drm_sched_stop(&ddev->queue[i].sched,
-			       guilty ? &guilty->base : NULL);
-
-	dmashare_counters_clear(&ddev->counters);
-	ret = dmashare_hw_start(ddev);
-	if (!ret)
-		ret = dmashare_replay(ddev);
-	if (ret) {
-		/* Later commands fail with -EIO, and jobs with -ECANCELED. */
-		drm_err(&ddev->drm, "the device did not come back from reset (%d)\n", ret);
-		dmashare_hw_stop(ddev);
-		dmashare_control_abort(ddev, -EIO);
-	}
-	up_write(&ddev->state_sem);
-
-	for (i = 0; i < ddev->limits.num_queues; i++)
-		dmashare_sched_start(&ddev->queue[i].sched);
-}
-
-/**
- * dmashare_reset_work - reset asked for where it cannot be done
- * @work: dmashare_device.reset_work
- */
-void dmashare_reset_work(struct work_struct *work)
-{
-	struct dmashare_device *ddev =
-		container_of(work, struct dmashare_device, reset_work);
-	int idx;
-
-	if (!drm_dev_enter(&ddev->drm, &idx))
-		return;
-
-	dmashare_reset(ddev, NULL);
-	drm_dev_exit(idx);
 }

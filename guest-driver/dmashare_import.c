@@ -93,15 +93,17 @@ int dmashare_import_map_locked(struct dmashare_bo *bo)
  */
 void dmashare_import_unmap_locked(struct dmashare_bo *bo)
 {
+	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
 	u32 flags = 0;
 
 	if (bo->import_flags & DRM_DMASHARE_IMPORT_SKIP_UNMAP)
 		flags |= DMASHARE_UNMAP_F_SKIP_SYNC;
-	dmashare_unmap(to_dmashare(bo->base.dev), bo->map, flags);
+	dmashare_unmap(ddev, bo->map, flags);
 	bo->map = NULL;
 	bo->p2p = false;
 	dma_buf_unmap_attachment(bo->base.import_attach, bo->sgt, bo->dir);
 	bo->sgt = NULL;
+	dmashare_unmapped(ddev);
 }
 
 /*

@@ -33,15 +33,9 @@ int dmashare_open(struct drm_device *drm, struct drm_file *drm_file)
 	u32 i;
 	int ret;
 
-	file = kzalloc(sizeof(*file), GFP_KERNEL);
+	file = dmashare_file_alloc(ddev);
 	if (!file)
 		return -ENOMEM;
-
-	kref_init(&file->ref);
-	init_waitqueue_head(&file->idle);
-	file->ddev = ddev;
-	mutex_init(&file->submit_lock);
-	xa_init(&file->results);
 
 	for (i = 0; i < ddev->limits.num_queues; i++) {
 		struct drm_gpu_scheduler *sched = &ddev->queue[i].sched;
@@ -52,6 +46,8 @@ int dmashare_open(struct drm_device *drm, struct drm_file *drm_file)
 			goto err_entities;
 	}
 
+	/* The file's timelines are the device's, and its jobs may outlive both. */
+	refcount_inc(&ddev->users);
 	drm_file->driver_priv = file;
 
 	return 0;
@@ -90,10 +86,13 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 	 * Jobs that are done are freed by the scheduler's worker, and keep this
 	 * module until they are. Who has closed the last file expects to be
 	 * able to unload it; what the device still has is not waited for. So it
-	 * is with moves.
+	 * is with moves. As long as the device has jobs, of whomever, there may
+	 * be one before ours that keeps ours from being freed; and it keeps the
+	 * module, too.
 	 */
 	wait_event_timeout(file->idle,
-			   atomic_read(&file->jobs) == atomic_read(&file->on_device), HZ);
+			   atomic_read(&file->jobs) == atomic_read(&file->on_device),
+			   dmashare_idle(ddev) ? HZ : HZ / 20);
 	wait_event_timeout(ddev->moves_idle, !atomic_read(&ddev->n_moves), HZ);
 	dmashare_file_put(file);
 }
@@ -103,7 +102,7 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_get_param *args = data;
-	int idx;
+	int idx, ret;
 
 	if (args->pad)
 		return -EINVAL;
@@ -133,9 +132,9 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 	case DRM_DMASHARE_PARAM_DEVICE_TIME:
 		if (!drm_dev_enter(drm, &idx))
 			return -ENODEV;
-		args->value = dmashare_hw_time(ddev);
+		ret = dmashare_hw_time(ddev, &args->value);
 		drm_dev_exit(idx);
-		return 0;
+		return ret;
 	case DRM_DMASHARE_PARAM_LOCAL_SIZE:
 		args->value = ddev->local.size;
 		return 0;
@@ -144,6 +143,14 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 		return 0;
 	case DRM_DMASHARE_PARAM_P2P:
 		args->value = dmashare_p2p_supported(ddev);
+		return 0;
+	case DRM_DMASHARE_PARAM_TIMELINE:
+		if (args->value >= ddev->limits.num_queues)
+			return -EINVAL;
+		args->value = dmashare_file_timeline(drm_file->driver_priv, args->value);
+		return 0;
+	case DRM_DMASHARE_PARAM_NUM_TIMELINES:
+		args->value = ddev->limits.num_timelines;
 		return 0;
 	default:
 		return -EINVAL;
@@ -367,6 +374,10 @@ static int dmashare_job_result_ioctl(struct drm_device *drm, void *data,
 		return -ENOENT;
 
 	ret = dmashare_wait_result(result, args->timeout_ns);
+	/* Also when it is not done yet: then it is to be told which fence that is. */
+	args->seqno = smp_load_acquire(&result->seqno);
+	args->timeline = args->seqno ? result->timeline : 0;
+	args->pad = 0;
 	if (ret)
 		goto out_put;
 

@@ -8,6 +8,10 @@
  * others are, on the CPU: a wait by the device (a job's waits) would have to
  * name a seqno, which a job gets only when it is handed to the device.
  *
+ * Jobs of one queue complete in any order: each names its slot (dmashare_slot.c).
+ * The scheduler frees them in the order in which they ran, though: what is done
+ * behind a job that is not, is freed after that one.
+ *
  * What runs between handing a job to the device and signalling its fence
  * allocates no memory and takes no lock under which anybody does: reclaim may
  * be waiting for the very fence.
@@ -15,7 +19,6 @@
 #include <linux/dma-fence.h>
 #include <linux/slab.h>
 
-#include <drm/drm_drv.h>
 #include <drm/drm_gem.h>
 #include <drm/drm_managed.h>
 #include <drm/drm_print.h>
@@ -55,9 +58,45 @@ void dmashare_job_drop_buffers(struct dmashare_job *job)
 	job->dst = NULL;
 }
 
+/**
+ * dmashare_file_alloc - a client without scheduler entities
+ * @ddev: the device; must not end before the client, whose user it may be
+ *
+ * Returns: the client, or NULL
+ */
+struct dmashare_file *dmashare_file_alloc(struct dmashare_device *ddev)
+{
+	struct dmashare_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+	u32 i;
+
+	if (!file)
+		return NULL;
+
+	kref_init(&file->ref);
+	init_waitqueue_head(&file->idle);
+	mutex_init(&file->submit_lock);
+	xa_init(&file->results);
+	file->ddev = ddev;
+	for (i = 0; i < ARRAY_SIZE(file->timeline); i++)
+		file->timeline[i] = DMASHARE_NO_TIMELINE;
+
+	return file;
+}
+
+/* The file and its last job are gone: nothing comes on its timelines any more. */
 static void dmashare_file_free(struct kref *ref)
 {
-	kfree(container_of(ref, struct dmashare_file, ref));
+	struct dmashare_file *file = container_of(ref, struct dmashare_file, ref);
+	struct dmashare_device *ddev = file->ddev;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(file->timeline); i++)
+		if (file->timeline[i] != DMASHARE_NO_TIMELINE)
+			dmashare_timeline_put(&ddev->timelines, file->timeline[i]);
+	/* The kernel's own file ends with the device. */
+	if (file != ddev->kernel_file)
+		dmashare_put_user(ddev);
+	kfree(file);
 }
 
 /**
@@ -130,7 +169,8 @@ struct dmashare_job *dmashare_job_alloc(struct dmashare_file *file,
 	if (!job)
 		return NULL;
 
-	job->fence = dmashare_fence_alloc(queue);
+	job->fence = dmashare_fence_alloc(queue,
+					  dmashare_file_timeline(file, queue->ring.index - 1));
 	if (!job->fence) {
 		kfree(job);
 		return NULL;
@@ -145,6 +185,20 @@ struct dmashare_job *dmashare_job_alloc(struct dmashare_file *file,
 	job->queue = queue;
 
 	return job;
+}
+
+/**
+ * dmashare_job_arm - drm_sched_job_arm(), and wait for fences as they are
+ * @job: the job
+ *
+ * Of a fence of the same queue the scheduler thinks that it is enough to have its
+ * job handed over first, since a queue runs in order. The work does; but a fence
+ * may be held when its work is over, and who waits for it has to wait.
+ */
+void dmashare_job_arm(struct dmashare_job *job)
+{
+	drm_sched_job_arm(&job->base);
+	set_bit(DRM_SCHED_FENCE_DONT_PIPELINE, &job->base.s_fence->finished.flags);
 }
 
 /*
@@ -168,6 +222,7 @@ static void dmashare_job_done_locked(struct dmashare_job *job, u32 status, int e
 		queue->jobs_failed++;
 	}
 	job->fence->completed = true;
+	dmashare_slot_free(&queue->slots, le64_to_cpu(job->desc.cookie));
 	list_move_tail(&job->link, &queue->done);
 	atomic_dec(&job->file->on_device);
 	trace_dmashare_job_done(job, job->fence->base.seqno, status);
@@ -196,18 +251,18 @@ void dmashare_queue_collect_locked(struct dmashare_queue *queue)
 
 	while (dmashare_ring_pop(&queue->ring, &completion)) {
 		struct dmashare_job *job =
-			list_first_entry_or_null(&queue->inflight, struct dmashare_job, link);
+			dmashare_slot_find(&queue->slots, le64_to_cpu(completion.cookie));
 		u32 status = le16_to_cpu(completion.status);
+		u64 detail = le64_to_cpu(completion.detail);
 
 		any = true;
-		/* A queue completes in order. */
-		if (!job || job->fence->base.seqno != le64_to_cpu(completion.cookie)) {
+		if (!job) {
 			lost = true;
 			continue;
 		}
-		dmashare_job_done_locked(job, status, dmashare_status_to_errno(status),
-					 le64_to_cpu(completion.result),
-					 le64_to_cpu(completion.detail));
+		dmashare_job_done_locked(job, status,
+					 dmashare_completion_to_errno(status, detail),
+					 le64_to_cpu(completion.result), detail);
 	}
 
 	if (any)
@@ -228,14 +283,19 @@ void dmashare_queue_signal(struct dmashare_queue *queue)
 	struct dmashare_job *job, *next;
 	unsigned long flags;
 	LIST_HEAD(done);
-	bool cookie;
+	bool cookie, idle;
 
 	cookie = dma_fence_begin_signalling();
 
 	spin_lock_irqsave(&queue->lock, flags);
+	queue->looks++;
 	dmashare_queue_collect_locked(queue);
 	list_splice_init(&queue->done, &done);
+	idle = list_empty(&queue->inflight);
 	spin_unlock_irqrestore(&queue->lock, flags);
+
+	if (idle)
+		wake_up_all(&queue->ring.ddev->quiet);
 
 	/* Without the lock: callbacks may poll other fences of the queue. */
 	list_for_each_entry_safe(job, next, &done, link) {
@@ -251,10 +311,10 @@ void dmashare_queue_signal(struct dmashare_queue *queue)
 /**
  * dmashare_queue_fail - fail all jobs that the device had, after it was stopped
  * @queue: the queue
- * @guilty: a job that fails with -ETIMEDOUT instead, or NULL
+ * @slow: a job that fails with -ETIMEDOUT instead, or NULL
  * @error: negative errno
  */
-void dmashare_queue_fail(struct dmashare_queue *queue, struct dmashare_job *guilty,
+void dmashare_queue_fail(struct dmashare_queue *queue, const struct dmashare_job *slow,
 			 int error)
 {
 	struct dmashare_job *job, *next;
@@ -263,10 +323,70 @@ void dmashare_queue_fail(struct dmashare_queue *queue, struct dmashare_job *guil
 	spin_lock_irqsave(&queue->lock, flags);
 	list_for_each_entry_safe(job, next, &queue->inflight, link)
 		dmashare_job_done_locked(job, DRM_DMASHARE_STATUS_NOT_RUN,
-					 job == guilty ? -ETIMEDOUT : error, 0, 0);
+					 job == slow ? -ETIMEDOUT : error, 0, 0);
 	spin_unlock_irqrestore(&queue->lock, flags);
 
 	dmashare_queue_signal(queue);
+}
+
+/**
+ * dmashare_queue_idle - has the device no job of this queue?
+ * @queue: the queue
+ *
+ * Returns: true if so
+ */
+bool dmashare_queue_idle(struct dmashare_queue *queue)
+{
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	idle = list_empty(&queue->inflight);
+	spin_unlock_irqrestore(&queue->lock, flags);
+
+	return idle;
+}
+
+/**
+ * dmashare_idle - has the device no job at all?
+ * @ddev: the device
+ *
+ * Returns: true if so
+ */
+bool dmashare_idle(struct dmashare_device *ddev)
+{
+	u32 i;
+
+	for (i = 0; i < ddev->limits.num_queues; i++)
+		if (!dmashare_queue_idle(&ddev->queue[i]))
+			return false;
+
+	return true;
+}
+
+/**
+ * dmashare_fence_held - nothing but the harness will ever signal a fence
+ * @ddev: the device
+ * @timeline: its timeline, as the device said
+ * @seqno: of the fence
+ *
+ * Any context. It may be signalled by now.
+ */
+void dmashare_fence_held(struct dmashare_device *ddev, u32 timeline, u64 seqno)
+{
+	struct dmashare_job *job;
+	unsigned long flags;
+	u32 i;
+
+	for (i = 0; i < ddev->limits.num_queues; i++) {
+		struct dmashare_queue *queue = &ddev->queue[i];
+
+		spin_lock_irqsave(&queue->lock, flags);
+		list_for_each_entry(job, &queue->inflight, link)
+			if (job->fence->timeline == timeline && job->fence->base.seqno == seqno)
+				job->fence->held = true;
+		spin_unlock_irqrestore(&queue->lock, flags);
+	}
 }
 
 /**
@@ -289,6 +409,40 @@ bool dmashare_job_fence(struct dmashare_device *ddev, struct dma_fence *fence)
 	return false;
 }
 
+/* What a job that the device cannot have fails with. */
+static int dmashare_run_error(struct dmashare_device *ddev)
+{
+	if (READ_ONCE(ddev->gone))
+		return -ENODEV;
+	/* It did not come back from a reset. */
+	if (READ_ONCE(ddev->wedged))
+		return -EIO;
+
+	/* It is about to be reset, for a reason that may have a name. */
+	return READ_ONCE(ddev->reset_error) ?: -ECANCELED;
+}
+
+/* Puts the job on its timeline; the queue's lock is held. */
+static void dmashare_number_job(struct dmashare_job *job)
+{
+	struct dmashare_queue *queue = job->queue;
+	struct dmashare_timelines *timelines = &queue->ring.ddev->timelines;
+	u32 timeline = job->fence->timeline;
+	u64 seqno = ++timelines->seqno[timeline];
+
+	lockdep_assert_held(&queue->lock);
+
+	dmashare_fence_init(job->fence, seqno);
+	job->desc.cookie = cpu_to_le64(dmashare_slot_take(&queue->slots, job));
+	job->desc.job.timeline = cpu_to_le32(timeline);
+	job->desc.job.seqno = cpu_to_le64(seqno);
+	if (job->result) {
+		job->result->timeline = timeline;
+		/* Who sees the one sees the other. */
+		smp_store_release(&job->result->seqno, seqno);
+	}
+}
+
 static struct dma_fence *dmashare_run_job(struct drm_sched_job *sched_job)
 {
 	struct dmashare_job *job = to_dmashare_job(sched_job);
@@ -302,8 +456,7 @@ static struct dma_fence *dmashare_run_job(struct drm_sched_job *sched_job)
 	spin_lock_irqsave(&queue->lock, flags);
 
 	if (!queue->ring.enabled) {
-		/* Removed, being reset, or a reset did not bring it back. */
-		fence = ERR_PTR(READ_ONCE(ddev->gone) ? -ENODEV : -ECANCELED);
+		fence = ERR_PTR(dmashare_run_error(ddev));
 		goto out_unlock;
 	}
 	/* The scheduler has as many credits as the ring has entries. */
@@ -312,61 +465,22 @@ static struct dma_fence *dmashare_run_job(struct drm_sched_job *sched_job)
 		goto out_unlock;
 	}
 
-	dmashare_fence_init(job->fence, ++queue->seqno);
-	job->desc.cookie = cpu_to_le64(queue->seqno);
-	job->desc.job.timeline = cpu_to_le32(queue->ring.index - 1);
-	job->desc.job.seqno = cpu_to_le64(queue->seqno);
-
+	dmashare_number_job(job);
 	kref_get(&job->ref);
 	atomic_inc(&job->file->on_device);
+	job->handed = jiffies;
 	list_add_tail(&job->link, &queue->inflight);
 	queue->jobs_run++;
-	trace_dmashare_job_run(job, queue->seqno, 0);
+	trace_dmashare_job_run(job, job->fence->base.seqno, 0);
 	fence = dma_fence_get(&job->fence->base);
 	dmashare_ring_push(&queue->ring, &job->desc);
+	dmashare_watch_jobs(ddev);
 
 out_unlock:
 	spin_unlock_irqrestore(&queue->lock, flags);
 	dma_fence_end_signalling(cookie);
 
 	return fence;
-}
-
-/*
- * A job took too long. If its completion is there and only the interrupt was
- * lost, reading it is all that is needed; else the device is reset. Restarting
- * the scheduler is what gives the job, which the scheduler took off its list to
- * call us, back to it in either case.
- */
-static enum drm_gpu_sched_stat dmashare_timedout_job(struct drm_sched_job *sched_job)
-{
-	struct dmashare_job *job = to_dmashare_job(sched_job);
-	struct dmashare_queue *queue = job->queue;
-	struct dmashare_device *ddev = queue->ring.ddev;
-	bool signaled;
-	int idx;
-
-	signaled = !job->fence->initialised || dma_fence_is_signaled(&job->fence->base);
-	dmashare_queue_signal(queue);
-
-	if (!signaled && drm_dev_enter(&ddev->drm, &idx)) {
-		drm_err(&ddev->drm, "%s: job %llu timed out, resetting\n", queue->name,
-			job->id);
-		dmashare_reset(ddev, job);
-		drm_dev_exit(idx);
-		return DMASHARE_SCHED_STAT_RECOVERED;
-	}
-
-	if (signaled)
-		drm_warn(&ddev->drm, "%s: the interrupt of job %llu is late\n",
-			 queue->name, job->id);
-	else
-		dmashare_queue_fail(queue, NULL, -ENODEV);
-
-	drm_sched_stop(&queue->sched, sched_job);
-	dmashare_sched_start(&queue->sched);
-
-	return DMASHARE_SCHED_STAT_RECOVERED;
 }
 
 static void dmashare_free_job(struct drm_sched_job *sched_job)
@@ -407,8 +521,12 @@ int dmashare_job_queues_init(struct dmashare_device *ddev)
 	long timeout = dmashare_job_timeout_ms ?
 		       max(msecs_to_jiffies(dmashare_job_timeout_ms), 1UL) :
 		       MAX_SCHEDULE_TIMEOUT;
-	u32 i, credits = min_t(u32, ddev->limits.max_entries, DMASHARE_RING_ENTRIES);
+	u32 i, credits = min_t(u32, ddev->limits.max_entries, DMASHARE_JOB_RING_ENTRIES);
 	int ret;
+
+	ret = dmashare_timelines_init(ddev);
+	if (ret)
+		return ret;
 
 	ddev->queue = drmm_kcalloc(&ddev->drm, ddev->limits.num_queues,
 				   sizeof(*ddev->queue), GFP_KERNEL);
@@ -417,13 +535,17 @@ int dmashare_job_queues_init(struct dmashare_device *ddev)
 
 	for (i = 0; i < ddev->limits.num_queues; i++) {
 		struct dmashare_queue *queue = &ddev->queue[i];
+		struct dmashare_slot *slot;
 
 		queue->ring.ddev = ddev;
 		spin_lock_init(&queue->lock);
 		spin_lock_init(&queue->fence_lock);
 		INIT_LIST_HEAD(&queue->inflight);
 		INIT_LIST_HEAD(&queue->done);
-		queue->context = dma_fence_context_alloc(1);
+		slot = drmm_kcalloc(&ddev->drm, credits, sizeof(*slot), GFP_KERNEL);
+		if (!slot)
+			return -ENOMEM;
+		dmashare_slots_init(&queue->slots, slot, credits);
 		snprintf(queue->name, sizeof(queue->name), "dmashare-queue%u", i);
 
 		ret = dmashare_sched_init(&queue->sched, &dmashare_sched_ops, credits,

@@ -398,12 +398,6 @@ static void dmashare_mapping_free(struct dmashare_mapping *map)
 	kfree(map);
 }
 
-static void dmashare_mapping_ended(struct dmashare_device *ddev)
-{
-	if (atomic_dec_and_test(&ddev->live_mappings))
-		wake_up_all(&ddev->unmapped);
-}
-
 /* Gives the mapping, which has its segments, to the device, or frees it. */
 static struct dmashare_mapping *dmashare_mapping_make(struct dmashare_device *ddev,
 						      struct dmashare_mapping *map)
@@ -425,7 +419,7 @@ static struct dmashare_mapping *dmashare_mapping_make(struct dmashare_device *dd
 	return map;
 
 err_dead:
-	dmashare_mapping_ended(ddev);
+	dmashare_unmapped(ddev);
 err_free:
 	dmashare_mapping_free(map);
 	return ERR_PTR(ret);
@@ -515,23 +509,41 @@ struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
  * @flags: DMASHARE_UNMAP_F_*, which a coherent device is not told
  *
  * When this returns the device does not touch the memory any more: it said so,
- * or it was reset, or it is gone.
+ * or it was reset, or it is gone. The caller gives the memory back, and then calls
+ * dmashare_unmapped().
  */
 void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map,
 		    u32 flags)
 {
 	struct dmashare_desc desc;
+	u32 status;
 
 	dmashare_desc_init(&desc, DMASHARE_OP_UNMAP);
 	desc.unmap.id = cpu_to_le32(map->id);
 	desc.unmap.flags = cpu_to_le32(dmashare_noncoherent(ddev) ? flags : 0);
 	down_read(&ddev->state_sem);
 	xa_erase(&ddev->mappings, map->id);
-	dmashare_command(ddev, &desc, NULL);
+	dmashare_command_insist(ddev, &desc, &status);
+	if (status == DMASHARE_STATUS_COMMANDED) {
+		/* It would keep addresses of memory that is somebody else's soon. */
+		drm_err(&ddev->drm, "mapping %u does not end, resetting\n", map->id);
+		dmashare_stop_and_reset(ddev, 0);
+	}
 	up_read(&ddev->state_sem);
 
 	dmashare_mapping_free(map);
-	dmashare_mapping_ended(ddev);
+}
+
+/**
+ * dmashare_unmapped - what was mapped for the device is so no more
+ * @ddev: the device
+ *
+ * The device's removal waits for this.
+ */
+void dmashare_unmapped(struct dmashare_device *ddev)
+{
+	if (atomic_dec_and_test(&ddev->live_mappings))
+		wake_up_all(&ddev->unmapped);
 }
 
 /**
@@ -572,7 +584,7 @@ int dmashare_replay(struct dmashare_device *ddev)
 
 	xa_for_each(&ddev->buffers, index, bo) {
 		dmashare_buffer_desc(&desc, bo);
-		ret = dmashare_command(ddev, &desc, NULL);
+		ret = dmashare_command_insist(ddev, &desc, NULL);
 		if (ret)
 			return ret;
 		atomic64_inc(&ddev->counters.buffers);
@@ -580,7 +592,7 @@ int dmashare_replay(struct dmashare_device *ddev)
 
 	xa_for_each(&ddev->attachments, index, att) {
 		dmashare_attach_desc(&desc, att);
-		ret = dmashare_command(ddev, &desc, NULL);
+		ret = dmashare_command_insist(ddev, &desc, NULL);
 		if (ret)
 			return ret;
 		atomic64_inc(&ddev->counters.attaches);
@@ -588,7 +600,7 @@ int dmashare_replay(struct dmashare_device *ddev)
 
 	xa_for_each(&ddev->mappings, index, map) {
 		dmashare_map_desc(&desc, map);
-		ret = dmashare_command(ddev, &desc, NULL);
+		ret = dmashare_command_insist(ddev, &desc, NULL);
 		if (ret)
 			return ret;
 		atomic64_inc(&ddev->counters.maps);

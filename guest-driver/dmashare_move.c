@@ -16,7 +16,8 @@
  * If the device does not copy, because it was reset or could not reach the
  * memory, the CPU does before the fence signals: what a move is asked to keep
  * is not lost. Only with the device itself its local memory is gone; the fence
- * then has the error -ENODEV, and a CPU mapping gives SIGBUS.
+ * then has the error -ENODEV, or -EIO while the device does not answer, and a CPU
+ * mapping is of zeros.
  *
  * Clearing new local memory is a move from nowhere.
  */
@@ -24,10 +25,7 @@
 #include <linux/dma-fence.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
-#include <linux/highmem.h>
-#include <linux/io.h>
 #include <linux/module.h>
-#include <linux/sched/mm.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -226,8 +224,8 @@ int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible, l
  * dmashare_move_error - did the move keep the bytes?
  * @move: the move, waited for
  *
- * Returns: 0, or -ENODEV if they went with the device; -ENOMEM if neither the
- * device nor the CPU could copy
+ * Returns: 0, or -ENODEV if they went with the device, -EIO if it did not answer;
+ * -ENOMEM if neither the device nor the CPU could copy
  */
 int dmashare_move_error(struct dmashare_move *move)
 {
@@ -265,72 +263,6 @@ static void dmashare_move_unmap_old(struct dmashare_move *move)
 	dmashare_backing_unmap(bo, map, sgt, move->old_stale);
 	dmashare_backing_put(from);
 	drm_gem_object_put(&bo->base);
-}
-
-/* The same part of the old and the new memory; or zeros, to new local memory. */
-static int dmashare_move_window(struct dmashare_move *move, u64 offset, u64 length)
-{
-	const bool out = move->to->placement == DMASHARE_PLACEMENT_SYSTEM;
-	struct dmashare_backing *local = out ? move->from : move->to;
-	struct dmashare_backing *system = out ? move->to : move->from;
-	void __iomem *iomem;
-	u64 done;
-
-	iomem = ioremap_wc(dmashare_local_phys(local) + offset, length);
-	if (!iomem)
-		return -ENOMEM;
-
-	for (done = 0; done < length; done += PAGE_SIZE) {
-		void *vaddr;
-
-		if (!system) {
-			memset_io(iomem + done, 0, PAGE_SIZE);
-			continue;
-		}
-		vaddr = kmap_local_page(system->pages[(offset + done) >> PAGE_SHIFT]);
-		if (out)
-			memcpy_fromio(vaddr, iomem + done, PAGE_SIZE);
-		else
-			memcpy_toio(iomem + done, vaddr, PAGE_SIZE);
-		kunmap_local(vaddr);
-		cond_resched();
-	}
-	iounmap(iomem);
-
-	return 0;
-}
-
-/*
- * The device did not do it. The old memory is as it was: nobody writes to it
- * once the fences are signalled that the jobs waited for. What little memory it
- * takes to have local memory mapped comes from the reserves, for to wait for
- * memory here could be to wait for ourselves.
- */
-static int dmashare_move_by_cpu(struct dmashare_move *move)
-{
-	struct dmashare_device *ddev = move->ddev;
-	u64 offset, length = DMASHARE_MOVE_CHUNK;
-	unsigned int noreclaim;
-	int ret = 0, idx;
-
-	if (!drm_dev_enter(&ddev->drm, &idx))
-		return -ENODEV;
-
-	noreclaim = memalloc_noreclaim_save();
-	for (offset = 0; !ret && offset < move->to->size; ) {
-		length = min(length, move->to->size - offset);
-		ret = dmashare_move_window(move, offset, length);
-		if (!ret) {
-			offset += length;
-		} else if (length > PAGE_SIZE) {
-			length = PAGE_ALIGN(length / 2);
-			ret = 0;
-		}
-	}
-	memalloc_noreclaim_restore(noreclaim);
-	drm_dev_exit(idx);
-
-	return ret;
 }
 
 static int dmashare_move_jobs_error(struct dmashare_move *move)
@@ -407,9 +339,13 @@ static void dmashare_move_done_work(struct work_struct *work)
 	if (error || dmashare_noncoherent(ddev))
 		dmashare_move_unmap_old(move);
 
+	/* The device did not do it. Nobody writes to the old memory any more. */
+	if (error)
+		wait_event(ddev->awake, !READ_ONCE(ddev->halted));
+
 	cookie = dma_fence_begin_signalling();
 	if (error)
-		ret = dmashare_move_by_cpu(move);
+		ret = dmashare_backing_copy(ddev, move->from, move->to);
 
 	/* For a CPU that has the pages mapped, if there is something between. */
 	mutex_lock(&ddev->move_lock);
@@ -568,7 +504,7 @@ static void dmashare_move_arm(struct dmashare_move *move, struct dmashare_job **
 	dma_resv_add_fence(bo->base.resv, &move->base, DMA_RESV_USAGE_KERNEL);
 
 	for (i = 0; i < move->n_jobs; i++) {
-		drm_sched_job_arm(&jobs[i]->base);
+		dmashare_job_arm(jobs[i]);
 		move->jobs[i] = dma_fence_get(&jobs[i]->base.s_fence->finished);
 		/* From here on the job may be run and freed at any time. */
 		drm_sched_entity_push_job(&jobs[i]->base);
@@ -770,8 +706,8 @@ int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement, bool interrup
  * dmashare_bo_leave_locked - a device that is gone: nobody reaches its memory
  * @bo: a buffer of our own; its reservation lock is held
  *
- * Importers are told as of a move, and CPU mappings are taken away; a fault then
- * gives SIGBUS.
+ * Importers are told as of a move, and CPU mappings are taken away: user space then
+ * finds zeros.
  */
 void dmashare_bo_leave_locked(struct dmashare_bo *bo)
 {
@@ -830,18 +766,19 @@ static void dmashare_kernel_file_put(struct drm_device *drm, void *file)
 int dmashare_moves_init(struct dmashare_device *ddev)
 {
 	struct dmashare_file *file;
+	u32 i;
 
 	mutex_init(&ddev->move_lock);
 	INIT_LIST_HEAD(&ddev->moves);
 	init_waitqueue_head(&ddev->moves_idle);
 
 	/* Whose jobs the copies are. */
-	file = kzalloc(sizeof(*file), GFP_KERNEL);
+	file = dmashare_file_alloc(ddev);
 	if (!file)
 		return -ENOMEM;
-	kref_init(&file->ref);
-	init_waitqueue_head(&file->idle);
-	file->ddev = ddev;
+	/* What clients without a timeline of their own share with it. */
+	for (i = 0; i < ddev->limits.num_queues; i++)
+		file->timeline[i] = i;
 	ddev->kernel_file = file;
 
 	return drmm_add_action_or_reset(&ddev->drm, dmashare_kernel_file_put, file);

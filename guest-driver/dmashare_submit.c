@@ -504,7 +504,7 @@ static void dmashare_commit(struct dmashare_submit *submit)
 		struct dmashare_job *job = submit->jobs[i];
 		struct dma_fence *fence;
 
-		drm_sched_job_arm(&job->base);
+		dmashare_job_arm(job);
 		fence = dma_fence_get(&job->base.s_fence->finished);
 
 		dmashare_publish(submit, job->src, fence, false);

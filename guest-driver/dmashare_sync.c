@@ -19,7 +19,6 @@
  * one is mapped with MAP_F_UNCACHED, past the copies.
  */
 #include <drm/drm_drv.h>
-#include <drm/drm_print.h>
 
 #include "dmashare_drv.h"
 
@@ -32,9 +31,11 @@
  * Does nothing for a device that is coherent or gone, and for a buffer that it
  * has not mapped. Waits for the device to be done with it, but not for jobs:
  * who wants to see their writes has waited for their fences.
+ *
+ * Returns: 0, or why the bytes are not where they should be: the command's error
  */
-void dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
-			  bool for_cpu)
+int dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
+			 bool for_cpu)
 {
 	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
 	struct dmashare_desc desc;
@@ -44,9 +45,9 @@ void dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
 
 	if (!dmashare_noncoherent(ddev) || !bo->map ||
 	    bo->map->placement != DMASHARE_PLACEMENT_SYSTEM)
-		return;
+		return 0;
 	if (!drm_dev_enter(&ddev->drm, &idx))
-		return;
+		return 0;
 
 	dmashare_desc_init(&desc, DMASHARE_OP_SYNC);
 	desc.sync.mapping = cpu_to_le32(bo->map->id);
@@ -58,9 +59,8 @@ void dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,
 	down_read(&ddev->state_sem);
 	ret = dmashare_command(ddev, &desc, NULL);
 	up_read(&ddev->state_sem);
-	/* The DMA API's syncs cannot fail, and nor can we for our callers. */
-	if (ret)
-		drm_err_ratelimited(&ddev->drm, "buffer %u could not be synced (%d)\n",
-				    bo->id, ret);
 	drm_dev_exit(idx);
+
+	/* The copies went with the device. */
+	return ret == -ENODEV ? 0 : ret;
 }

@@ -174,6 +174,7 @@ DECLARE_EVENT_CLASS(dmashare_job_class,
 		__field(u32, queue)
 		__field(u32, opcode)
 		__field(u64, id)
+		__field(u32, timeline)
 		__field(u64, seqno)
 		__field(u32, status)
 	),
@@ -182,12 +183,13 @@ DECLARE_EVENT_CLASS(dmashare_job_class,
 		__entry->queue = job->queue->ring.index;
 		__entry->opcode = job->desc.opcode;
 		__entry->id = job->id;
+		__entry->timeline = job->fence->timeline;
 		__entry->seqno = seqno;
 		__entry->status = status;
 	),
-	TP_printk("%s queue=%u opcode=%#x job=%llu seqno=%llu status=%#x", __get_str(dev),
-		  __entry->queue, __entry->opcode, __entry->id, __entry->seqno,
-		  __entry->status)
+	TP_printk("%s queue=%u opcode=%#x job=%llu timeline=%u seqno=%llu status=%#x",
+		  __get_str(dev), __entry->queue, __entry->opcode, __entry->id,
+		  __entry->timeline, __entry->seqno, __entry->status)
 );
 
 /* Handed to the device. */
@@ -209,17 +211,19 @@ TRACE_EVENT(dmashare_fence_signal,
 	TP_STRUCT__entry(
 		__string(dev, dev_name(job->queue->ring.ddev->drm.dev))
 		__field(u32, queue)
+		__field(u32, timeline)
 		__field(u64, seqno)
 		__field(int, error)
 	),
 	TP_fast_assign(
 		__assign_str(dev);
 		__entry->queue = job->queue->ring.index;
+		__entry->timeline = job->fence->timeline;
 		__entry->seqno = job->fence->base.seqno;
 		__entry->error = job->fence->base.error;
 	),
-	TP_printk("%s queue=%u seqno=%llu error=%d", __get_str(dev), __entry->queue,
-		  __entry->seqno, __entry->error)
+	TP_printk("%s queue=%u timeline=%u seqno=%llu error=%d", __get_str(dev),
+		  __entry->queue, __entry->timeline, __entry->seqno, __entry->error)
 );
 
 #endif /* DMASHARE_TRACE_H */

@@ -9,9 +9,16 @@
  *
  * Unless an ioctl says otherwise any client of the render node may call it,
  * unknown flag bits and non-zero padding give EINVAL, a pointer that cannot
- * be read or written gives EFAULT, a device that is gone gives ENODEV, a
- * signal while waiting gives EINTR or a restart, and lack of kernel memory
- * gives ENOMEM.
+ * be read or written gives EFAULT, a device that is gone gives ENODEV (also if
+ * that happens meanwhile), a signal while waiting gives EINTR or a restart, and
+ * lack of kernel memory gives ENOMEM. What takes a command of the device
+ * (BO_CREATE, BO_IMPORT, BO_MOVE, SUBMIT of a buffer that is not mapped yet, LEDGER,
+ * PRIME imports and exports) gives EIO if the device does not answer, is being
+ * reset, or did not come back from a reset, and the errno that the device's control
+ * plane was told to have it fail with, if it was.
+ *
+ * Version 1.0 of the driver; 1.1: PARAM_TIMELINE, PARAM_NUM_TIMELINES, and the
+ * members timeline and seqno of JOB_RESULT.
  */
 #ifndef _UAPI_DMASHARE_DRM_H_
 #define _UAPI_DMASHARE_DRM_H_
@@ -54,6 +61,12 @@ extern "C" {
  * @DRM_DMASHARE_PARAM_LOCAL_FREE: of those, bytes not in use now
  * @DRM_DMASHARE_PARAM_P2P: 1 when this driver and kernel can give importers
  *	addresses in BAR4
+ * @DRM_DMASHARE_PARAM_TIMELINE: (since 1.1) on which of the device's timelines the
+ *	fences of this file's jobs are; @value is the job queue to begin with. Below
+ *	NUM_QUEUES it is one that is shared with other files and with moves, for
+ *	the device had no other left; above it is this file's alone. The same until
+ *	the file is closed.
+ * @DRM_DMASHARE_PARAM_NUM_TIMELINES: (since 1.1) the device's timelines
  */
 enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_VERSION	= 0,
@@ -67,15 +80,18 @@ enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_LOCAL_SIZE	= 8,
 	DRM_DMASHARE_PARAM_LOCAL_FREE	= 9,
 	DRM_DMASHARE_PARAM_P2P		= 10,
+	DRM_DMASHARE_PARAM_TIMELINE	= 11,
+	DRM_DMASHARE_PARAM_NUM_TIMELINES = 12,
 };
 
 /**
  * struct drm_dmashare_get_param - DRM_IOCTL_DMASHARE_GET_PARAM
  * @param: in: enum drm_dmashare_param
  * @pad: in: must be zero
- * @value: out
+ * @value: out; TIMELINE: in: job queue
  *
- * EINVAL: unknown @param.
+ * EINVAL: unknown @param, no such job queue. EIO: DEVICE_TIME of a device that does
+ * not answer.
  */
 struct drm_dmashare_get_param {
 	__u32 param;
@@ -350,9 +366,22 @@ struct drm_dmashare_submit {
  * @status: out: enum dmashare_status of the device interface, or
  *	DRM_DMASHARE_STATUS_NOT_RUN
  * @error: out: 0 or the errno of the job's fence, positive
+ * @timeline: out: (since 1.1) the device's timeline that the fence is on
+ * @pad: out: zero
+ * @seqno: out: (since 1.1) where on it; 0 when the device never had the job. With
+ *	@timeline the name of the fence for the control plane, and so there also
+ *	with ETIME and EINTR; as long as the device does not have the job both are 0
  *
  * The result is forgotten once it was returned. ENOENT: no such job, or its
  * result was read before. ETIME: not done in time; ask again.
+ *
+ * What the driver itself has fences fail with: ETIMEDOUT, the job took longer than
+ * the module parameter job_timeout_ms; ECANCELED, the device had it when it was
+ * reset for another reason (another job, a queue that stopped, a function-level
+ * reset); EIO, the device failed (a fatal error, an error of the bus, a link that
+ * is down) or did not come back from a reset; ENODEV, it was removed; ESRCH, the
+ * file was closed before the job's turn came. All other errnos are those that the
+ * device interface gives for @status; with the status COMMANDED any.
  */
 struct drm_dmashare_job_result {
 	__u64 id;
@@ -361,6 +390,9 @@ struct drm_dmashare_job_result {
 	__u64 detail;
 	__u32 status;
 	__u32 error;
+	__u32 timeline;
+	__u32 pad;
+	__u64 seqno;
 };
 
 /* The job never reached the device, or a reset took it. */
@@ -374,7 +406,7 @@ struct drm_dmashare_job_result {
  *
  * Asks the device, after every note posted so far, for its ledger. A longer
  * @length than the device knows is filled with zeros. EINVAL: @length.
- * ENOENT: no such handle. EIO: the device did not answer, and is reset.
+ * ENOENT: no such handle.
  */
 struct drm_dmashare_ledger_query {
 	__u32 handle;

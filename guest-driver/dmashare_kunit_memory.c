@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dmashare: unit tests of what needs no device
+ * dmashare: unit tests of memory: segment lists and pages
  *
- * A module of its own, built where the kernel has KUnit. It needs the driver's
- * module but no device: "modprobe dmashare_kunit" runs the suites, and their
- * results are in the kernel's log and in debugfs, kunit/SUITE/results.
+ * With those of jobs (dmashare_kunit_job.c) a module of its own, built where the
+ * kernel has KUnit. It needs the driver's module but no device: "modprobe
+ * dmashare_kunit" runs the suites, and their results are in the kernel's log and in
+ * debugfs, kunit/SUITE/results.
  */
 #include <linux/mm.h>
 #include <linux/module.h>
@@ -25,7 +26,6 @@ static const struct dmashare_limits no_limits = {
 	.dma_bits = 64,
 	.max_segments = UINT_MAX,
 	.max_seg_size = U64_MAX,
-	.max_job_bytes = U64_MAX,
 };
 
 /* A run of DMA addresses. */
@@ -327,169 +327,6 @@ static struct kunit_suite segment_suite = {
 	.test_cases = segment_cases,
 };
 
-#define STATUS_ROW(name, value)	{ DMASHARE_STATUS_##name, value },
-
-static void every_status(struct kunit *test)
-{
-	static const struct {
-		u32 status;
-		int error;
-	} rows[] = { DMASHARE_STATUS_ERRNO_LIST(STATUS_ROW) };
-	u32 i, known = 0, status;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		KUNIT_EXPECT_EQ_MSG(test, dmashare_status_to_errno(rows[i].status),
-				    -rows[i].error, "status %#x", rows[i].status);
-
-	/* All others are of a newer device. */
-	for (status = 0; status <= U16_MAX; status++)
-		known += dmashare_status_to_errno(status) != -EIO;
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		known += rows[i].error == EIO;
-	KUNIT_EXPECT_EQ(test, known, ARRAY_SIZE(rows));
-	KUNIT_EXPECT_EQ(test, dmashare_status_to_errno(U32_MAX), -EIO);
-}
-
-static struct kunit_case status_cases[] = {
-	KUNIT_CASE(every_status),
-	{ }
-};
-
-static struct kunit_suite status_suite = {
-	.name = "dmashare_status",
-	.test_cases = status_cases,
-};
-
-static const struct drm_dmashare_job good_copy = {
-	.op = DRM_DMASHARE_OP_COPY,
-	.src = { .handle = 1 },
-	.dst = { .handle = 2 },
-	.length = 4096,
-};
-
-/* Is the job refused once a member has another value? */
-#define EXPECT_BAD(test, good, member, value) do {				\
-	struct drm_dmashare_job job_ = good;					\
-										\
-	job_.member = value;							\
-	KUNIT_EXPECT_EQ(test, dmashare_check_job(&no_limits, &job_), -EINVAL);	\
-} while (0)
-
-#define EXPECT_GOOD(test, good, member, value) do {				\
-	struct drm_dmashare_job job_ = good;					\
-										\
-	job_.member = value;							\
-	KUNIT_EXPECT_EQ(test, dmashare_check_job(&no_limits, &job_), 0);	\
-} while (0)
-
-static void job_fields(struct kunit *test)
-{
-	struct drm_dmashare_job noop = { .op = DRM_DMASHARE_OP_NOOP };
-	struct drm_dmashare_job fill = good_copy, crc = good_copy;
-
-	fill.op = DRM_DMASHARE_OP_FILL;
-	memset(&fill.src, 0, sizeof(fill.src));
-	crc.op = DRM_DMASHARE_OP_CHECKSUM;
-	memset(&crc.dst, 0, sizeof(crc.dst));
-
-	EXPECT_GOOD(test, good_copy, flags, DRM_DMASHARE_JOB_WANT_RESULT);
-	EXPECT_GOOD(test, fill, value, U64_MAX);
-	EXPECT_GOOD(test, crc, rows, 1);
-	EXPECT_GOOD(test, noop, value, DMASHARE_NOOP_MAX_NS);
-	EXPECT_GOOD(test, good_copy, src.offset, U64_MAX);
-
-	EXPECT_BAD(test, good_copy, op, 4);
-	EXPECT_BAD(test, good_copy, op, U32_MAX);
-	EXPECT_BAD(test, good_copy, pad, 1);
-	EXPECT_BAD(test, good_copy, flags, 2);
-	EXPECT_BAD(test, good_copy, value, 1);
-	EXPECT_BAD(test, good_copy, length, 0);
-	EXPECT_BAD(test, good_copy, src.handle, 0);
-	EXPECT_BAD(test, good_copy, dst.handle, 0);
-	EXPECT_BAD(test, good_copy, src.pad, 1);
-	EXPECT_BAD(test, good_copy, dst.pitch, 1);
-	EXPECT_BAD(test, fill, src.handle, 1);
-	EXPECT_BAD(test, fill, src.offset, 1);
-	EXPECT_BAD(test, fill, src.pitch, 1);
-	EXPECT_BAD(test, crc, dst.handle, 1);
-	EXPECT_BAD(test, crc, value, 1);
-	EXPECT_BAD(test, noop, value, DMASHARE_NOOP_MAX_NS + 1);
-	EXPECT_BAD(test, noop, length, 1);
-	EXPECT_BAD(test, noop, rows, 2);
-	EXPECT_BAD(test, noop, src.handle, 1);
-}
-
-static void job_rows(struct kunit *test)
-{
-	struct drm_dmashare_job job = good_copy;
-	struct dmashare_limits limits = no_limits;
-
-	job.rows = 3;
-	job.src.pitch = 4096;
-	job.dst.pitch = 5000;
-	KUNIT_EXPECT_EQ(test, dmashare_check_job(&no_limits, &job), 0);
-	EXPECT_BAD(test, job, src.pitch, 4095);
-	EXPECT_BAD(test, job, dst.pitch, 0);
-	EXPECT_BAD(test, job, rows, 1);
-
-	limits.max_job_bytes = 3 * 4096;
-	KUNIT_EXPECT_EQ(test, dmashare_check_job(&limits, &job), 0);
-	limits.max_job_bytes--;
-	KUNIT_EXPECT_EQ(test, dmashare_check_job(&limits, &job), -EINVAL);
-
-	/* length * rows wraps. */
-	job.rows = U32_MAX;
-	job.length = 1ULL << 33;
-	job.src.pitch = U64_MAX;
-	job.dst.pitch = U64_MAX;
-	KUNIT_EXPECT_EQ(test, dmashare_check_job(&no_limits, &job), -EINVAL);
-}
-
-static void job_ranges(struct kunit *test)
-{
-	static const struct {
-		u64 offset, pitch, length, size;
-		u32 rows;
-		bool ok;
-	} rows[] = {
-		{ 0, 0, 4096, 4096, 0, true },
-		{ 1, 0, 4095, 4096, 1, true },
-		{ 1, 0, 4096, 4096, 1, false },
-		{ 4096, 0, 1, 4096, 0, false },
-		{ U64_MAX, 0, 1, 4096, 0, false },
-		{ U64_MAX, 0, U64_MAX, U64_MAX, 0, false },
-		{ 0, 1000, 96, 3096, 4, true },
-		{ 0, 1000, 97, 3096, 4, false },
-		{ 1, 1000, 96, 3096, 4, false },
-		{ 0, 1ULL << 33, 1, U64_MAX, U32_MAX, false },
-		{ 0, U64_MAX, 1, U64_MAX, 2, false },
-		{ 0, U64_MAX - 1, 1, U64_MAX, 2, true },
-	};
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct drm_dmashare_job job = { .length = rows[i].length, .rows = rows[i].rows };
-		struct drm_dmashare_operand operand = {
-			.offset = rows[i].offset, .pitch = rows[i].pitch,
-		};
-
-		KUNIT_EXPECT_EQ_MSG(test, dmashare_range_ok(&operand, &job, rows[i].size),
-				    rows[i].ok, "row %u", i);
-	}
-}
-
-static struct kunit_case job_cases[] = {
-	KUNIT_CASE(job_fields),
-	KUNIT_CASE(job_rows),
-	KUNIT_CASE(job_ranges),
-	{ }
-};
-
-static struct kunit_suite job_suite = {
-	.name = "dmashare_jobs",
-	.test_cases = job_cases,
-};
-
 #define GFP_TEST	(GFP_USER | __GFP_ZERO | __GFP_NOWARN)
 
 static bool adjacent(struct page *a, struct page *b)
@@ -619,7 +456,7 @@ static struct kunit_suite page_suite = {
 	.test_cases = page_cases,
 };
 
-kunit_test_suites(&segment_suite, &status_suite, &job_suite, &page_suite);
+kunit_test_suites(&segment_suite, &page_suite);
 
 MODULE_DESCRIPTION("Unit tests of the dmashare driver");
 MODULE_LICENSE("GPL");
