@@ -10,6 +10,7 @@
 #include <xf86drm.h>
 
 #include "lib/dms.h"
+#include "lib/fence.h"
 #include "lib/ktap.h"
 
 static int try_param(int fd, uint32_t param, uint32_t pad)
@@ -113,11 +114,74 @@ static void device_time_runs(void)
 	FAIL("device time stands still at %llu ns", (unsigned long long)before);
 }
 
+static uint64_t timeline_of(int fd, uint64_t queue)
+{
+	struct drm_dmashare_get_param p = {
+		.param = DRM_DMASHARE_PARAM_TIMELINE,
+		.value = queue,
+	};
+
+	ASSERT_OK(drmIoctl(fd, DRM_IOCTL_DMASHARE_GET_PARAM, &p));
+	return p.value;
+}
+
+/* Each file has its own on each queue, the same until it is closed. */
+static void timelines(void)
+{
+	struct drm_dmashare_get_param p = { .param = DRM_DMASHARE_PARAM_TIMELINE };
+	int fd = dms_open(), other = dms_open();
+	uint64_t q, queues = dms_param(fd, DRM_DMASHARE_PARAM_NUM_QUEUES);
+	uint64_t n = dms_param(fd, DRM_DMASHARE_PARAM_NUM_TIMELINES), mine, theirs;
+	struct drm_dmashare_job noop = dms_job_noop(0);
+	struct drm_dmashare_job_result r;
+
+	ASSERT(n > 3 * queues);
+	for (q = 0; q < queues; q++) {
+		mine = timeline_of(fd, q);
+		theirs = timeline_of(other, q);
+		ASSERT(mine >= queues && mine < n && theirs >= queues && theirs < n);
+		ASSERT_NE(mine, theirs);
+		ASSERT_EQ(timeline_of(fd, q), mine);
+		noop.flags = DRM_DMASHARE_JOB_WANT_RESULT;
+		ASSERT_EQ(fence_finish(dms_submit_fence(fd, q, 0, &noop, 1)), 0);
+		r = dms_result(fd, noop.id);
+		ASSERT_EQ(r.timeline, mine);
+		ASSERT(r.seqno > 0);
+	}
+	p.value = queues;
+	ASSERT_ERRNO(drmIoctl(fd, DRM_IOCTL_DMASHARE_GET_PARAM, &p), EINVAL);
+	p.value = UINT64_MAX;
+	ASSERT_ERRNO(drmIoctl(fd, DRM_IOCTL_DMASHARE_GET_PARAM, &p), EINVAL);
+}
+
+/* As many as there are; who comes later shares, and gets one when it is free. */
+static void timelines_run_out(void)
+{
+	int fd = dms_open(), file[512], late;
+	uint64_t n = dms_param(fd, DRM_DMASHARE_PARAM_NUM_TIMELINES);
+	uint64_t queues = dms_param(fd, DRM_DMASHARE_PARAM_NUM_QUEUES), i, shared = 0;
+
+	ASSERT(n <= ARRAY_SIZE(file));
+	for (i = 0; i < n; i++) {
+		file[i] = dms_open();
+		shared += timeline_of(file[i], 0) < queues;
+	}
+	ASSERT(shared >= queues);
+	ASSERT_EQ(timeline_of(file[n - 1], 0), 0);
+	close(file[0]);
+	/* The one that shares goes on doing so. */
+	ASSERT_EQ(timeline_of(file[n - 1], 0), 0);
+	late = dms_open();
+	ASSERT(timeline_of(late, 1) >= queues);
+	for (i = 1; i < n; i++)
+		close(file[i]);
+}
+
 static void unknown_param(void)
 {
 	int fd = dms_open();
 
-	ASSERT_ERRNO(try_param(fd, DRM_DMASHARE_PARAM_P2P + 1, 0), EINVAL);
+	ASSERT_ERRNO(try_param(fd, DRM_DMASHARE_PARAM_NUM_TIMELINES + 1, 0), EINVAL);
 	ASSERT_ERRNO(try_param(fd, UINT32_MAX, 0), EINVAL);
 }
 
@@ -189,6 +253,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(limits),
 	KTAP_CASE(iommu_translates),
 	KTAP_CASE(device_time_runs),
+	KTAP_CASE(timelines),
+	KTAP_CASE(timelines_run_out),
 	KTAP_CASE(unknown_param),
 	KTAP_CASE(param_padding),
 	KTAP_CASE(bad_pointer),
