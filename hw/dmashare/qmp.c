@@ -114,7 +114,6 @@ static DmashareDeviceInfo *device_info(DmashareCore *core)
     info->fatal = core->fatal;
     info->linked = !core->gone;
     info->fault_rules = core->faults.rules->len;
-    info->recording = core->recorder;
     for (uint32_t i = 0; i < core->fences.n_timelines; i++) {
         info->fences_pending += core->fences.timelines[i].count;
     }

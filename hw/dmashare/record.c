@@ -568,6 +568,8 @@ static void record_begin(DmashareRecorder *rec,
         .bus_master = cpu_to_le32(rec->bus_master),
         .start = cpu_to_le64(dmashare_clock_now(&rec->core->clock)),
         .granule = cpu_to_le32(rec->core->local.granule),
+        .next_rule = cpu_to_le32(rec->core->faults.next_id),
+        .next_hold = cpu_to_le32(1),
     };
     struct iovec iov = { &head, sizeof(head) };
 
@@ -598,9 +600,9 @@ bool dmashare_record_start(DmashareCore *core, const char *filename,
         error_setg(errp, "dmashare: the device is being recorded");
         return false;
     }
-    if (core->faults.next_id != 1) {
-        error_setg(errp, "dmashare: there was a fault rule already: a "
-                   "recording begins before the first one");
+    if (core->faults.rules->len) {
+        error_setg(errp, "dmashare: there are fault rules: a recording begins "
+                   "without");
         return false;
     }
     if (!pristine(core)) {

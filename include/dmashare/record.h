@@ -31,7 +31,9 @@ struct dmashare_record_file {
 	__le32 bus_master;		/* Bus Master Enable at the start, 0 or 1 */
 	__le64 start;			/* device time in ns at the start */
 	__le32 granule;			/* of local memory: what can be given back; or 0 */
-	__u8 reserved[24];		/* zero */
+	__le32 next_rule;		/* id of the next fault rule */
+	__le32 next_hold;		/* id of the next hold */
+	__u8 reserved[16];		/* zero */
 	__le32 crc;			/* CRC32C of the header before it */
 };
 
@@ -152,8 +154,10 @@ enum dmashare_record_reason {
 	DMASHARE_RECORD_BEHIND		= 3,	/* the disk was too slow: likewise */
 };
 
-/* Counts of what came before. The last step of a recording that is not whole
- * may be cut. */
+/*
+ * Counts of what came before. The last step of a recording that is not whole
+ * may be cut.
+ */
 struct dmashare_record_end {
 	__le32 reason;			/* enum dmashare_record_reason */
 	__le32 reserved;		/* zero */

@@ -119,8 +119,10 @@ static void test_altered(void)
     r = qdmashare_record_load(place->file);
     unlink(place->file);
 
-    /* What the device did: a completion's status, a value read, an engine's
-       bytes, a vector, a counter. */
+    /*
+     * What the device did: a completion's status, a value read, an engine's
+     * bytes, a vector, a counter.
+     */
     altered(&copy, place, r, find(r, DMASHARE_RECORD_DMA_WRITE, 28, 3),
             body + offsetof(struct dmashare_completion, status), NULL);
     altered(&copy, place, r, find(r, DMASHARE_RECORD_REG_READ, 0, 0),
@@ -195,7 +197,9 @@ static void test_damaged(void)
     bad_header(&copy, place, 12, 65, true, "header is damaged");
     bad_header(&copy, place, 24, 9, false, "header is damaged");
     bad_header(&copy, place, 16, 99, true, "interface 1.99");
-    bad_header(&copy, place, 40, 1, true, "cannot be");
+    bad_header(&copy, place, 50, 1, true, "cannot be");
+    bad_header(&copy, place, 36, 0, true, "ids 0 and 1");
+    bad_header(&copy, place, 42, 9, true, "permitted are 1 to");
     bad_header(&copy, place, 31, 0x7f, true, "cannot be");
 
     /* Broken off, in a record and between two. */

@@ -160,6 +160,12 @@ static void test_harness(void)
     struct dmashare_completion c;
     uint32_t rule;
 
+    /* Ids of rules are part of what is commanded; these are used up. */
+    qdmashare_fault_add(m->qts, "'where': 'queue', 'action': 'stall'");
+    qdmashare_fault_add(m->qts, "'where': 'queue', 'action': 'stall'");
+    qdmashare_record_refused(qdmashare_record_start(m->qts, place->file,
+                                                    1 * GiB), "fault rules");
+    qdmashare_fault_remove_all(m->qts);
     qdmashare_record_begin(m->qts, place->file);
     qdmashare_start(d);
     qdmashare_local_buf(d, 1, 0, 64 * KiB, DMASHARE_DIR_BIDIRECTIONAL);
@@ -209,7 +215,8 @@ static void test_harness(void)
     qdmashare_settle(d);
     g_assert_cmphex(qtest_readb(m->qts, d->local + 4321), ==, 17);
 
-    qdmashare_fault_add(m->qts, "'where': 'job', 'action': 'fatal'");
+    rule = qdmashare_fault_add(m->qts, "'where': 'job', 'action': 'fatal'");
+    g_assert_cmpuint(rule, >, 3);
     qdmashare_submit(d, 1, qdmashare_noop(d, 3, 0));
     g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_STATUS) &
                     DMASHARE_STATUS_REG_FATAL, !=, 0);

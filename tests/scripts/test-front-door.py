@@ -73,8 +73,8 @@ class Make(Base):
     def test_help_names_every_target(self):
         done = subprocess.run(['make', 'help'], cwd=TOP, capture_output=True,
                               env=self.environment, text=True, check=True)
-        for target in ('demo', 'replay', 'check', 'vm', 'qtest', 'guest-test', 'lint',
-                       'docs', 'clean'):
+        for target in ('demo', 'replay', 'check', 'vm', 'qtest', 'guest-test',
+                       'lint', 'docs', 'clean'):
             self.assertIn(f'make {target}', done.stdout)
 
 

@@ -18,6 +18,8 @@
 /* A year: nothing that is recorded takes longer, and it can be gone through. */
 #define DEVICE_TIME_MAX        (366ULL * 24 * 3600 * NANOSECONDS_PER_SECOND)
 #define PROPERTIES_MAX  64
+/* Ids that were used up before; a replay does so, too. */
+#define IDS_MAX         10000
 
 QEMU_BUILD_BUG_ON(sizeof(struct dmashare_record_file) !=
                   DMASHARE_RECORD_FILE_SIZE);
@@ -305,6 +307,8 @@ static bool read_head(Reader *rd)
         .bus_master = ldl_le_p(&le->bus_master),
         .start = ldq_le_p(&le->start),
         .granule = ldl_le_p(&le->granule),
+        .next_rule = ldl_le_p(&le->next_rule),
+        .next_hold = ldl_le_p(&le->next_hold),
     };
     if (r->head.major != DMASHARE_RECORD_MAJOR ||
         r->head.minor > DMASHARE_RECORD_MINOR) {
@@ -322,6 +326,12 @@ static bool read_head(Reader *rd)
         return bad(rd, "its device has interface %u.%u; there is %d.%d here",
                    r->head.interface >> 16, r->head.interface & 0xffff,
                    DMASHARE_VERSION_MAJOR, DMASHARE_VERSION_MINOR);
+    }
+    if (!r->head.next_rule || r->head.next_rule > IDS_MAX ||
+        !r->head.next_hold || r->head.next_hold > IDS_MAX) {
+        return bad(rd, "its first rule and hold have the ids %u and %u; "
+                   "permitted are 1 to %d", r->head.next_rule,
+                   r->head.next_hold, IDS_MAX);
     }
     if (r->head.bus_master > 1 || r->head.start > DEVICE_TIME_MAX ||
         !all_zero(le->reserved, sizeof(le->reserved))) {
