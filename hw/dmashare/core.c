@@ -4,6 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bitops.h"
+#include "qemu/bswap.h"
 #include "qemu/host-utils.h"
 #include "qemu/log.h"
 #include "qapi/error.h"
@@ -100,6 +101,7 @@ static void core_do_reset(DmashareCore *core)
     dmashare_timer_del(core->late_timer);
     dmashare_late_clear(&core->late);
     core->fatal = false;
+    dmashare_holds_reset(&core->holds);
     dmashare_queues_reset(&core->queues);
     dmashare_events_reset(&core->events);
     dmashare_fences_reset(&core->fences);
@@ -263,6 +265,20 @@ static void core_late_timer(void *opaque)
     dmashare_core_leave(core, true);
 }
 
+static void core_fence_submitted(void *opaque, DmashareFence *fence)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_holds_submitted(&core->holds, fence);
+}
+
+static void core_fence_held(void *opaque, DmashareFence *fence)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_holds_held(&core->holds, fence);
+}
+
 static void core_timeline_advanced(void *opaque, uint32_t timeline,
                                    uint64_t value)
 {
@@ -281,9 +297,87 @@ static void core_fence_signalled(void *opaque, DmashareFence *fence)
     dmashare_queues_fence_signalled(&core->queues, fence);
 }
 
+static void core_signal_more(void *opaque)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_queues_signal_more(&core->queues);
+}
+
 static const DmashareFenceOps core_fence_ops = {
+    .submitted = core_fence_submitted,
+    .held = core_fence_held,
     .advanced = core_timeline_advanced,
     .signalled = core_fence_signalled,
+    .more = core_signal_more,
+};
+
+static void core_signal_work(void *opaque)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_core_enter(core);
+    dmashare_queues_signal_work(&core->queues);
+    dmashare_core_leave(core, true);
+}
+
+/*
+ * Holds
+ */
+
+static int64_t core_hold_now(void *opaque)
+{
+    return core_now(opaque);
+}
+
+static void core_hold_alarm(void *opaque, int64_t when)
+{
+    DmashareCore *core = opaque;
+
+    if (when == INT64_MAX || core->fatal) {
+        dmashare_timer_del(core->hold_timer);
+    } else {
+        dmashare_timer_mod(core->hold_timer, when);
+    }
+}
+
+static void core_hold_timer(void *opaque)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_core_enter(core);
+    dmashare_holds_expire(&core->holds);
+    dmashare_core_leave(core, true);
+}
+
+static void core_held_for_ever(void *opaque, const DmashareFence *fence)
+{
+    DmashareCore *core = opaque;
+    const DmashareJob *job = fence->owner;
+    DmashareEvent event = {
+        .type = DMASHARE_EVENT_HELD_FOR_EVER,
+        .queue = fence->lane,
+        .cookie = le64_to_cpu(job->desc.cookie),
+        .offset = fence->timeline,
+        .addr = fence->seqno,
+    };
+
+    dmashare_event_raise(&core->events, &event);
+}
+
+static void core_hold_end(void *opaque, DmashareFence *fence, uint16_t status,
+                          uint16_t error)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_queues_end_fence(&core->queues, fence, status, error);
+}
+
+static const DmashareHoldOps core_hold_ops = {
+    .now = core_hold_now,
+    .alarm = core_hold_alarm,
+    .held_for_ever = core_held_for_ever,
+    .end = core_hold_end,
 };
 
 /*
@@ -306,6 +400,7 @@ static void core_fatal(void *opaque)
     dmashare_event_raise(&core->events, &event);
     core->fatal = true;
     dmashare_queues_stop(&core->queues);
+    dmashare_timer_del(core->hold_timer);
     dmashare_timer_del(core->late_timer);
     dmashare_late_clear(&core->late);
 }
@@ -376,6 +471,8 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     dmashare_mappings_init(&core->mappings, &map_limits, &core->bus,
                            &core->local, &core->buffers);
     dmashare_fences_init(&core->fences, cfg->timelines, &core_fence_ops, core);
+    core->hold_timer = dmashare_timer_new(&core->clock, core_hold_timer, core);
+    dmashare_holds_init(&core->holds, &core->fences, &core_hold_ops, core);
     core->fences.journal = &core->journal;
     core->fences.notify = &core->notify;
 
@@ -412,6 +509,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->queues.journal = &core->journal;
     core->queues.notify = &core->notify;
     core->queues.fences = &core->fences;
+    core->queues.holds = &core->holds;
     core->queues.commands = &core->commands;
     core->queues.faults = &core->faults;
     core->queues.fatal = core_fatal;
@@ -420,6 +518,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->queues.n_queues = cfg->job_queues + 1;
     core->queues.watchdog = cfg->watchdog;
     core->queues.work = core_work;
+    core->queues.signal_work = core_signal_work;
     core->queues.work_opaque = core;
     dmashare_queues_init(&core->queues);
 }
@@ -443,12 +542,14 @@ void dmashare_core_destroy(DmashareCore *core)
     }
     core_do_reset(core);
     dmashare_queues_destroy(&core->queues);
+    dmashare_holds_destroy(&core->holds);
     dmashare_fences_destroy(&core->fences);
     dmashare_mappings_destroy(&core->mappings);
     dmashare_buffers_destroy(&core->buffers);
     g_clear_pointer(&core->commands.block, g_free);
     dmashare_faults_destroy(&core->faults);
     dmashare_journal_destroy(&core->journal);
+    dmashare_timer_free(core->hold_timer);
     dmashare_timer_free(core->late_timer);
     dmashare_timer_free(core->irq_timer);
     core->irq_timer = NULL;

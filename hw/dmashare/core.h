@@ -33,7 +33,8 @@ typedef struct DmashareRecorder DmashareRecorder;
  * @boundary: power of two that no segment crosses, 0 for none
  * @latency: ns of virtual time per job
  * @bandwidth: bytes per second of virtual time, 0 for infinite
- * @watchdog: ns of virtual time a job may wait for fences, 0 for ever
+ * @watchdog: ns of virtual time a job may wait for fences, or a fence be held,
+ *            0 for ever
  * @local_size: property; what there is of local memory, DmashareLocal knows
  * @coherent: engines work on memory itself
  * @cache_size: bytes of all copies together, when not @coherent
@@ -80,6 +81,7 @@ typedef struct DmashareConfig {
  * @buffers: buffers, attachments, ledger
  * @mappings: mappings
  * @fences: timelines
+ * @holds: of fences
  * @engines: engines
  * @commands: commands
  * @events: event ring
@@ -92,6 +94,7 @@ typedef struct DmashareConfig {
  * @irq_overdue: of those, or besides, vectors that no fault rule is asked about
  * @irq_timer: sends those that a register access left pending
  * @late_timer: when the first of @late is due
+ * @hold_timer: the watchdog of held fences
  * @busy: work is going on; a reset has to wait for its end
  * @reset_wanted: it does
  * @fatal: register STATUS: it stopped, and only a reset helps
@@ -114,6 +117,7 @@ typedef struct DmashareCore {
     DmashareBuffers buffers;
     DmashareMappings mappings;
     DmashareFences fences;
+    DmashareHolds holds;
     DmashareEngines engines;
     DmashareCommands commands;
     DmashareEvents events;
@@ -128,6 +132,7 @@ typedef struct DmashareCore {
     uint32_t irq_overdue;
     DmashareTimer *irq_timer;
     DmashareTimer *late_timer;
+    DmashareTimer *hold_timer;
     unsigned busy;
     bool reset_wanted;
     bool fatal;

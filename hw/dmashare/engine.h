@@ -52,25 +52,27 @@ typedef struct DmashareFault {
  * @DMASHARE_JOB_NEW: fetched and validated
  * @DMASHARE_JOB_WAITING: in front of its queue, for fences
  * @DMASHARE_JOB_RUNNING: on its engine, or being executed
- * @DMASHARE_JOB_DONE: has its status, not yet its turn to signal
+ * @DMASHARE_JOB_DONE: has its status, and is set aside until its fence signals
+ * @DMASHARE_JOB_OVER: its completion can be posted
  */
 typedef enum DmashareJobState {
     DMASHARE_JOB_NEW,
     DMASHARE_JOB_WAITING,
     DMASHARE_JOB_RUNNING,
     DMASHARE_JOB_DONE,
+    DMASHARE_JOB_OVER,
 } DmashareJobState;
 
 /**
  * DmashareJob: one fetched descriptor, of a job or of a control command
- * @next: in its queue
+ * @next: in the list of its queue that goes with its @state
  * @desc: private copy; the guest cannot change it any more
  * @lane: its queue
  * @state: how far it has come
  * @refused: validation found it wrong; @status says how
  * @deadlocked: it was chosen to break a cycle
  * @fatal: a fault rule stopped the device when it was about to start
- * @status: enum dmashare_status, final when @state is DONE
+ * @status: enum dmashare_status; from DONE on only the harness changes it
  * @error: errno that goes with STATUS_COMMANDED
  * @hung: id of the fault rule that does not let it end, 0 for none
  * @order: number of fetch, over all queues
@@ -101,7 +103,7 @@ typedef enum DmashareJobState {
  * @wipe: UNMAP, BUFFER_DESTROY: how far local memory was poisoned
  */
 typedef struct DmashareJob {
-    QSIMPLEQ_ENTRY(DmashareJob) next;
+    QTAILQ_ENTRY(DmashareJob) next;
     struct dmashare_desc desc;
     unsigned lane;
     DmashareJobState state;

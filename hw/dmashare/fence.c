@@ -14,19 +14,15 @@ void dmashare_fences_init(DmashareFences *fences, uint32_t n_timelines,
     memset(fences, 0, sizeof(*fences));
     fences->n_timelines = n_timelines;
     fences->timelines = g_new0(DmashareTimeline, n_timelines);
+    QTAILQ_INIT(&fences->more);
     fences->ops = ops;
     fences->opaque = opaque;
-}
-
-static DmashareFence *pending_at(const DmashareTimeline *tl, uint32_t i)
-{
-    return tl->pending[(tl->first + i) & (tl->room - 1)];
 }
 
 static void timeline_clear(DmashareTimeline *tl)
 {
     for (uint32_t i = 0; i < tl->count; i++) {
-        g_free(pending_at(tl, i));
+        g_free(dmashare_timeline_at(tl, i));
     }
     g_free(tl->pending);
     memset(tl, 0, sizeof(*tl));
@@ -35,8 +31,12 @@ static void timeline_clear(DmashareTimeline *tl)
 void dmashare_fences_reset(DmashareFences *fences)
 {
     for (uint32_t i = 0; i < fences->n_timelines; i++) {
-        timeline_clear(&fences->timelines[i]);
+        /* What was never used was never touched, and costs no memory. */
+        if (fences->timelines[i].submitted) {
+            timeline_clear(&fences->timelines[i]);
+        }
     }
+    QTAILQ_INIT(&fences->more);
     memset(fences->lane, 0, sizeof(fences->lane));
     fences->signalled = 0;
     fences->failed = 0;
@@ -70,7 +70,7 @@ static void pending_merge(DmashareTimeline *tl)
     uint32_t failures = 0, to = tl->count;
 
     for (uint32_t i = tl->count; i-- > 0;) {
-        DmashareFence *fence = pending_at(tl, i);
+        DmashareFence *fence = dmashare_timeline_at(tl, i);
         bool disowned = fence->done && !fence->owner;
 
         if (!disowned) {
@@ -81,6 +81,7 @@ static void pending_merge(DmashareTimeline *tl)
         if (disowned && next &&
             (!fence->status || failures > DMASHARE_FAILED_KEPT)) {
             next->merged += 1 + fence->merged;
+            tl->merged++;
             next->merged_failed += !!fence->status + fence->merged_failed;
             g_free(fence);
         } else {
@@ -90,6 +91,11 @@ static void pending_merge(DmashareTimeline *tl)
     }
     tl->first += to;
     tl->count -= to;
+    for (tl->over = 0; tl->over < tl->count; tl->over++) {
+        if (!dmashare_timeline_at(tl, tl->over)->over) {
+            break;
+        }
+    }
 }
 
 /*
@@ -108,7 +114,7 @@ static void pending_grow(DmashareTimeline *tl)
     pending = g_new(DmashareFence *, room);
 
     for (uint32_t i = 0; i < tl->count; i++) {
-        pending[i] = pending_at(tl, i);
+        pending[i] = dmashare_timeline_at(tl, i);
     }
     g_free(tl->pending);
     tl->pending = pending;
@@ -135,6 +141,7 @@ DmashareFence *dmashare_fence_submit(DmashareFences *fences, uint32_t timeline,
     tl->count++;
     tl->submitted = seqno;
     trace_dmashare_fence_submit(timeline, seqno, lane);
+    fences->ops->submitted(fences->opaque, fence);
     return fence;
 }
 
@@ -149,32 +156,46 @@ static void fence_failed(DmashareFences *fences, DmashareTimeline *tl,
     fences->failed++;
 }
 
-void dmashare_fence_done(DmashareFences *fences, DmashareFence *fence,
-                         uint16_t status)
+/* How many fences from the first on have nothing that keeps them pending. */
+static uint32_t timeline_free(const DmashareTimeline *tl, uint32_t most)
 {
-    uint32_t timeline = fence->timeline;
-    DmashareTimeline *tl = &fences->timelines[timeline];
     uint32_t n = 0;
 
-    fence->status = status;
-    fence->done = true;
-
-    while (n < tl->count && pending_at(tl, n)->done) {
+    while (n < MIN(tl->over, most) && !dmashare_timeline_at(tl, n)->hold) {
         n++;
     }
-    if (!n) {
-        return;
-    }
+    return n;
+}
+
+static void signal_record(DmashareFences *fences, const DmashareFence *fence)
+{
+    DmashareJournalRecord record = DMASHARE_RECORD(
+        DMASHARE_OPERATION_FENCE_SIGNAL, DMASHARE_ACTOR_DEVICE);
+
+    record.status = fence->status;
+    record.error = fence->error;
+    record.queue = fence->lane;
+    record.timeline = fence->timeline;
+    record.seqno = fence->seqno;
+    dmashare_journal_add(fences->journal, &record);
+}
+
+static void timeline_signal(DmashareFences *fences, uint32_t timeline,
+                            uint32_t n)
+{
+    DmashareTimeline *tl = &fences->timelines[timeline];
 
     /* The value first: nobody may learn of a signal before it can be read. */
-    tl->value = pending_at(tl, n - 1)->seqno;
+    tl->value = dmashare_timeline_at(tl, n - 1)->seqno;
     fences->ops->advanced(fences->opaque, timeline, tl->value);
 
     while (n--) {
-        DmashareFence *f = pending_at(tl, 0);
+        DmashareFence *f = dmashare_timeline_at(tl, 0);
 
         tl->first++;
         tl->count--;
+        tl->over--;
+        tl->merged -= f->merged;
         f->signalled = true;
         fences->signalled += 1 + f->merged;
         fences->failed += f->merged_failed;
@@ -182,12 +203,70 @@ void dmashare_fence_done(DmashareFences *fences, DmashareFence *fence,
             fence_failed(fences, tl, f);
         }
         trace_dmashare_fence_signal(f->timeline, f->seqno, f->status);
+        signal_record(fences, f);
         if (f->owner) {
             fences->ops->signalled(fences->opaque, f);
         } else {
             g_free(f);
         }
     }
+}
+
+/* Something has changed on the timeline: find what is over, signal what can. */
+static void timeline_settle(DmashareFences *fences, uint32_t timeline)
+{
+    DmashareTimeline *tl = &fences->timelines[timeline];
+    uint32_t n;
+
+    for (n = 0; n < DMASHARE_SIGNAL_BATCH && tl->over < tl->count; n++) {
+        DmashareFence *f = dmashare_timeline_at(tl, tl->over);
+
+        if (!f->done) {
+            break;
+        }
+        tl->over++;
+        f->over = true;
+        if (f->hold) {
+            fences->ops->held(fences->opaque, f);
+        }
+    }
+
+    n = timeline_free(tl, DMASHARE_SIGNAL_BATCH);
+    if (n) {
+        timeline_signal(fences, timeline, n);
+    }
+    if (!tl->more &&
+        ((tl->over < tl->count && dmashare_timeline_at(tl, tl->over)->done) ||
+         timeline_free(tl, 1))) {
+        tl->more = true;
+        QTAILQ_INSERT_TAIL(&fences->more, tl, next);
+        fences->ops->more(fences->opaque);
+    }
+}
+
+bool dmashare_fences_go_on(DmashareFences *fences)
+{
+    DmashareTimeline *tl = QTAILQ_FIRST(&fences->more);
+
+    if (tl) {
+        QTAILQ_REMOVE(&fences->more, tl, next);
+        tl->more = false;
+        timeline_settle(fences, tl - fences->timelines);
+    }
+    return !QTAILQ_EMPTY(&fences->more);
+}
+
+void dmashare_fence_done(DmashareFences *fences, DmashareFence *fence,
+                         uint16_t status)
+{
+    fence->status = status;
+    fence->done = true;
+    timeline_settle(fences, fence->timeline);
+}
+
+void dmashare_fence_let_go(DmashareFences *fences, DmashareFence *fence)
+{
+    timeline_settle(fences, fence->timeline);
 }
 
 void dmashare_fence_disown(DmashareFence *fence)
@@ -197,6 +276,46 @@ void dmashare_fence_disown(DmashareFence *fence)
     } else {
         fence->owner = NULL;
     }
+}
+
+uint32_t dmashare_timeline_before(const DmashareTimeline *tl, uint64_t seqno)
+{
+    uint32_t lo = 0, hi = tl->count;
+
+    while (lo < hi) {
+        uint32_t mid = lo + (hi - lo) / 2;
+
+        if (dmashare_timeline_at(tl, mid)->seqno < seqno) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
+        }
+    }
+    return lo;
+}
+
+DmashareFence *dmashare_fence_find(const DmashareFences *fences,
+                                   uint32_t timeline, uint64_t seqno)
+{
+    const DmashareTimeline *tl = &fences->timelines[timeline];
+    uint32_t at = dmashare_timeline_before(tl, seqno);
+    DmashareFence *fence;
+
+    if (at == tl->count) {
+        return NULL;
+    }
+    fence = dmashare_timeline_at(tl, at);
+    return fence->seqno == seqno && fence->owner ? fence : NULL;
+}
+
+uint64_t dmashare_timeline_pending(const DmashareTimeline *tl)
+{
+    return tl->count + tl->merged;
+}
+
+uint32_t dmashare_timeline_held(const DmashareTimeline *tl)
+{
+    return tl->over && dmashare_timeline_at(tl, 0)->hold ? tl->over : 0;
 }
 
 bool dmashare_fence_reached(const DmashareFences *fences, uint32_t timeline,
@@ -244,26 +363,13 @@ void dmashare_lane_wait(DmashareFences *fences, unsigned lane, uint64_t order,
 
     l->blocked = true;
     l->order = order;
-    l->turn = NULL;
     l->n_waits = n_waits;
     memcpy(l->wait, wait, n_waits * sizeof(*wait));
-}
-
-void dmashare_lane_turn(DmashareFences *fences, unsigned lane, uint64_t order,
-                        DmashareFence *fence)
-{
-    DmashareLane *l = &fences->lane[lane];
-
-    l->blocked = true;
-    l->order = order;
-    l->turn = fence;
-    l->n_waits = 0;
 }
 
 void dmashare_lane_go(DmashareFences *fences, unsigned lane)
 {
     fences->lane[lane].blocked = false;
-    fences->lane[lane].turn = NULL;
 }
 
 bool dmashare_lane_ready(const DmashareFences *fences, unsigned lane)
@@ -279,22 +385,10 @@ bool dmashare_lane_ready(const DmashareFences *fences, unsigned lane)
     return true;
 }
 
-/* The pending fence whose signal reaches a point, or NULL: not submitted. */
-static const DmashareFence *producer(const DmashareTimeline *tl,
-                                     uint64_t seqno)
+/* The lane that a fence needs, as a mask; none once its work is over. */
+static uint32_t lane_of(const DmashareFence *fence)
 {
-    uint32_t lo = 0, hi = tl->count;
-
-    while (lo < hi) {
-        uint32_t mid = lo + (hi - lo) / 2;
-
-        if (pending_at(tl, mid)->seqno < seqno) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    return lo < tl->count ? pending_at(tl, lo) : NULL;
+    return fence->done ? 0 : 1u << fence->lane;
 }
 
 /* The lanes that must move before this blocked one can. */
@@ -303,29 +397,24 @@ static uint32_t lane_needs(const DmashareFences *fences, unsigned lane)
     const DmashareLane *l = &fences->lane[lane];
     uint32_t needs = 0;
 
-    if (l->turn) {
-        const DmashareTimeline *tl = &fences->timelines[l->turn->timeline];
-
-        /* Its turn may have come without the job knowing yet. */
-        return l->turn->signalled ? 0 : 1u << pending_at(tl, 0)->lane;
-    }
     for (unsigned i = 0; i < l->n_waits; i++) {
         const DmashareTimeline *tl = &fences->timelines[l->wait[i].timeline];
-        const DmashareFence *p = producer(tl, l->wait[i].seqno);
+        uint32_t at = dmashare_timeline_before(tl, l->wait[i].seqno);
 
-        if (!p || tl->value >= l->wait[i].seqno) {
+        if (tl->value >= l->wait[i].seqno || at == tl->count) {
+            /* Reached, or not submitted. */
             continue;
         }
         /*
-         * The lane that holds up the timeline, and the producer's unless it is
-         * done, for then it needs nothing of its lane any more: that may be
-         * busy with other things. What is pending between the two is looked at
-         * when it becomes the first.
+         * The lane that keeps the timeline from going on, and that of the
+         * fence which reaches the point. One that is done needs nothing of its
+         * lane any more: that may be busy with other things. What is pending
+         * between the two is looked at when it keeps the timeline.
          */
-        needs |= 1u << pending_at(tl, 0)->lane;
-        if (!p->done) {
-            needs |= 1u << p->lane;
+        if (tl->over < tl->count && tl->over < at) {
+            needs |= lane_of(dmashare_timeline_at(tl, tl->over));
         }
+        needs |= lane_of(dmashare_timeline_at(tl, at));
     }
     return needs;
 }
@@ -352,7 +441,7 @@ int dmashare_fences_deadlock(const DmashareFences *fences)
         }
     }
     for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
-        if ((reach[i] & 1u << i) && !fences->lane[i].turn &&
+        if ((reach[i] & 1u << i) &&
             (victim < 0 ||
              fences->lane[i].order > fences->lane[victim].order)) {
             victim = i;

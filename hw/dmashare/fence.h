@@ -3,9 +3,11 @@
  * dmashare: timelines, fences and who waits for them
  *
  * A timeline is a 64-bit counter. A fence is a point on it that somebody
- * submitted: pending, then done (its work is over), then signalled (done, and
- * so is everything before it on the timeline). Fences are submitted in the
- * order of their seqnos, hence the pending ones of a timeline are a queue.
+ * submitted: pending, then done (its work is over), then over (so is that of
+ * everything before it on the timeline), then signalled, unless it or one
+ * before it is held. Fences are submitted in the order of their seqnos, hence
+ * the pending ones of a timeline are a queue, and those that are over are the
+ * front part of it.
  *
  * A lane is where jobs stand in line: one per hardware queue. Only the job in
  * front of a lane can be blocked, so that a deadlock is a cycle among at most
@@ -14,11 +16,21 @@
 #ifndef HW_DMASHARE_FENCE_H
 #define HW_DMASHARE_FENCE_H
 
+#include "qemu/queue.h"
 #include "dmashare/abi.h"
 #include "hw/dmashare/journal.h"
 #include "hw/dmashare/notify.h"
 
 #define DMASHARE_MAX_LANES      (DMASHARE_MAX_JOB_QUEUES + 1)
+
+/*
+ * So many fences of a timeline signal at once. As many jobs as the rings have
+ * entries can wait for one fence; neither the main loop nor a vCPU that wants
+ * the big lock waits until all of them have been told.
+ */
+#define DMASHARE_SIGNAL_BATCH   4096
+
+typedef struct DmashareHold DmashareHold;
 
 /**
  * DmashareFence: one submitted fence
@@ -26,11 +38,17 @@
  * @timeline: index
  * @lane: where its job stands
  * @status: enum dmashare_status, valid when @done
+ * @error: errno that goes with STATUS_COMMANDED, for the journal
  * @done: the work is over
- * @signalled: and its turn has come
+ * @over: and so is the work of all before it on the timeline
+ * @signalled: and nothing holds it, nor held those before it
  * @merged: disowned fences just before it that it stands for
  * @merged_failed: those among them that failed
- * @owner: passed to DmashareFenceOps.signalled; NULL once nobody cares
+ * @owner: passed to the DmashareFenceOps; NULL once nobody cares
+ * @hold: does not let it signal, NULL if nothing does
+ * @in_hold: the others of @hold
+ * @held_order: hold.c: the larger, the later it came to be held
+ * @deadline: hold.c: when the watchdog ends that, INT64_MAX for never
  *
  * Freed when it is signalled and has no owner, whichever comes last.
  */
@@ -39,11 +57,17 @@ typedef struct DmashareFence {
     uint32_t timeline;
     uint16_t lane;
     uint16_t status;
+    uint16_t error;
     bool done;
+    bool over;
     bool signalled;
     uint64_t merged;
     uint64_t merged_failed;
     void *owner;
+    DmashareHold *hold;
+    QTAILQ_ENTRY(DmashareFence) in_hold;
+    uint64_t held_order;
+    int64_t deadline;
 } DmashareFence;
 
 /**
@@ -66,6 +90,10 @@ typedef struct DmashareFailure {
  *        DMASHARE_FAILED_KEPT stay
  * @first: free-running index of the oldest pending fence
  * @count: pending fences
+ * @over: how many of them, from the first on, are over
+ * @merged: fences that those pending stand for besides themselves
+ * @more: it is in DmashareFences.more
+ * @next: there
  * @failed: the last DMASHARE_FAILED_KEPT failures, @n_failed ever counted
  * @n_failed: failures so far
  */
@@ -76,6 +104,10 @@ typedef struct DmashareTimeline {
     uint32_t room;
     uint32_t first;
     uint32_t count;
+    uint32_t over;
+    uint64_t merged;
+    bool more;
+    QTAILQ_ENTRY(DmashareTimeline) next;
     DmashareFailure failed[DMASHARE_FAILED_KEPT];
     uint64_t n_failed;
 } DmashareTimeline;
@@ -93,28 +125,34 @@ typedef struct DmashareWait {
 /**
  * DmashareLane: the front job of a queue, when it cannot go on
  * @blocked: it waits
- * @n_waits: for these fences; 0 when it is done and waits for @turn
+ * @n_waits: for these fences
  * @wait: the fences
- * @turn: its own fence, which is not yet the first of its timeline
  * @order: the larger, the later the job was fetched
  */
 typedef struct DmashareLane {
     bool blocked;
     unsigned n_waits;
     DmashareWait wait[DMASHARE_MAX_WAITS];
-    DmashareFence *turn;
     uint64_t order;
 } DmashareLane;
 
 /**
  * DmashareFenceOps: how the fences report upwards
+ * @submitted: a new fence; it may be given a hold now
+ * @held: a fence with a hold is over
  * @advanced: a timeline has a new value
- * @signalled: a fence with an owner has signalled; called after @advanced,
- *             and must not submit, finish or disown a fence
+ * @signalled: a fence with an owner has signalled; called after @advanced
+ * @more: there is more to signal than may be done at once; let
+ *        dmashare_fences_go_on() be called later
+ *
+ * None of them may submit, finish, release or disown a fence.
  */
 typedef struct DmashareFenceOps {
+    void (*submitted)(void *opaque, DmashareFence *fence);
+    void (*held)(void *opaque, DmashareFence *fence);
     void (*advanced)(void *opaque, uint32_t timeline, uint64_t value);
     void (*signalled)(void *opaque, DmashareFence *fence);
+    void (*more)(void *opaque);
 } DmashareFenceOps;
 
 /**
@@ -122,6 +160,7 @@ typedef struct DmashareFenceOps {
  * @timelines: @n_timelines of them
  * @n_timelines: constant
  * @lane: indexed by queue
+ * @more: timelines on which there is more to signal
  * @ops: callbacks
  * @opaque: passed to them
  * @journal: where what happens is written
@@ -133,6 +172,7 @@ typedef struct DmashareFences {
     DmashareTimeline *timelines;
     uint32_t n_timelines;
     DmashareLane lane[DMASHARE_MAX_LANES];
+    QTAILQ_HEAD(, DmashareTimeline) more;
     const DmashareFenceOps *ops;
     void *opaque;
     DmashareJournal *journal;
@@ -158,13 +198,33 @@ DmashareFence *dmashare_fence_submit(DmashareFences *fences, uint32_t timeline,
                                      uint64_t seqno, unsigned lane,
                                      void *owner);
 /*
- * The work of a fence is over. Signals it and its followers that are done,
- * as far as their turn has come.
+ * The work of a fence is over, or is declared to be; one that was done
+ * already gets another status. Signals it and its followers that are done, as
+ * far as their turn has come.
  */
 void dmashare_fence_done(DmashareFences *fences, DmashareFence *fence,
                          uint16_t status);
-/* The owner loses interest. The fence is done. */
+/* Its hold has been taken away: signals what that kept from signalling. */
+void dmashare_fence_let_go(DmashareFences *fences, DmashareFence *fence);
+/* The owner loses interest. The fence is done and has no hold. */
 void dmashare_fence_disown(DmashareFence *fence);
+/* Signal more of what was left. Returns whether there is still something. */
+bool dmashare_fences_go_on(DmashareFences *fences);
+
+/* The pending fence of a valid timeline with this seqno and an owner. */
+DmashareFence *dmashare_fence_find(const DmashareFences *fences,
+                                   uint32_t timeline, uint64_t seqno);
+/* How many pending fences have smaller seqnos: the index of the first other. */
+uint32_t dmashare_timeline_before(const DmashareTimeline *tl, uint64_t seqno);
+/* The pending fence of this index, which is below DmashareTimeline.count. */
+static inline DmashareFence *dmashare_timeline_at(const DmashareTimeline *tl,
+                                                  uint32_t i)
+{
+    return tl->pending[(tl->first + i) & (tl->room - 1)];
+}
+/* Pending fences, and how many of them nothing but holds keeps pending. */
+uint64_t dmashare_timeline_pending(const DmashareTimeline *tl);
+uint32_t dmashare_timeline_held(const DmashareTimeline *tl);
 
 /* Has this point of a valid timeline been reached? */
 bool dmashare_fence_reached(const DmashareFences *fences, uint32_t timeline,
@@ -182,11 +242,9 @@ bool dmashare_fence_waits_for_itself(const DmashareFences *fences,
                                      const DmashareWait *wait,
                                      unsigned n_waits);
 
-/* The front job of a lane waits for fences, or for its turn. */
+/* The front job of a lane waits for fences. */
 void dmashare_lane_wait(DmashareFences *fences, unsigned lane, uint64_t order,
                         const DmashareWait *wait, unsigned n_waits);
-void dmashare_lane_turn(DmashareFences *fences, unsigned lane, uint64_t order,
-                        DmashareFence *fence);
 /* It goes on. */
 void dmashare_lane_go(DmashareFences *fences, unsigned lane);
 /* Have all the fences that the front job waits for been reached? */
@@ -194,9 +252,10 @@ bool dmashare_lane_ready(const DmashareFences *fences, unsigned lane);
 
 /*
  * Look for blocked lanes that wait for each other. Returns the lane whose job
- * has to fail, the one fetched last among those that wait for a fence in a
- * cycle; or -1. To be called when a lane blocked, a fence was submitted while
- * one is blocked, or a timeline advanced.
+ * has to fail, the one fetched last among those in a cycle; or -1. To be
+ * called when a lane blocked, a fence was submitted while one is blocked, or a
+ * timeline advanced. A fence that is held closes no cycle: whoever holds it can
+ * always let go.
  */
 int dmashare_fences_deadlock(const DmashareFences *fences);
 

@@ -484,8 +484,8 @@ static const struct {
     { "boundary", "power of two that no segment crosses, 0 for none" },
     { "latency", "ns of virtual time that every job takes" },
     { "bandwidth", "bytes per second of virtual time, 0 for infinite" },
-    { "watchdog", "ns of virtual time a job may wait for fences, "
-                  "0 for ever" },
+    { "watchdog", "ns of virtual time a job may wait for fences, or a fence be "
+                  "held, 0 for ever" },
     { "local-size", "bytes of local memory behind BAR4, a power of two; "
                     "0 for none" },
     { "local-memdev", "memory backend to use as local memory, instead of "

@@ -115,9 +115,13 @@ static DmashareDeviceInfo *device_info(DmashareCore *core)
     info->linked = !core->gone;
     info->fault_rules = core->faults.rules->len;
     for (uint32_t i = 0; i < core->fences.n_timelines; i++) {
-        info->fences_pending += core->fences.timelines[i].count;
+        const DmashareTimeline *tl = &core->fences.timelines[i];
+
+        info->fences_pending += dmashare_timeline_pending(tl);
+        info->fences_held += dmashare_timeline_held(tl);
     }
     info->recording = core->recorder;
+    info->holds = core->holds.n;
     info->limits = limits_info(core);
     info->counters = counters_info(&ledger);
     return info;
@@ -295,8 +299,7 @@ static void count_fences(const DmashareCore *core,
         const DmashareTimeline *tl = &core->fences.timelines[i];
 
         for (uint32_t n = 0; n < tl->count; n++) {
-            DmashareFence *fence = tl->pending[(tl->first + n) &
-                                               (tl->room - 1)];
+            const DmashareFence *fence = dmashare_timeline_at(tl, n);
             const DmashareJob *job = fence->owner;
             const DmashareBuffer *src, *dst;
 

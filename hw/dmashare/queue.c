@@ -13,8 +13,12 @@
 QEMU_BUILD_BUG_ON(sizeof(struct dmashare_completion) !=
                   DMASHARE_COMPLETION_SIZE);
 
-/* Costs in copied bytes: of a fetch, of a completion, of one timer callback. */
+/*
+ * Costs in copied bytes: of a fetch, of a job that is done, of a completion, of
+ * one timer callback.
+ */
 #define FETCH_COST      512
+#define DONE_COST       512
 #define COMPLETE_COST   1024
 #define STEP_BUDGET     (1 * MiB)
 
@@ -24,6 +28,13 @@ QEMU_BUILD_BUG_ON(sizeof(struct dmashare_completion) !=
  * cannot keep the main loop for good, time goes on after this much work.
  */
 #define INSTANT_BUDGET  (1 * GiB)
+
+/* What the journal says of a queue, an error being added to the last. */
+enum {
+    QUEUE_RECORD_DISABLED = 0,
+    QUEUE_RECORD_ENABLED = 1,
+    QUEUE_RECORD_ERROR = 256,
+};
 
 static int64_t queue_now(const DmashareQueue *q)
 {
@@ -44,43 +55,119 @@ static void queue_timer(void *opaque)
     q->queues->work(q->queues->work_opaque, q);
 }
 
+static void signal_timer(void *opaque)
+{
+    DmashareQueues *qs = opaque;
+
+    qs->signal_work(qs->work_opaque);
+}
+
 void dmashare_queues_init(DmashareQueues *qs)
 {
+    qs->signal_timer = dmashare_timer_new(qs->clock, signal_timer, qs);
     for (unsigned i = 0; i < qs->n_queues; i++) {
         DmashareQueue *q = &qs->queue[i];
 
         q->queues = qs;
         q->index = i;
-        QSIMPLEQ_INIT(&q->jobs);
+        QTAILQ_INIT(&q->jobs);
+        QTAILQ_INIT(&q->aside);
+        QTAILQ_INIT(&q->over);
         q->timer = dmashare_timer_new(qs->clock, queue_timer, q);
     }
 }
 
 void dmashare_queues_destroy(DmashareQueues *qs)
 {
+    dmashare_timer_free(qs->signal_timer);
+    qs->signal_timer = NULL;
     for (unsigned i = 0; i < qs->n_queues; i++) {
         dmashare_timer_free(qs->queue[i].timer);
         qs->queue[i].timer = NULL;
     }
 }
 
+/* A control command has a record of its own. */
+static void job_record(DmashareQueue *q, const DmashareJob *job,
+                       DmashareOperation operation)
+{
+    DmashareJournalRecord record = DMASHARE_RECORD(operation,
+                                                   DMASHARE_ACTOR_DEVICE);
+    const DmashareMapping *src = job->src.map, *dst = job->dst.map;
+
+    if (!dmashare_command_is_job(job)) {
+        return;
+    }
+    record.status = job->status;
+    record.error = job->error;
+    record.queue = q->index;
+    if (operation != DMASHARE_OPERATION_WATCHDOG) {
+        record.arg = job->desc.opcode;
+        record.bytes = !job->refused && job->engine->piece ?
+                       job->length * job->rows : UINT64_MAX;
+    }
+    if (dst) {
+        record.buffer = dst->buffer->id;
+        record.object = src ? src->buffer->id : DMASHARE_NO_ID;
+    } else if (src) {
+        record.buffer = src->buffer->id;
+    }
+    if (job->fence) {
+        record.timeline = job->fence->timeline;
+        record.seqno = job->fence->seqno;
+    }
+    dmashare_journal_add(q->queues->journal, &record);
+}
+
+static DmashareJobList *job_list(DmashareQueue *q, const DmashareJob *job)
+{
+    switch (job->state) {
+    case DMASHARE_JOB_DONE:
+        return &q->aside;
+    case DMASHARE_JOB_OVER:
+        return &q->over;
+    default:
+        return &q->jobs;
+    }
+}
+
+static void job_move(DmashareQueue *q, DmashareJob *job,
+                     DmashareJobState state)
+{
+    QTAILQ_REMOVE(job_list(q, job), job, next);
+    job->state = state;
+    QTAILQ_INSERT_TAIL(job_list(q, job), job, next);
+}
+
 static void job_free(DmashareQueue *q, DmashareJob *job)
 {
+    QTAILQ_REMOVE(job_list(q, job), job, next);
     if (job->fence) {
         dmashare_fence_disown(job->fence);
     }
     dmashare_command_free(q->queues->commands, job);
 }
 
+/* One that is fetched and not completed, or NULL. */
+static DmashareJob *queue_any(DmashareQueue *q)
+{
+    DmashareJob *job = QTAILQ_FIRST(&q->jobs);
+
+    if (!job) {
+        job = QTAILQ_FIRST(&q->aside);
+    }
+    return job ? job : QTAILQ_FIRST(&q->over);
+}
+
 void dmashare_queues_reset(DmashareQueues *qs)
 {
+    dmashare_timer_del(qs->signal_timer);
     for (unsigned i = 0; i < qs->n_queues; i++) {
         DmashareQueue *q = &qs->queue[i];
         DmashareJob *job;
 
         dmashare_timer_del(q->timer);
-        while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
-            QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
+        while ((job = queue_any(q))) {
             job_free(q, job);
         }
         q->sq_addr = 0;
@@ -102,6 +189,7 @@ void dmashare_queues_reset(DmashareQueues *qs)
 void dmashare_queues_stop(DmashareQueues *qs)
 {
     qs->stopped = true;
+    dmashare_timer_del(qs->signal_timer);
     for (unsigned i = 0; i < qs->n_queues; i++) {
         dmashare_timer_del(qs->queue[i].timer);
     }
@@ -114,6 +202,18 @@ void dmashare_queues_look_again(DmashareQueues *qs)
     }
 }
 
+/* @arg as DmashareOperation has it: enabled, disabled, or an error. */
+static void queue_record(DmashareQueue *q, unsigned arg)
+{
+    DmashareJournalRecord record = DMASHARE_RECORD(
+        DMASHARE_OPERATION_QUEUE, arg >= QUEUE_RECORD_ERROR ?
+        DMASHARE_ACTOR_DEVICE : DMASHARE_ACTOR_DRIVER);
+
+    record.arg = arg;
+    record.queue = q->index;
+    dmashare_journal_add(q->queues->journal, &record);
+}
+
 static void queue_abort(DmashareQueue *q)
 {
     DmashareQueues *qs = q->queues;
@@ -123,11 +223,17 @@ static void queue_abort(DmashareQueue *q)
     q->stalled = 0;
     dmashare_timer_del(q->timer);
     dmashare_lane_go(qs->fences, q->index);
-    while ((job = QSIMPLEQ_FIRST(&q->jobs))) {
-        QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
-        if (job->fence && !job->fence->done) {
-            dmashare_fence_done(qs->fences, job->fence,
-                                DMASHARE_STATUS_ABORTED);
+    while ((job = queue_any(q))) {
+        DmashareFence *fence = job->fence;
+
+        if (fence && !fence->signalled) {
+            /* The driver has given it up, and with it whoever holds it. */
+            dmashare_hold_drop(qs->holds, fence);
+            if (!fence->done) {
+                job->status = DMASHARE_STATUS_ABORTED;
+                job_record(q, job, DMASHARE_OPERATION_JOB_END);
+            }
+            dmashare_fence_done(qs->fences, fence, job->status);
         }
         job_free(q, job);
     }
@@ -152,6 +258,7 @@ static void queue_fail(DmashareQueue *q, uint8_t error, uint64_t addr)
     qemu_log_mask(LOG_GUEST_ERROR, "dmashare: queue %u stopped: error %u\n",
                   q->index, error);
     trace_dmashare_queue_error(q->index, error, addr);
+    queue_record(q, QUEUE_RECORD_ERROR + error);
     queue_abort(q);
     q->error = error;
     dmashare_event_raise(q->queues->events, &event);
@@ -159,7 +266,7 @@ static void queue_fail(DmashareQueue *q, uint8_t error, uint64_t addr)
 
 bool dmashare_queue_hung(const DmashareQueue *q)
 {
-    const DmashareJob *job = QSIMPLEQ_FIRST(&q->jobs);
+    const DmashareJob *job = QTAILQ_FIRST(&q->jobs);
 
     return job && job->hung;
 }
@@ -188,6 +295,7 @@ void dmashare_queue_enable(DmashareQueue *q, bool allowed)
         q->sq_tail = 0;
         q->cq_head = 0;
         q->cq_tail = 0;
+        queue_record(q, QUEUE_RECORD_ENABLED);
     }
     if (q->error) {
         qemu_log_mask(LOG_GUEST_ERROR,
@@ -202,6 +310,7 @@ void dmashare_queue_disable(DmashareQueue *q)
 {
     if (q->enabled) {
         trace_dmashare_queue_disable(q->index);
+        queue_record(q, QUEUE_RECORD_DISABLED);
         queue_abort(q);
     }
 }
@@ -290,7 +399,7 @@ static bool queue_fetch(DmashareQueue *q, int64_t *budget)
         job->lane = q->index;
         job->order = qs->order++;
         job->fault.addr = ~0ULL;
-        QSIMPLEQ_INSERT_TAIL(&q->jobs, job, next);
+        QTAILQ_INSERT_TAIL(&q->jobs, job, next);
         dmashare_command_take(qs->commands, job);
         trace_dmashare_fetch(q->index, q->sq_head - 1, job->desc.opcode,
                              job->status);
@@ -317,13 +426,17 @@ static void job_raise(DmashareQueue *q, const DmashareJob *job, uint16_t type)
     dmashare_event_raise(q->queues->events, &event);
 }
 
-/* The work of a job is over; its fence signals if its turn has come. */
+/*
+ * The work of a job is over; its fence signals if its turn has come. The queue
+ * goes on with the next job, whether or not it has.
+ */
 static void job_done(DmashareQueue *q, DmashareJob *job, uint16_t status)
 {
     DmashareQueues *qs = q->queues;
 
     job->status = status;
-    job->state = DMASHARE_JOB_DONE;
+    job_move(q, job, job->fence ? DMASHARE_JOB_DONE : DMASHARE_JOB_OVER);
+    job_record(q, job, DMASHARE_OPERATION_JOB_END);
 
     if (job->fault.status) {
         DmashareBuffers *bufs = qs->commands->buffers;
@@ -336,21 +449,23 @@ static void job_done(DmashareQueue *q, DmashareJob *job, uint16_t status)
         job_raise(q, job, DMASHARE_EVENT_FAULT);
     }
     if (job->fence) {
+        job->fence->error = job->error;
         dmashare_fence_done(qs->fences, job->fence, status);
     }
 }
 
-static void job_start(DmashareQueue *q, DmashareJob *job, int64_t now)
+/* Returns OK, or what it failed with; unless the device has stopped. */
+static uint16_t job_start(DmashareQueue *q, DmashareJob *job, int64_t now)
 {
     uint16_t status = dmashare_command_start(q->queues->commands, job, now);
 
     if (job->fatal) {
         q->queues->fatal(q->queues->fatal_opaque);
-    } else if (status) {
-        job_done(q, job, status);
-    } else {
+    } else if (!status) {
         job->state = DMASHARE_JOB_RUNNING;
+        job_record(q, job, DMASHARE_OPERATION_JOB_START);
     }
+    return status;
 }
 
 /* Does a fault rule keep a running job from its end? */
@@ -375,8 +490,8 @@ static void job_wait(DmashareQueue *q, DmashareJob *job, int64_t now)
 }
 
 /*
- * Bring the front job forward. Returns true when it can be completed; if not,
- * *@next is when to look again, unless somebody kicks before.
+ * Bring the front job forward. Returns true when it is done; if not, *@next is
+ * when to look again, unless somebody kicks before.
  */
 static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
                         int64_t *budget, int64_t *next)
@@ -386,53 +501,52 @@ static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
     if (job->state == DMASHARE_JOB_NEW) {
         if (job->refused) {
             job_done(q, job, job->status);
-        } else {
-            job_wait(q, job, now);
+            return true;
         }
+        job_wait(q, job, now);
     }
     if (job->state == DMASHARE_JOB_WAITING) {
+        uint16_t status = DMASHARE_STATUS_OK;
+
         if (job->deadlocked) {
             trace_dmashare_job_deadlock(q->index, job->order);
-            dmashare_lane_go(fences, q->index);
-            job_done(q, job, DMASHARE_STATUS_DEADLOCK);
+            status = DMASHARE_STATUS_DEADLOCK;
         } else if (dmashare_lane_ready(fences, q->index)) {
-            dmashare_lane_go(fences, q->index);
-            job_start(q, job, now);
+            status = job_start(q, job, now);
         } else if (now >= job->deadline) {
             trace_dmashare_job_watchdog(q->index, job->order);
-            dmashare_lane_go(fences, q->index);
-            job->status = DMASHARE_STATUS_TIMEOUT;
+            status = DMASHARE_STATUS_TIMEOUT;
+            job->status = status;
             job_raise(q, job, DMASHARE_EVENT_WATCHDOG);
-            job_done(q, job, DMASHARE_STATUS_TIMEOUT);
+            job_record(q, job, DMASHARE_OPERATION_WATCHDOG);
+            dmashare_notify_watchdog(q->queues->notify, DMASHARE_NO_ID,
+                                     job->fence->timeline, job->fence->seqno);
         } else {
             *next = job->deadline;
             return false;
         }
+        if (q->queues->stopped) {
+            return false;
+        }
+        dmashare_lane_go(fences, q->index);
+        if (status) {
+            job_done(q, job, status);
+            return true;
+        }
     }
-    if (q->queues->stopped) {
+    if (job_hangs(q, job)) {
+        /* Whoever removes the rule will kick. */
         return false;
     }
-    if (job->state == DMASHARE_JOB_RUNNING) {
-        if (job_hangs(q, job)) {
-            /* Whoever removes the rule will kick. */
-            return false;
-        }
-        if (now < job->ready) {
-            *next = job->ready;
-            return false;
-        }
-        if (!dmashare_command_step(q->queues->commands, job, budget)) {
-            *next = now;
-            return false;
-        }
-        job_done(q, job, job->status);
-    }
-    if (job->fence && !job->fence->signalled) {
-        /* Its timeline will kick. */
-        dmashare_lane_turn(fences, q->index, job->order, job->fence);
+    if (now < job->ready) {
+        *next = job->ready;
         return false;
     }
-    dmashare_lane_go(fences, q->index);
+    if (!dmashare_command_step(q->queues->commands, job, budget)) {
+        *next = now;
+        return false;
+    }
+    job_done(q, job, job->status);
     return true;
 }
 
@@ -447,7 +561,7 @@ static uint64_t job_detail(const DmashareJob *job)
            job->fault.addr : 0;
 }
 
-/* Post the completion of the front job. Returns false when that failed. */
+/* Post the completion of a job. Returns false when that failed. */
 static bool job_complete(DmashareQueue *q, DmashareJob *job)
 {
     DmashareQueues *qs = q->queues;
@@ -479,7 +593,6 @@ static bool job_complete(DmashareQueue *q, DmashareJob *job)
     if (dmashare_command_is_job(job)) {
         dmashare_engine_account(qs->commands->engines, job);
     }
-    QSIMPLEQ_REMOVE_HEAD(&q->jobs, next);
     job_free(q, job);
     qs->interrupt->raise(qs->interrupt->opaque, q->vector);
     return true;
@@ -493,7 +606,7 @@ static void queues_break_deadlocks(DmashareQueues *qs)
     while ((lane = dmashare_fences_deadlock(qs->fences)) >= 0) {
         DmashareQueue *q = &qs->queue[lane];
 
-        QSIMPLEQ_FIRST(&q->jobs)->deadlocked = true;
+        QTAILQ_FIRST(&q->jobs)->deadlocked = true;
         dmashare_lane_go(qs->fences, lane);
         queue_kick(q);
     }
@@ -510,6 +623,27 @@ static int64_t queues_again(DmashareQueues *qs, int64_t now, int64_t spent)
     return qs->spent >= INSTANT_BUDGET ? now + 1 : now;
 }
 
+/*
+ * Post what can be posted, then work on. Returns false when there is nothing
+ * to be done now.
+ */
+static bool queue_go_on(DmashareQueue *q, int64_t now, int64_t *budget,
+                        int64_t *next)
+{
+    DmashareJob *job = QTAILQ_FIRST(&q->over);
+
+    if (job) {
+        *budget -= COMPLETE_COST;
+        return job_complete(q, job);
+    }
+    job = QTAILQ_FIRST(&q->jobs);
+    if (!job || !job_advance(q, job, now, budget, next)) {
+        return false;
+    }
+    *budget -= DONE_COST;
+    return true;
+}
+
 void dmashare_queue_work(DmashareQueue *q)
 {
     DmashareQueues *qs = q->queues;
@@ -517,17 +651,13 @@ void dmashare_queue_work(DmashareQueue *q)
     int64_t budget = STEP_BUDGET;
     int64_t next = INT64_MAX;
     int64_t again;
-    DmashareJob *job;
 
     if (!q->enabled || qs->stopped) {
         return;
     }
     q->working = true;
     if (queue_fetch(q, &budget)) {
-        while ((job = QSIMPLEQ_FIRST(&q->jobs)) &&
-               job_advance(q, job, now, &budget, &next) &&
-               job_complete(q, job)) {
-            budget -= COMPLETE_COST;
+        while (queue_go_on(q, now, &budget, &next)) {
             if (budget <= 0) {
                 next = now;
                 break;
@@ -550,12 +680,49 @@ void dmashare_queue_work(DmashareQueue *q)
     queues_break_deadlocks(qs);
 }
 
+void dmashare_queues_signal_work(DmashareQueues *qs)
+{
+    int64_t now = dmashare_clock_now(qs->clock);
+    int64_t again = queues_again(qs, now, DMASHARE_SIGNAL_BATCH * DONE_COST);
+
+    if (dmashare_fences_go_on(qs->fences)) {
+        dmashare_timer_mod(qs->signal_timer, again);
+    }
+}
+
+void dmashare_queues_signal_more(DmashareQueues *qs)
+{
+    if (!qs->stopped) {
+        dmashare_timer_mod(qs->signal_timer, dmashare_clock_now(qs->clock));
+    }
+}
+
+void dmashare_queues_end_fence(DmashareQueues *qs, DmashareFence *fence,
+                               uint16_t status, uint16_t error)
+{
+    DmashareQueue *q = &qs->queue[fence->lane];
+    DmashareJob *job = fence->owner;
+
+    if (job->state != DMASHARE_JOB_DONE) {
+        if (job == QTAILQ_FIRST(&q->jobs)) {
+            dmashare_lane_go(qs->fences, q->index);
+            queue_kick(q);
+        }
+        job_move(q, job, DMASHARE_JOB_DONE);
+    }
+    job->status = status;
+    job->error = error;
+    if (!fence->done) {
+        job_record(q, job, DMASHARE_OPERATION_JOB_END);
+    }
+    fence->error = error;
+    dmashare_fence_done(qs->fences, fence, status);
+}
+
 void dmashare_queues_timeline_advanced(DmashareQueues *qs)
 {
     for (unsigned i = 0; i < qs->n_queues; i++) {
-        DmashareLane *lane = &qs->fences->lane[i];
-
-        if (lane->blocked && !lane->turn &&
+        if (qs->fences->lane[i].blocked &&
             dmashare_lane_ready(qs->fences, i)) {
             queue_kick(&qs->queue[i]);
         }
@@ -564,5 +731,10 @@ void dmashare_queues_timeline_advanced(DmashareQueues *qs)
 
 void dmashare_queues_fence_signalled(DmashareQueues *qs, DmashareFence *fence)
 {
-    queue_kick(&qs->queue[fence->lane]);
+    DmashareQueue *q = &qs->queue[fence->lane];
+
+    if (QTAILQ_EMPTY(&q->over)) {
+        queue_kick(q);
+    }
+    job_move(q, fence->owner, DMASHARE_JOB_OVER);
 }

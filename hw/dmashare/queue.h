@@ -2,11 +2,13 @@
 /*
  * dmashare: submission and completion rings
  *
- * A queue fetches as many descriptors as its completion ring has room for,
- * works on the first and completes in order. Everything happens in a timer
- * of its own on QEMU_CLOCK_VIRTUAL: a doorbell sets it to now, waiting for
- * device time sets it to later. So the order of everything is decided by
- * virtual time and by the order of the doorbells.
+ * A queue fetches as many descriptors as its completion ring has room for and
+ * works on the first. When that is done and its fence cannot signal yet, it is
+ * set aside and the next one has its turn; completions are posted in the order
+ * in which the fences signal. Everything happens in a timer of its own on
+ * QEMU_CLOCK_VIRTUAL: a doorbell sets it to now, waiting for device time sets
+ * it to later. So the order of everything is decided by virtual time and by
+ * the order of the doorbells.
  */
 #ifndef HW_DMASHARE_QUEUE_H
 #define HW_DMASHARE_QUEUE_H
@@ -14,9 +16,10 @@
 #include "hw/dmashare/clock.h"
 #include "hw/dmashare/command.h"
 #include "hw/dmashare/event.h"
+#include "hw/dmashare/hold.h"
 
 typedef struct DmashareQueues DmashareQueues;
-typedef QSIMPLEQ_HEAD(, DmashareJob) DmashareJobList;
+typedef QTAILQ_HEAD(, DmashareJob) DmashareJobList;
 
 /**
  * DmashareQueue: one queue
@@ -35,7 +38,9 @@ typedef QSIMPLEQ_HEAD(, DmashareJob) DmashareJobList;
  * @sq_tail: producer index
  * @cq_head: consumer index
  * @cq_tail: next index to be posted
- * @jobs: fetched and not yet completed
+ * @jobs: fetched and not yet done, the front one being worked on
+ * @aside: done; their fences cannot signal yet
+ * @over: what there are completions to be posted for, in that order
  * @timer: that does the work
  */
 typedef struct DmashareQueue {
@@ -55,6 +60,8 @@ typedef struct DmashareQueue {
     uint32_t cq_head;
     uint32_t cq_tail;
     DmashareJobList jobs;
+    DmashareJobList aside;
+    DmashareJobList over;
     DmashareTimer *timer;
 } DmashareQueue;
 
@@ -67,6 +74,7 @@ typedef struct DmashareQueue {
  * @journal: where what happens is written
  * @notify: who is told of it at once
  * @fences: that jobs wait for and signal
+ * @holds: of these fences
  * @commands: what descriptors do
  * @faults: fault rules
  * @stopped: the device has met a fatal error; nothing goes on
@@ -80,7 +88,9 @@ typedef struct DmashareQueue {
  * @instant: virtual time of the last work
  * @spent: cost of the work done at that instant
  * @work: bracket around a timer's work: calls dmashare_queue_work()
- * @work_opaque: passed to it
+ * @signal_work: the same: calls dmashare_queues_signal_work()
+ * @work_opaque: passed to these
+ * @signal_timer: goes on with what was too much to signal at once
  * @queue: the queues
  */
 struct DmashareQueues {
@@ -91,6 +101,7 @@ struct DmashareQueues {
     DmashareJournal *journal;
     const DmashareNotify *notify;
     DmashareFences *fences;
+    DmashareHolds *holds;
     DmashareCommands *commands;
     DmashareFaults *faults;
     bool stopped;
@@ -103,7 +114,9 @@ struct DmashareQueues {
     int64_t instant;
     int64_t spent;
     void (*work)(void *opaque, DmashareQueue *q);
+    void (*signal_work)(void *opaque);
     void *work_opaque;
+    DmashareTimer *signal_timer;
     DmashareQueue queue[DMASHARE_MAX_LANES];
 };
 
@@ -122,7 +135,10 @@ bool dmashare_queue_hung(const DmashareQueue *q);
 
 /* Check the registers and start, @allowed being CTRL.ENABLE. */
 void dmashare_queue_enable(DmashareQueue *q, bool allowed);
-/* Drop what is not completed; the fences of fetched jobs are ABORTED. */
+/*
+ * Drop what is not completed; the fences of fetched jobs that are not done are
+ * ABORTED, and no hold keeps any of them from signalling.
+ */
 void dmashare_queue_disable(DmashareQueue *q);
 void dmashare_queue_doorbell_sq(DmashareQueue *q, uint32_t tail);
 void dmashare_queue_doorbell_cq(DmashareQueue *q, uint32_t head);
@@ -130,8 +146,19 @@ void dmashare_queue_doorbell_cq(DmashareQueue *q, uint32_t head);
 /* What a queue's timer does, between the brackets of DmashareQueues.work. */
 void dmashare_queue_work(DmashareQueue *q);
 
+/* What @signal_timer does, between the brackets of DmashareQueues.signal_work. */
+void dmashare_queues_signal_work(DmashareQueues *qs);
+
+/*
+ * A fence, that has an owner and no hold, is over by command: the rest of its
+ * job's work is dropped.
+ */
+void dmashare_queues_end_fence(DmashareQueues *qs, DmashareFence *fence,
+                               uint16_t status, uint16_t error);
+
 /* DmashareFenceOps, for whoever owns the fences. */
 void dmashare_queues_timeline_advanced(DmashareQueues *qs);
 void dmashare_queues_fence_signalled(DmashareQueues *qs, DmashareFence *fence);
+void dmashare_queues_signal_more(DmashareQueues *qs);
 
 #endif /* HW_DMASHARE_QUEUE_H */

@@ -84,7 +84,7 @@ static void test_timeline_order(void *obj, void *data, QGuestAllocator *alloc)
     QDmashare *d = obj;
     struct dmashare_completion c;
 
-    /* One timeline, two queues: the quick one waits for its turn. */
+    /* One timeline, two queues: the quick one is set aside until its turn. */
     qdmashare_start(d);
     qdmashare_submit(d, 1, qdmashare_noop(d, 3, 1000));
     qdmashare_submit(d, 2, qdmashare_noop(d, 3, 100));
@@ -271,14 +271,14 @@ static void test_abort_many(void *obj, void *data, QGuestAllocator *alloc)
 
     /*
      * One job holds up the timeline while another queue is disabled over and
-     * over with jobs on the same: the first of each round is done and waits
-     * for its turn, the others are dropped. None may get lost or come early.
+     * over with jobs on the same: the first of each round is done and set
+     * aside, the others are dropped. None may get lost or come early.
      */
     qdmashare_start(d);
     qdmashare_submit(d, 1, qdmashare_noop(d, 0, 1000));
     for (round = 0; round < rounds; round++) {
         for (i = 0; i < n; i++) {
-            struct dmashare_desc desc = qdmashare_noop(d, 0, 0);
+            struct dmashare_desc desc = qdmashare_noop(d, 0, i ? 1000 : 0);
 
             qdmashare_push(d, 2, &desc);
         }
@@ -316,7 +316,8 @@ static void test_memory(void *obj, void *data, QGuestAllocator *alloc)
 
     qdmashare_start(d);
     qdmashare_writel(d, DMASHARE_REG_FENCE_CTRL, 0);
-    qtest_memset(d->qts, d->fence_mem, 0xee, 4096);
+    g_assert_cmpuint(timelines, <, DMASHARE_FENCE_ADDR_ALIGN / 8);
+    qtest_memset(d->qts, d->fence_mem, 0xee, DMASHARE_FENCE_ADDR_ALIGN);
     desc = qdmashare_noop(d, 1, 0);
     qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_OK);
     /* Disabled means not written. */
@@ -328,7 +329,7 @@ static void test_memory(void *obj, void *data, QGuestAllocator *alloc)
     for (i = 0; i < timelines; i++) {
         g_assert_cmphex(qdmashare_fence(d, i), ==, i == 1 ? 1 : 0);
     }
-    for (; i < DMASHARE_MAX_TIMELINES; i++) {
+    for (; i < DMASHARE_FENCE_ADDR_ALIGN / 8; i++) {
         g_assert_cmphex(qdmashare_fence(d, i), ==, 0xeeeeeeeeeeeeeeeeULL);
     }
 }

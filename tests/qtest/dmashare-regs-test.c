@@ -461,7 +461,7 @@ static void register_dmashare_regs_test(void)
     qos_add_test("limits", "dmashare-regs", test_limits, NULL);
     qos_add_test("limits-most", "dmashare-regs", test_limits_most,
                  &(QOSGraphTestOptions) {
-        .edge.extra_device_opts = "job-queues=16,timelines=512,"
+        .edge.extra_device_opts = "job-queues=16,timelines=4096,"
                                   "max-entries=65536",
     });
     qos_add_test("limits-least", "dmashare-regs", test_limits_least,

@@ -127,7 +127,9 @@ uint32_t qdmashare_events_setup(QDmashare *d, uint32_t entries)
 
 void qdmashare_fence_setup(QDmashare *d)
 {
-    d->fence_mem = qdmashare_alloc(d, DMASHARE_FENCE_ADDR_ALIGN);
+    uint32_t timelines = qdmashare_readl(d, DMASHARE_REG_NUM_TIMELINES);
+
+    d->fence_mem = qdmashare_alloc(d, timelines * 8);
     /* It outlives CTRL.ENABLE, and its address is locked while it is on. */
     qdmashare_writel(d, DMASHARE_REG_FENCE_CTRL, 0);
     qdmashare_writeq(d, DMASHARE_REG_FENCE_ADDR_LO,
