@@ -489,7 +489,7 @@ void dmashare_holds_expire(DmashareHolds *holds)
         hold_settle(holds, hold);
     }
 
-    /* An alarm that is too early, because its fence was released, is harmless. */
+    /* One that is too early, because its fence was released, is harmless. */
     holds->alarm = INT64_MAX;
     QTAILQ_FOREACH(hold, &holds->all, next) {
         const DmashareFence *fence = QTAILQ_FIRST(&hold->held);

@@ -146,7 +146,7 @@ void dmashare_queue_doorbell_cq(DmashareQueue *q, uint32_t head);
 /* What a queue's timer does, between the brackets of DmashareQueues.work. */
 void dmashare_queue_work(DmashareQueue *q);
 
-/* What @signal_timer does, between the brackets of DmashareQueues.signal_work. */
+/* What the signal timer does, between the brackets of .signal_work. */
 void dmashare_queues_signal_work(DmashareQueues *qs);
 
 /*

@@ -12,7 +12,7 @@
 #include "qobject/qlist.h"
 
 /* The id that the device of qdmashare_hold_machine() has. */
-#define QDMASHARE_HOLD_ID       "holder"
+#define QDMASHARE_HOLD_ID       "dev"
 
 /* A machine with one device, as qdmashare_one(). */
 QDmashareMachine *qdmashare_hold_machine(const char *properties);
