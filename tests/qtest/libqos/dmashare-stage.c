@@ -240,6 +240,7 @@ bool qdmashare_stage_new(QDmashareStage *p)
     p->bus = qpci_new_pc(p->qts, NULL);
     alloc_init(&p->alloc, ALLOC_NO_FLAGS, TABLES, POOL, PAGE);
     p->vtd = qvtd_new(p->qts, &p->alloc);
+    p->vtd->ram = p->ram;
     p->dom = qvtd_domain_new_wide(p->vtd, 1);
     port_setup(p);
     qdmashare_stage_setup(p);

@@ -39,22 +39,48 @@ static void vtd_writel(QVtd *vtd, uint32_t reg, uint32_t value)
     qtest_writel(vtd->qts, Q35_HOST_BRIDGE_IOMMU_ADDR + reg, value);
 }
 
+/* Tables are in guest memory. */
+
+static uint64_t entry_read(QVtd *vtd, uint64_t at)
+{
+    return vtd->ram ? ldq_le_p(vtd->ram + at) : qtest_readq(vtd->qts, at);
+}
+
+static void table_write(QVtd *vtd, uint64_t at, const void *bytes, size_t len)
+{
+    if (vtd->ram) {
+        memcpy(vtd->ram + at, bytes, len);
+    } else {
+        qtest_bufwrite(vtd->qts, at, bytes, len);
+    }
+}
+
+static void entry_write(QVtd *vtd, uint64_t at, uint64_t value)
+{
+    value = cpu_to_le64(value);
+    table_write(vtd, at, &value, sizeof(value));
+}
+
 static uint64_t table_alloc(QVtd *vtd)
 {
     uint64_t table = guest_alloc(vtd->alloc, VTD_PAGE_SIZE);
 
-    qtest_memset(vtd->qts, table, 0, VTD_PAGE_SIZE);
+    if (vtd->ram) {
+        memset(vtd->ram + table, 0, VTD_PAGE_SIZE);
+    } else {
+        qtest_memset(vtd->qts, table, 0, VTD_PAGE_SIZE);
+    }
     return table;
 }
 
 /* The table that an entry points to, made when there is none. */
 static uint64_t table_below(QVtd *vtd, uint64_t entry, uint64_t flags)
 {
-    uint64_t value = qtest_readq(vtd->qts, entry);
+    uint64_t value = entry_read(vtd, entry);
 
     if (!value) {
         value = table_alloc(vtd) | flags;
-        qtest_writeq(vtd->qts, entry, value);
+        entry_write(vtd, entry, value);
     }
     return value & ~(VTD_PAGE_SIZE - 1);
 }
@@ -187,7 +213,7 @@ static void set_pages(QVtdDomain *dom, uint64_t iova, uint64_t phys,
             entry[i] = perm ?
                        cpu_to_le64((phys + i * VTD_PAGE_SIZE) | perm) : 0;
         }
-        qtest_bufwrite(dom->vtd->qts, table + first * 8, entry, n * 8);
+        table_write(dom->vtd, table + first * 8, entry, n * 8);
         iova += n * VTD_PAGE_SIZE;
         phys += n * VTD_PAGE_SIZE;
         size -= n * VTD_PAGE_SIZE;

@@ -32,6 +32,7 @@
 typedef struct QVtd {
     QTestState *qts;
     QGuestAllocator *alloc;
+    uint8_t *ram;               /* where the test has guest memory, or NULL */
     uint64_t root;              /* guest-physical, as all tables */
 } QVtd;
 
@@ -49,7 +50,10 @@ typedef struct QVtdFault {
     bool read;
 } QVtdFault;
 
-/* The IOMMU of `-M q35 -device intel-iommu`; free with g_free(). */
+/*
+ * The IOMMU of `-M q35 -device intel-iommu`; free with g_free(). A test that
+ * shares guest memory with QEMU may set @ram, which makes tables cheap.
+ */
 QVtd *qvtd_new(QTestState *qts, QGuestAllocator *alloc);
 
 /* Sets the root table and turns translation on, or off again. */
