@@ -148,6 +148,49 @@ static void test_fault(void)
          "0\n");
 }
 
+static void test_fence(void)
+{
+    g_autoptr(QDmashareMachine) m = machine();
+    QDmashare *d = m->d;
+    struct dmashare_completion c;
+
+    qdmashare_buf(d, 2, 8 * KiB, 0);
+    says(m, "dmashare_hold dev 5 1", "hold 1\n");
+    says(m, "dmashare_hold -n dev 6", "hold 2\n");
+    qdmashare_submit(d, 1, qdmashare_fill(d, 5, 2, 0, 8, 1));
+    qdmashare_submit(d, 1, qdmashare_checksum(d, 6, 2, 0, 8));
+    qdmashare_submit(d, 1, qdmashare_noop(d, 6, 100000));
+    qdmashare_step(d, 2000);
+    says(m, "info dmashare-fences dev",
+         "timeline 5 seqno 1: held, queue 1, hold 1, writes buffer 2\n"
+         "timeline 6 seqno 1: held, queue 1, hold 2, reads buffer 2\n"
+         "timeline 6 seqno 2: running, queue 1, hold 2\n");
+    says(m, "info dmashare dev",
+         "/machine/peripheral/dev: interface 1.2, enabled\n"
+         "    buffers 1 attachments 0 mappings 1 faults 0\n"
+         "    jobs 0 failed 0 fences pending 3 held 2 holds 2 fault rules 0\n"
+         "    queue 0: enabled error 0 fetched 2 of 2 completed 2 jobs 0\n"
+         "    queue 1: enabled error 0 fetched 3 of 3 completed 0 jobs 3\n"
+         "    hold 1: held 1 timeline 5 seqno 1 remaining 0\n"
+         "    hold 2: held 2 timeline 6 for ever\n");
+
+    says(m, "dmashare_fence dev 5 1 fail enomem", "");
+    c = qdmashare_pop(d, 1);
+    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_COMMANDED);
+    g_assert_cmpuint(c.detail, ==, 12);
+    says(m, "dmashare_release dev 2", "1 fences were held\n");
+    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
+    says(m, "dmashare_fence dev 6 2 signal", "");
+    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
+    says(m, "dmashare_release dev", "0 fences were held\n");
+    says(m, "info dmashare-fences dev", "");
+
+    says(m, "dmashare_fence dev 6 2 delay",
+         "action expects one of: release signal fail\n");
+    says(m, "dmashare_hold dev -2",
+         "timeline expects a number from 0 to 4294967295\n");
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -155,5 +198,6 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/hmp/journal", test_journal);
     qtest_add_func("/dmashare/hmp/evict", test_evict);
     qtest_add_func("/dmashare/hmp/fault", test_fault);
+    qtest_add_func("/dmashare/hmp/fence", test_fence);
     return g_test_run();
 }

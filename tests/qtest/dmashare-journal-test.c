@@ -230,6 +230,96 @@ static void test_device(void)
     qobject_unref(r);
 }
 
+/* A job from its start to its fence, beside one that waits and one refused. */
+static void test_jobs(void)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc",
+                                                  "id=dev,latency=500");
+    static const char *const operation[] = {
+        "job-start", "job-end", "fence-signal", "interrupt",
+    };
+    QDmashare *d = m->d;
+    struct dmashare_desc bad = qdmashare_fill(d, 5, 2, 4096, 1, 0);
+    uint64_t now;
+    QObject *r;
+    g_autofree char *from = NULL;
+
+    qdmashare_buf(d, 1, 4096, DMASHARE_DIR_TO_DEVICE);
+    qdmashare_buf(d, 2, 4096, DMASHARE_DIR_FROM_DEVICE);
+    qdmashare_settle(d);
+    from = g_strdup_printf(", 'from': %" PRIu64, journal_end(m));
+    now = qdmashare_readq(d, DMASHARE_REG_TIME_LO);
+    qdmashare_submit(d, 1, qdmashare_copy(d, 3, 2, 8, 1, 16, 100));
+    qdmashare_step(d, 500);
+    r = journal(m, from);
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 4);
+    for (unsigned i = 0; i < 4; i++) {
+        g_autofree char *place = g_strdup_printf("entries.%u", i);
+        QObject *e = qdmashare_at(r, place);
+
+        qdmashare_assert_str(e, "operation", operation[i]);
+        qdmashare_assert_str(e, "actor", "device");
+        qdmashare_assert_num(e, "time", i ? now + 500 : now);
+        qdmashare_assert_num(e, "status", 0);
+        if (i < 2) {
+            qdmashare_assert_num(e, "arg", DMASHARE_OP_JOB_COPY);
+            qdmashare_assert_num(e, "buffer", 2);
+            qdmashare_assert_num(e, "object", 1);
+            qdmashare_assert_num(e, "bytes", 100);
+        }
+        if (i < 3) {
+            qdmashare_assert_num(e, "queue", 1);
+            qdmashare_assert_num(e, "timeline", 3);
+            qdmashare_assert_num(e, "seqno", 1);
+        } else {
+            qdmashare_assert_num(e, "arg", 2);
+        }
+    }
+    qobject_unref(r);
+
+    g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
+
+    /* It concerns both of its buffers. */
+    r = journal(m, ", 'operation': 'job-end', 'buffer': 1");
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 1);
+    qobject_unref(r);
+    r = journal(m, ", 'operation': 'job-end', 'buffer': 2");
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 1);
+    qobject_unref(r);
+
+    /* One byte past the end: it never starts, its fence fails. */
+    bad.job.dst.mapping = 2;
+    g_assert_cmphex(qdmashare_job(d, bad).status, ==,
+                    DMASHARE_STATUS_FAULT_BOUNDS);
+    r = journal(m, ", 'operation': 'job-start'");
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 1);
+    qobject_unref(r);
+    r = journal(m, ", 'operation': 'job-end'");
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 2);
+    qdmashare_assert_num(r, "entries.1.status", DMASHARE_STATUS_FAULT_BOUNDS);
+    qdmashare_assert_num(r, "entries.1.error", 34);
+    qobject_unref(r);
+    r = journal(m, ", 'operation': 'fence-signal'");
+    qdmashare_assert_num(r, "entries.1.status", DMASHARE_STATUS_FAULT_BOUNDS);
+    qdmashare_assert_num(r, "entries.1.timeline", 5);
+    qobject_unref(r);
+
+    /* Queues come, go and fail. */
+    qdmashare_queue_disable(d, 2);
+    qdmashare_writel(d, DMASHARE_REG_DOORBELL_SQ(1), 1000);
+    r = journal(m, ", 'operation': 'queue'");
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, d->n_queues + 2);
+    qdmashare_assert_num(r, "entries.0.queue", 0);
+    qdmashare_assert_num(r, "entries.0.arg", 1);
+    qdmashare_assert_str(r, "entries.0.actor", "driver");
+    qdmashare_assert_num(r, "entries.5.queue", 2);
+    qdmashare_assert_num(r, "entries.5.arg", 0);
+    qdmashare_assert_num(r, "entries.6.queue", 1);
+    qdmashare_assert_num(r, "entries.6.arg", 256 + DMASHARE_QERR_DOORBELL);
+    qdmashare_assert_str(r, "entries.6.actor", "device");
+    qobject_unref(r);
+}
+
 /* A ring of ten entries: what is lost is told. */
 static void test_lost(void)
 {
@@ -442,6 +532,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     qtest_add_func("/dmashare/journal/commands", test_commands);
     qtest_add_func("/dmashare/journal/device", test_device);
+    qtest_add_func("/dmashare/journal/jobs", test_jobs);
     qtest_add_func("/dmashare/journal/lost", test_lost);
     qtest_add_func("/dmashare/journal/filter", test_filter);
     qtest_add_func("/dmashare/events/each", test_events);
