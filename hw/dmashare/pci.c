@@ -35,10 +35,19 @@
  */
 static const MemTxAttrs dma_attrs = { .memory = 1 };
 
+/* In another power state than D0 the function initiates nothing. */
+static bool powered(DmashareState *s)
+{
+    PCIDevice *pdev = PCI_DEVICE(s);
+
+    return !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
+             PCI_PM_CTRL_STATE_MASK);
+}
+
 static bool bus_master(DmashareState *s)
 {
     /* What is left of the present work after a reset finds the bus closed. */
-    return !s->core.gone && !s->core.reset_wanted &&
+    return !s->core.gone && !s->core.reset_wanted && powered(s) &&
            (pci_get_word(PCI_DEVICE(s)->config + PCI_COMMAND) &
             PCI_COMMAND_MASTER);
 }
@@ -167,7 +176,7 @@ static void face_notify(void *opaque, unsigned vector)
 {
     DmashareState *s = opaque;
 
-    if (!s->core.gone) {
+    if (!s->core.gone && powered(s)) {
         msix_notify(PCI_DEVICE(s), vector);
     }
 }
@@ -312,6 +321,20 @@ static bool config_check(const DmashareConfig *c, Error **errp)
            in_range("journal-size", c->journal_size, 1, 1 * MiB, errp);
 }
 
+/* Power states, of which none but D0 does anything, and all keep everything. */
+static bool power_realize(PCIDevice *pdev, Error **errp)
+{
+    int pos = pci_pm_init(pdev, 0, errp);
+
+    if (pos < 0) {
+        return false;
+    }
+    pci_set_word(pdev->config + pos + PCI_PM_PMC, PCI_PM_CAP_VER_1_2);
+    pci_set_word(pdev->config + pos + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
+    pci_set_word(pdev->wmask + pos + PCI_PM_CTRL, PCI_PM_CTRL_STATE_MASK);
+    return true;
+}
+
 static void dmashare_realize(PCIDevice *pdev, Error **errp)
 {
     DmashareState *s = DMASHARE(pdev);
@@ -348,7 +371,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
         assert(pos > 0);
         pcie_cap_flr_init(pdev);
     }
-    if (pci_pm_init(pdev, 0, errp) < 0 || !dmashare_link_realize(s, errp)) {
+    if (!power_realize(pdev, errp) || !dmashare_link_realize(s, errp)) {
         goto unlocal;
     }
 

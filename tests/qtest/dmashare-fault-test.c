@@ -1165,9 +1165,25 @@ static void test_refused(void)
     assert_well(s);
 }
 
+/* Hold the next fences of a timeline, or let all go; a device may refuse. */
+static void storm_fences(Setup *s, bool hold, unsigned timeline)
+{
+    QDict *rsp;
+
+    if (hold) {
+        rsp = qtest_qmp(s->qts, "{ 'execute': 'dmashare-fence-hold',"
+                        "  'arguments': { 'path': 'dev', 'count': 2,"
+                        "                 'timeline': %u } }", timeline);
+    } else {
+        rsp = qtest_qmp(s->qts, "{ 'execute': 'dmashare-fence-release',"
+                        "  'arguments': { 'path': 'dev' } }");
+    }
+    qobject_unref(rsp);
+}
+
 /*
- * All at once: rules of every kind at random, jobs and commands, queues that
- * are given up, resets; and then a device that is well.
+ * All at once: rules of every kind at random, holds, jobs and commands, queues
+ * that are given up, resets; and then a device that is well.
  */
 static void test_storm(void)
 {
@@ -1215,9 +1231,13 @@ static void test_storm(void)
             if (qdmashare_random(&state) % 16 == 0) {
                 qdmashare_fault_remove_all(s->qts);
             }
+            if (qdmashare_random(&state) % 8 == 0) {
+                storm_fences(s, qdmashare_random(&state) % 2, 1 + j % 2);
+            }
         }
         qdmashare_fault_remove_all(s->qts);
         start_again(s);
+        storm_fences(s, false, 0);
     }
 }
 

@@ -163,11 +163,12 @@ static void assert_well(Slot *s)
 
 /*
  * All kinds of things that the device has yet to do: jobs on their way, hung,
- * not fetched; an interrupt and a value that are late.
+ * not fetched; a fence that is held; an interrupt and a value that are late.
  */
 static void outstanding(QDmashare *d)
 {
     QTestState *qts = d->qts;
+    QDict *rsp;
 
     qdmashare_submit(d, 1, qdmashare_noop(d, 1, 5000));
     qdmashare_submit(d, 1, qdmashare_copy(d, 1, QDMASHARE_DST, 0,
@@ -175,12 +176,16 @@ static void outstanding(QDmashare *d)
     qdmashare_fault_add(qts, "'where': 'job', 'action': 'hang'");
     qdmashare_submit(d, 2, qdmashare_copy(d, 2, QDMASHARE_DST, 0,
                                           QDMASHARE_SRC, 0, SIZE));
+    rsp = qtest_qmp(qts, "{ 'execute': 'dmashare-fence-hold', 'arguments': {"
+                    "  'path': 'dev', 'timeline': 3 } }");
+    g_assert_true(qdict_haskey(rsp, "return"));
+    qobject_unref(rsp);
     qdmashare_fault_add(qts, "'where': 'interrupt', 'action': 'delay',"
                         "'delay': 6000, 'match': { 'vector': 4 }");
     qdmashare_fault_add(qts, "'where': 'fence-memory', 'action': 'delay',"
                         "'delay': 6000, 'match': { 'timeline': 4 }");
     qdmashare_submit(d, 3, qdmashare_noop(d, 4, 0));
-    qdmashare_submit(d, 3, qdmashare_noop(d, 3, 5000));
+    qdmashare_submit(d, 3, qdmashare_noop(d, 3, 0));
     qdmashare_fault_add(qts, "'where': 'queue', 'action': 'stall',"
                         "'match': { 'queue': 4 }");
     qdmashare_submit(d, 4, qdmashare_noop(d, 5, 0));
@@ -257,6 +262,7 @@ static void refused(QTestState *qts, const char *fault, const char *want)
 static void recover(Slot *s)
 {
     QDmashare *d = s->m->d;
+    QDict *rsp;
 
     g_assert_cmphex(qpci_config_readw(&d->dev, PCI_VENDOR_ID), ==,
                     DMASHARE_PCI_VENDOR_ID);
@@ -265,6 +271,10 @@ static void recover(Slot *s)
     g_assert_cmphex(qpci_config_readl(&d->dev, PCI_BASE_ADDRESS_0), ==, 0);
     memset(d->seqno, 0, sizeof(d->seqno));
     qdmashare_fault_remove_all(s->qts);
+    rsp = qtest_qmp(s->qts, "{ 'execute': 'dmashare-fence-release',"
+                    "  'arguments': { 'path': 'dev' } }");
+    g_assert_true(qdict_haskey(rsp, "return"));
+    qobject_unref(rsp);
     qdmashare_pair_free(s->p);
     s->m->bus->mmio_alloc_ptr = WINDOW;
     qdmashare_flr_recover(d);
@@ -365,6 +375,47 @@ static void test_root_bus(void)
     memset(m->d->seqno, 0, sizeof(m->d->seqno));
     qdmashare_start(m->d);
     qdmashare_assert_ok(m->d, qdmashare_noop(m->d, 0, 0));
+}
+
+/* In D3hot it keeps everything and does nothing. */
+static void test_power(void)
+{
+    g_autoptr(Slot) s = slot_new("");
+    struct dmashare_completion c;
+    QDmashare *d;
+    uint8_t pm;
+
+    slot_plug(s);
+    d = s->m->d;
+    pm = qpci_find_capability(&d->dev, PCI_CAP_ID_PM, 0);
+    g_assert_cmpuint(pm, !=, 0);
+    g_assert_cmphex(qpci_config_readw(&d->dev, pm + PCI_PM_CTRL), ==,
+                    PCI_PM_CTRL_NO_SOFT_RESET);
+    qpci_config_writew(&d->dev, pm + PCI_PM_CTRL, 3);
+    g_assert_cmphex(qtest_readl(s->qts, d->regs.addr), !=,
+                    DMASHARE_ID_MAGIC);
+    qpci_config_writew(&d->dev, pm + PCI_PM_CTRL, 0);
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_ID), ==,
+                    DMASHARE_ID_MAGIC);
+    assert_well(s);
+
+    qdmashare_submit(d, 1, qdmashare_noop(d, 1, 1000));
+    qdmashare_msix_fired(d, 2);
+    qpci_config_writew(&d->dev, pm + PCI_PM_CTRL, 3);
+    qtest_clock_step(s->qts, 2000);
+    qtest_clock_step(s->qts, 1);
+    g_assert_false(qdmashare_peek(d, 1, &c));
+    g_assert_cmpuint(qdmashare_fence(d, 1), ==, 0);
+    qpci_config_writew(&d->dev, pm + PCI_PM_CTRL, 0);
+    qdmashare_settle(d);
+    g_assert_false(qdmashare_msix_fired(d, 2));
+    g_assert_cmphex(qdmashare_readl(d, DMASHARE_REG_QUEUE(1) +
+                                    DMASHARE_QREG_STATUS), ==,
+                    DMASHARE_QERR_CQ_FAULT << DMASHARE_QSTATUS_ERROR_SHIFT);
+    qdmashare_reset(d);
+    qdmashare_pair_free(s->p);
+    s->p = qdmashare_pair_start(d, SIZE);
+    assert_well(s);
 }
 
 /*
@@ -591,6 +642,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/link/down-up", test_down_up);
     qtest_add_func("/dmashare/link/down-reset", test_down_reset);
     qtest_add_func("/dmashare/link/function-reset", test_function_reset);
+    qtest_add_func("/dmashare/link/power", test_power);
     qtest_add_func("/dmashare/link/conventional", test_conventional);
     qtest_add_func("/dmashare/link/root-bus", test_root_bus);
     qtest_add_func("/dmashare/link/aer", test_aer);
