@@ -589,7 +589,7 @@ static void record_begin(DmashareRecorder *rec,
         .start = cpu_to_le64(dmashare_clock_now(&rec->core->clock)),
         .granule = cpu_to_le32(rec->core->local.granule),
         .next_rule = cpu_to_le32(rec->core->faults.next_id),
-        .next_hold = cpu_to_le32(1),
+        .next_hold = cpu_to_le32(rec->core->holds.last_id + 1),
     };
     struct iovec iov = { &head, sizeof(head) };
 
@@ -620,9 +620,9 @@ bool dmashare_record_start(DmashareCore *core, const char *filename,
         error_setg(errp, "dmashare: the device is being recorded");
         return false;
     }
-    if (core->faults.rules->len) {
-        error_setg(errp, "dmashare: there are fault rules: a recording begins "
-                   "without");
+    if (core->faults.rules->len || core->holds.n) {
+        error_setg(errp, "dmashare: there are %s: a recording begins without",
+                   core->holds.n ? "holds" : "fault rules");
         return false;
     }
     if (!pristine(core)) {
@@ -674,12 +674,15 @@ bool dmashare_record_stop(DmashareCore *core, enum dmashare_record_reason why,
         error_setg(errp, "dmashare: the device is not being recorded");
         return false;
     }
+    /* At one time, as everything that belongs together. */
+    dmashare_clock_enter(&core->clock);
     if (!rec->ended) {
         record_state(rec);
     }
     if (!rec->ended) {
         record_end(rec, why);
     }
+    dmashare_clock_leave(&core->clock);
     core->bus.ops = rec->bus.ops;
     core->bus.opaque = rec->bus.opaque;
     core->journal.watch = NULL;

@@ -13,6 +13,7 @@
 #include "qobject/qdict.h"
 #include "libqos/dmashare-coherence.h"
 #include "libqos/dmashare-fault.h"
+#include "libqos/dmashare-hold.h"
 #include "libqos/dmashare-record.h"
 
 #define DEVICE  QDMASHARE_RECORD_DEVICE
@@ -226,6 +227,52 @@ static void test_harness(void)
     qdmashare_record_assert_equal(place->file);
 }
 
+static void hold_command(QDmashareMachine *m, const char *command,
+                         const char *arguments)
+{
+    QDict *rsp = qdmashare_hold_qmp(m->d, command, arguments);
+
+    g_assert_true(qdict_haskey(rsp, "return"));
+    qobject_unref(rsp);
+}
+
+/* Fences that are held: let go in another order, failed, given up. */
+static void test_holds(void)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_record_machine(false, "");
+    g_autoptr(QDmasharePlace) place = qdmashare_place_new();
+    QDmashare *d = m->d;
+
+    hold_command(m, "dmashare-fence-hold", "'count': 2");
+    qdmashare_record_refused(qdmashare_record_start(m->qts, place->file,
+                                                    1 * GiB), "holds");
+    hold_command(m, "dmashare-fence-release", "");
+    qdmashare_record_begin(m->qts, place->file);
+    qdmashare_start(d);
+    hold_command(m, "dmashare-fence-hold", "'count': 7");
+    hold_command(m, "dmashare-fence-hold", "'timeline': 9, 'watchdog': 50000");
+    for (unsigned i = 0; i < 8; i++) {
+        qdmashare_submit(d, 1 + i % 4, qdmashare_noop(d, i, 10 * i));
+    }
+    qdmashare_submit(d, 1, qdmashare_noop(d, 9, 0));
+    qdmashare_step(d, 100);
+    hold_command(m, "dmashare-fence-batch", "'fences': ["
+                 "  { 'timeline': 3, 'seqno': 1, 'action': 'fail',"
+                 "    'error': 'etime' },"
+                 "  { 'timeline': 1, 'seqno': 1, 'action': 'signal' } ]");
+    qdmashare_step(d, 100);
+    hold_command(m, "dmashare-fence-release",
+                 "'hold': 2, 'order': 'random', 'seed': 3");
+    qdmashare_step(d, 60000);
+    for (unsigned i = 0; i < 9; i++) {
+        g_assert_cmphex(qdmashare_pop(d, 1 + i % 4).flags, ==,
+                        DMASHARE_COMPLETION_F_FENCE);
+    }
+    g_assert_cmpuint(qdmashare_fence(d, 9), ==, 1);
+    qdmashare_record_end(m->qts, place->file, true);
+    qdmashare_record_assert_equal(place->file);
+}
+
 /* Faults of the bus, as far as the device survives them. */
 static void test_bus(void)
 {
@@ -369,6 +416,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/record/steps", test_steps);
     qtest_add_func("/dmashare/record/property", test_property);
     qtest_add_func("/dmashare/record/harness", test_harness);
+    qtest_add_func("/dmashare/record/holds", test_holds);
     qtest_add_func("/dmashare/record/bus", test_bus);
     qtest_add_func("/dmashare/record/removal", test_removal);
     qtest_add_func("/dmashare/record/refused", test_refused);

@@ -358,6 +358,14 @@ static void use_up_ids(QDmashareStage *p)
                                  "  'dmashare-fault-remove', 'arguments':"
                                  "    { 'path': '" DEVICE "' } }");
     }
+    for (uint32_t i = 1; i < p->r->head.next_hold; i++) {
+        qtest_qmp_assert_success(p->qts, "{ 'execute': 'dmashare-fence-hold',"
+                                 "  'arguments': { 'path': '" DEVICE "',"
+                                 "    'count': 1 } }");
+        qtest_qmp_assert_success(p->qts, "{ 'execute':"
+                                 "  'dmashare-fence-release', 'arguments':"
+                                 "    { 'path': '" DEVICE "' } }");
+    }
 }
 
 QDmashareReplay *qdmashare_replay(const QDmashareRecording *r)
