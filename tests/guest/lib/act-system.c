@@ -164,6 +164,21 @@ static int cmd_faults(struct act *a)
 	return 0;
 }
 
+static int cmd_timeline(struct act *a)
+{
+	struct act_thing *d = act_find_kind(a, a->words[1], ACT_DEVICE);
+	struct drm_dmashare_get_param p = { .param = DRM_DMASHARE_PARAM_TIMELINE };
+	uint64_t queue = 0;
+
+	if (!d || (a->n > 2 && !act_number(a, a->words[2], &queue)))
+		return -1;
+	p.value = queue;
+	if (drmIoctl(d->fd, DRM_IOCTL_DMASHARE_GET_PARAM, &p))
+		return act_error(a, errno, "GET_PARAM");
+	act_say(a, d->name, "timeline", "%llu", (unsigned long long)p.value);
+	return 0;
+}
+
 /* Files go from process to process by a socket that is named after the latter. */
 static socklen_t process_address(struct sockaddr_un *un, const char *process)
 {
@@ -244,6 +259,7 @@ void act_listen(const char *process)
 const struct act_command act_system_commands[] = {
 	{ "time", "DEVICE", 2, 2, cmd_time },
 	{ "pass", "DEVICE TIME", 3, 3, cmd_pass },
+	{ "timeline", "DEVICE [QUEUE]", 2, 3, cmd_timeline },
 	{ "load", "MODULE [OPTION...]", 2, 20, cmd_load },
 	{ "unload", "MODULE [soon]", 2, 3, cmd_unload },
 	{ "unbind", "DEVICE", 2, 2, cmd_unbind },
