@@ -37,10 +37,14 @@ static void add_property(DmashareState *s, const char *name, GArray *props)
     qobject_unref(value);
 }
 
+/* May it do DMA, as far as configuration space has a say in it? */
 static bool bus_master(DmashareState *s)
 {
-    return pci_get_word(PCI_DEVICE(s)->config + PCI_COMMAND) &
-           PCI_COMMAND_MASTER;
+    PCIDevice *pdev = PCI_DEVICE(s);
+
+    return pci_get_word(pdev->config + PCI_COMMAND) & PCI_COMMAND_MASTER &&
+           !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
+             PCI_PM_CTRL_STATE_MASK);
 }
 
 bool dmashare_pci_record_start(DmashareState *s, const char *filename,

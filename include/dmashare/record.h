@@ -28,7 +28,7 @@ struct dmashare_record_file {
 	__le16 minor;
 	__le32 size;			/* bytes of this header, 64 */
 	__le32 interface;		/* of the device, as DMASHARE_REG_VERSION */
-	__le32 bus_master;		/* Bus Master Enable at the start, 0 or 1 */
+	__le32 bus_master;		/* as of BUS_MASTER, at the start */
 	__le64 start;			/* device time in ns at the start */
 	__le32 granule;			/* of local memory: what can be given back; or 0 */
 	__le32 next_rule;		/* id of the next fault rule */
@@ -72,6 +72,10 @@ struct dmashare_record {
  */
 #define DMASHARE_RECORD_PAGE		4096
 
+/*
+ * BUS_MASTER is whether configuration space lets the device do DMA: Bus Master
+ * Enable, and power state D0. A reset clears it without a word.
+ */
 enum dmashare_record_type {
 	/* The device's configuration; before all others. */
 	DMASHARE_RECORD_PROPERTY	= 1,	/* struct dmashare_record_property */
@@ -81,7 +85,7 @@ enum dmashare_record_type {
 	DMASHARE_RECORD_REG_READ	= 3,	/* struct dmashare_record_reg */
 	DMASHARE_RECORD_TIMER		= 4,	/* __le32: its number */
 	DMASHARE_RECORD_RESET		= 5,	/* nothing; inside a step, too */
-	DMASHARE_RECORD_BUS_MASTER	= 6,	/* __le32: Bus Master Enable is now 0 or 1 */
+	DMASHARE_RECORD_BUS_MASTER	= 6,	/* __le32: 1 if DMA is possible now */
 	DMASHARE_RECORD_COMMAND		= 7,	/* QMP: "name\0" and "{ arguments }\0" */
 	DMASHARE_RECORD_UNKNOWN		= 8,	/* nothing: for no known reason */
 

@@ -15,8 +15,8 @@
 #include "qobject/qjson.h"
 #include "dmashare-recording.h"
 
-/* A year: nothing that is recorded takes longer, and it can be gone through. */
-#define DEVICE_TIME_MAX        (366ULL * 24 * 3600 * NANOSECONDS_PER_SECOND)
+/* A month: the machine of a replay has to go through it, at a day a second. */
+#define DEVICE_TIME_MAX (31ULL * 24 * 3600 * NANOSECONDS_PER_SECOND)
 #define PROPERTIES_MAX  64
 /* Ids that were used up before; a replay does so, too. */
 #define IDS_MAX         10000
