@@ -34,7 +34,7 @@ static void scribble(QDmashare *d, uint64_t offset, uint64_t len,
     g_autofree uint8_t *bytes = g_malloc(len);
 
     qdmashare_noise(bytes, len, seed);
-    qtest_memwrite(d->qts, d->local + offset, bytes, len);
+    qtest_bufwrite(d->qts, d->local + offset, bytes, len);
 }
 
 static void assert_kept(QDmashare *d, uint64_t offset, uint64_t len,
@@ -122,23 +122,25 @@ static void test_large(void)
     QDmashare *d = m->d;
     /* In two pieces, the second one first, and more than one step's work. */
     struct dmashare_segment seg[] = {
-        { .addr = 8 * MiB, .len = 4 * MiB },
-        { .addr = 1 * MiB, .len = 3 * MiB },
+        { .addr = 3 * MiB, .len = 1 * MiB + 64 * KiB },
+        { .addr = 1 * MiB, .len = 64 * KiB },
     };
 
     qtest_qmp_assert_success(m->qts, "{ 'execute': 'dmashare-local-poison',"
                              "  'arguments': { 'path': 'dev',"
                              "                 'enable': true } }");
-    scribble(d, 0, 13 * MiB, 1);
-    qdmashare_buffer(d, 1, 7 * MiB);
+    scribble(d, 1 * MiB - SIZE, SIZE, 1);
+    scribble(d, 3 * MiB, seg[0].len, 2);
+    scribble(d, 1 * MiB, seg[1].len, 3);
+    qdmashare_buffer(d, 1, seg[0].len + seg[1].len);
     qdmashare_place(d, 1, DMASHARE_PLACEMENT_LOCAL);
     g_assert_cmphex(qdmashare_map_local(d, 1, 1, 0, seg, 2), ==,
                     DMASHARE_STATUS_OK);
     qdmashare_unmap(d, 1);
     qdmashare_destroy(d, 1);
-    assert_poisoned(d, 8 * MiB, 4 * MiB, 0x6b);
-    assert_poisoned(d, 1 * MiB, 3 * MiB, 0x6b);
-    assert_kept(d, 0, 1 * MiB, 1);
+    assert_poisoned(d, seg[0].addr, seg[0].len, 0x6b);
+    assert_poisoned(d, seg[1].addr, seg[1].len, 0x6b);
+    assert_kept(d, 1 * MiB - SIZE, SIZE, 1);
 }
 
 static void test_move(void)
