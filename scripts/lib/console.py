@@ -79,6 +79,10 @@ KNOWN = (
     ('timeout value', re.compile(r'^\s*vivid_thread_\w+\+', re.M),
      'vivid computes a negative wait when the machine is too slow for its '
      'frame rate'),
+    ('lockdep', re.compile(r'acquire lock:\n\S+ \(&ctrl->reset_lock\).*\n\s*\n'
+                           r'.*holding lock:\n\S+ \(pci_rescan_remove_lock\)'),
+     'the PCI Express hot-plug driver takes its reset lock inside of a lock '
+     'that it also takes inside of that one'),
 )
 # The kernel's rate limit takes two or three of its ten for each fault told.
 FAULT_WINDOW = 6.0

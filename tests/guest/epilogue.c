@@ -19,6 +19,9 @@
 #include "lib/ktap.h"
 #include "lib/module.h"
 
+/* Only in a VM with HOTPLUG=1. */
+#define SLOT		"/sys/bus/pci/devices/0000:00:10.0/secondary_bus_number"
+
 #define DEBUGFS		"/sys/kernel/debug/"
 #define KMEMLEAK	DEBUGFS "kmemleak"
 /* kmemleak does not look at what is younger than five seconds. */
@@ -38,6 +41,9 @@ static void lockdep_was_on(void)
 		SKIP("a kernel without lockdep");
 	at = strstr(text, "debug_locks:");
 	ASSERT(at);
+	/* scripts/lib/console.py knows that report, and fails for any other. */
+	if (!strtoul(at + strlen("debug_locks:"), NULL, 10) && !access(SLOT, F_OK))
+		SKIP("the kernel's own driver of slots has an order of locks that lockdep reports");
 	ASSERT_EQ(strtoul(at + strlen("debug_locks:"), NULL, 10), 1);
 	free(text);
 }

@@ -235,6 +235,26 @@ class Known(unittest.TestCase):
         self.assertIn('KASAN', kinds(text))
 
 
+    slots = ('WARNING: possible circular locking dependency detected',
+             '7.3.4-dmashare-debug #1 Tainted: G           O',
+             'irq/25-pciehp/37 is trying to acquire lock:',
+             'ffff888008ffe2d8 (&ctrl->reset_lock){.+.+}-{4:4}, at: '
+             'pciehp_unconfigure_device+0x1d1/0x390', '',
+             'but task is already holding lock:',
+             'ffffffff82fe2d40 (pci_rescan_remove_lock){+.+.}-{4:4}, at: '
+             'pciehp_unconfigure_device+0xdf/0x390')
+
+    def test_locks_of_slots(self):
+        checker = console.read(stamped(*self.slots))
+        self.assertEqual(checker.findings, [])
+        self.assertEqual(len(checker.known), 1)
+
+    def test_our_locks_when_unplugged(self):
+        text = stamped(*self.slots, ' dmashare_remove+0x1/0x2').replace(
+            '&ctrl->reset_lock', '&ddev->state_sem')
+        self.assertEqual(kinds(text), ['lockdep'])
+
+
 class Taint(unittest.TestCase):
     """Exactly O and E are allowed."""
 
