@@ -710,7 +710,7 @@ struct dmashare_desc {
 struct dmashare_completion {
 	__le64 cookie;
 	__le64 result;			/* CHECKSUM: the CRC; QUERY_LEDGER: bytes written; else 0 */
-	__le64 detail;			/* FAULT_*: as in the event's addr; COMMANDED: errno; else 0 */
+	__le64 detail;			/* FAULT_*: the event's addr; COMMANDED: errno; else 0 */
 	__le16 status;			/* enum dmashare_status */
 	__le16 flags;			/* DMASHARE_COMPLETION_F_* */
 	__le32 seq;
