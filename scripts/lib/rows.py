@@ -25,7 +25,7 @@ import vm
 
 # The guest program that looks, before a VM ends, for what was left behind.
 EPILOGUE = 'epilogue'
-EPILOGUE_TIMEOUT = 120
+EPILOGUE_TIMEOUT = 180
 # How long the console may be behind the program's own channel.
 MARK_SECONDS = 20
 # Taints that a program brings by its nature: in-kernel tests set their own; the

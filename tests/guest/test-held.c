@@ -3,6 +3,8 @@
  * A thousand fences whose work is over and which signal when, and how, somebody
  * outside says so: whoever looks, by poll(), by a sync_file, by a syncobj or by
  * JOB_RESULT, sees the one that was commanded and no other.
+ *
+ *   test-held [fences=N] [CASE...]
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -58,6 +60,8 @@ struct one {
 static struct one ones[MANY];
 static struct ctl_fence order[MANY];
 static unsigned int n_ones;
+/* How many that shall be. */
+static unsigned int many = MANY;
 
 /* A generator of its own: the same order in every run. */
 static uint32_t next_random(void)
@@ -251,7 +255,7 @@ static void one_by_one(void)
 	unsigned int i;
 	int epoll;
 
-	hold_many(MANY / 4, 4);
+	hold_many(many / 4, 4);
 	shuffle(turn);
 	epoll = watch_all();
 	for (i = 0; i < n_ones; i++) {
@@ -275,7 +279,7 @@ static void one_batch(void)
 	unsigned int i;
 
 	/* One queue: completions of several are read queue by queue. */
-	hold_many(MANY, 1);
+	hold_many(many, 1);
 	shuffle(turn);
 	for (i = 0; i < n_ones; i++)
 		batch[i] = order[turn[i]];
@@ -673,8 +677,18 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	int status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
+	int status;
 
+	if (argc > 1 && sscanf(argv[1], "fences=%u", &many) == 1) {
+		if (many < 4 || many > MANY) {
+			fprintf(stderr, "fences= is from 4 to %u\n", MANY);
+			return 2;
+		}
+		argv[1] = argv[0];
+		argv++;
+		argc--;
+	}
+	status = ktap_main(argc, argv, cases, ARRAY_SIZE(cases));
 	start();
 	return status;
 }
