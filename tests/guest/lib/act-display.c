@@ -98,6 +98,19 @@ static int cmd_shown(struct act *a)
 	return 0;
 }
 
+/* The picture of before may still be on its way. */
+static int cmd_becomes(struct act *a)
+{
+	struct act_thing *t = act_find_kind(a, a->words[1], ACT_DISPLAY);
+	uint64_t want;
+
+	if (!t || !act_number(a, a->words[2], &want))
+		return -1;
+	if (!display_becomes(&t->display, want))
+		return act_error(a, ETIME, "%s does not show that picture", t->name);
+	return 0;
+}
+
 static int cmd_dark(struct act *a)
 {
 	struct act_thing *t = act_find_kind(a, a->words[1], ACT_DISPLAY);
@@ -117,6 +130,7 @@ const struct act_command act_display_commands[] = {
 	{ "flip", "DISPLAY FILE", 3, 3, cmd_flip },
 	{ "flipped", "DISPLAY", 2, 2, cmd_flipped },
 	{ "shown", "DISPLAY", 2, 2, cmd_shown },
+	{ "becomes", "DISPLAY CRC", 3, 3, cmd_becomes },
 	{ "dark", "DISPLAY", 2, 2, cmd_dark },
 	{ NULL },
 };
