@@ -186,6 +186,7 @@ static void refused_while_pinned(void)
 	ASSERT_EQ(v.vmap.flags, DRM_DMASHARE_VMAP_IOMEM);
 	check_bytes(&p, &here, 2);
 	ASSERT_OK(dms_try_close(p.b, here.handle));
+	wait_unpinned(&p.there);
 	here = dms_import_as(p.b, p.dmabuf, DRM_DMASHARE_IMPORT_STATIC);
 	ASSERT_EQ(dms_info(p.a, p.there.handle).placement, SYSTEM);
 	check_bytes(&p, &here, 4);

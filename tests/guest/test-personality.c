@@ -7,10 +7,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -321,17 +319,6 @@ static void not_moved(void)
 	ASSERT_EQ(dms_info(peer, there.handle).moves, 0);
 }
 
-/* A job that has just ended may hold its buffers for a moment. */
-static void wait_unpinned(const struct shared *s)
-{
-	time_t end = time(NULL) + SOON_MS / 1000;
-
-	while (dms_info(s->fd, s->bo.handle).pins) {
-		ASSERT_MSG(time(NULL) < end, "still pinned");
-		sched_yield();
-	}
-}
-
 /* Without either flag it depends on there being anywhere to move to. */
 static void moved(void)
 {
@@ -359,14 +346,14 @@ static void moved(void)
 	ASSERT_EQ(dms_crc(peer, &there, 0, there.size), crc32c(s.bo.map, s.bo.size));
 	/* A static importer pins it; there it stays. */
 	ASSERT_OK(dms_try_close(peer, there.handle));
-	wait_unpinned(&s);
+	wait_unpinned(&s.bo);
 	there = dms_import_as(peer, s.dmabuf, DRM_DMASHARE_IMPORT_STATIC);
 	l = ledger_get(s.fd, s.bo.handle);
 	ASSERT(l.notes[DMASHARE_NOTE_PIN] > l.notes[DMASHARE_NOTE_UNPIN]);
 	ASSERT_EQ(dms_info(s.fd, s.bo.handle).pins, 1);
 	ASSERT_EQ(dms_crc(peer, &there, 0, there.size), crc32c(s.bo.map, s.bo.size));
 	ASSERT_OK(dms_try_close(peer, there.handle));
-	wait_unpinned(&s);
+	wait_unpinned(&s.bo);
 	ASSERT_EQ(ledger_get(s.fd, s.bo.handle).live_attachments, 0);
 	/* So does vgem where it maps; it takes no address in local memory. */
 	dms_move(&s.bo, LOCAL);
@@ -378,7 +365,7 @@ static void moved(void)
 	}
 	ASSERT(pattern_check(s.bo.map, s.bo.size, 4));
 	ASSERT_OK(drmCloseBufferHandle(vgem, handle));
-	wait_unpinned(&s);
+	wait_unpinned(&s.bo);
 	covers("personality.dynamic:vgem");
 }
 

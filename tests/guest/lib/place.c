@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "crc32c.h"
@@ -91,6 +92,16 @@ struct bo create_mapped_in(int fd, uint64_t size, uint32_t placement)
 
 	dms_map(&bo);
 	return bo;
+}
+
+void wait_unpinned(const struct bo *bo)
+{
+	time_t end = time(NULL) + SOON_MS / 1000;
+
+	while (dms_info(bo->fd, bo->handle).pins) {
+		ASSERT_MSG(time(NULL) < end, "still pinned");
+		sched_yield();
+	}
 }
 
 uint64_t local_free(int fd)

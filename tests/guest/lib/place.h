@@ -36,6 +36,11 @@ uint64_t bo_physical(const struct bo *bo);
 
 /* A buffer in that placement, mapped by the CPU. */
 struct bo create_mapped_in(int fd, uint64_t size, uint32_t placement);
+/*
+ * Waits until nobody pins the buffer: an importer's job that has just ended may
+ * hold it for a moment, and on Linux 6.12 a mapping that is held is a pin.
+ */
+void wait_unpinned(const struct bo *bo);
 /* Bytes of local memory that no buffer has. */
 uint64_t local_free(int fd);
 
