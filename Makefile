@@ -27,10 +27,11 @@ ifneq ($(unknown),)
 $(error unknown variable $(firstword $(unknown)); permitted: $(VARIABLES))
 endif
 
-# $(call permitted,NAME): the value must be one of NAME_VALUES.
+# $(call permitted,NAME): the value must be one of NAME_VALUES; an empty one of the
+# environment is none, because make itself exports what it was not given so.
 define permitted
 ifneq ($$(origin $1),undefined)
-ifneq ($$(filter-out $$($1_VALUES),$$(or $$($1),empty)),)
+ifneq ($$(filter-out $$($1_VALUES),$$(or $$($1),$$(if $$(filter environment,$$(origin $1)),,empty))),)
 $$(error $1=$$($1) is not known; permitted: $$($1_VALUES))
 endif
 endif

@@ -147,6 +147,11 @@ struct sg_table *dmashare_p2p_map(struct dma_buf_attachment *attach,
 void dmashare_p2p_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 			enum dma_data_direction dir)
 {
+	/*
+	 * The table hides from CPU users that it has entries, and up to Linux 7.3 at
+	 * least sg_free_table() then frees none of them.
+	 */
+	sgt->orig_nents = sgt->nents;
 	dma_buf_free_sgt(attach, sgt, dir);
 }
 

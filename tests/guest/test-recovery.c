@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -226,7 +227,9 @@ static void link_lost(void)
 {
 	struct drm_dmashare_job noop = dms_job_noop(0);
 	struct drm_dmashare_submit s = { .flags = DRM_DMASHARE_SUBMIT_OUT_FENCE };
+	struct drm_dmashare_get_param time = { .param = DRM_DMASHARE_PARAM_DEVICE_TIME };
 	struct load l;
+	struct bo bo;
 
 	begin(&l);
 	ctl_pci_fault(0, "link-down");
@@ -237,6 +240,8 @@ static void link_lost(void)
 		ASSERT_EQ(fence_finish(s.out_fence_fd), EIO);
 	else
 		ASSERT_EQ(errno, EIO);
+	ASSERT_REFUSED("any", dms_try_create(l.fd, PAGE, 0, "away", &bo), EIO);
+	ASSERT_REFUSED("GET_PARAM", drmIoctl(l.fd, DRM_IOCTL_DMASHARE_GET_PARAM, &time), EIO);
 	ctl_pci_fault(0, "link-up");
 	device_write(l.fd, "reset", "1");
 	all_goes_on(&l);
@@ -315,6 +320,19 @@ static int try_sleep(const char *depth)
 /* In the system, in local memory, and there without leave to go. */
 #define N_ASLEEP	3
 
+/*
+ * virtio-console of recent kernels does not get over it: the channel to the runner
+ * has no buffers any more ("Errors adding 1 buffers back to vq").
+ */
+static void need_channel(void)
+{
+	struct utsname u;
+
+	ASSERT_OK(uname(&u));
+	if (strtol(u.release, NULL, 10) >= 7)
+		SKIP("virtio-console of this kernel loses the runner's channel");
+}
+
 static void suspended_idle(void)
 {
 	static const char *const depths[] = { "devices", "platform", "core" };
@@ -323,6 +341,7 @@ static void suspended_idle(void)
 	struct bo bo[N_ASLEEP], there;
 	unsigned int i, k;
 
+	need_channel();
 	ctl_calm(0);
 	for (i = 0; i < N_ASLEEP; i++) {
 		bo[i] = dms_create_in(fd, 8 * PAGE, i ? LOCAL : SYSTEM,
@@ -367,6 +386,7 @@ static void suspended_with_jobs(void)
 	unsigned int i;
 	struct load l;
 
+	need_channel();
 	ctl_calm(0);
 	jobs[1] = dms_job_fill(&bo, 0, PAGE, 5 * ONES);
 	fence = dms_submit_fence(fd, 0, 0, jobs, 2);

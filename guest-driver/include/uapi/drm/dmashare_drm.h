@@ -356,6 +356,16 @@ struct drm_dmashare_submit {
 /* Results kept for one file before SUBMIT says ENOSPC. */
 #define DRM_DMASHARE_MAX_RESULTS	4096
 
+/*
+ * What the driver itself has the fences of jobs fail with: ETIMEDOUT, the job took longer than
+ * the module parameter job_timeout_ms; ECANCELED, the device had it when it was
+ * reset for another reason (another job, a queue that stopped, a function-level
+ * reset); EIO, the device failed (a fatal error, an error of the bus, a link that
+ * is down) or did not come back from a reset; ENODEV, it was removed; ESRCH, the
+ * file was closed before the job's turn came. All other errnos are those that the
+ * device interface gives for @status; with the status COMMANDED any.
+ */
+
 /**
  * struct drm_dmashare_job_result - DRM_IOCTL_DMASHARE_JOB_RESULT
  * @id: in: of a job submitted from this file with WANT_RESULT
@@ -374,14 +384,6 @@ struct drm_dmashare_submit {
  *
  * The result is forgotten once it was returned. ENOENT: no such job, or its
  * result was read before. ETIME: not done in time; ask again.
- *
- * What the driver itself has fences fail with: ETIMEDOUT, the job took longer than
- * the module parameter job_timeout_ms; ECANCELED, the device had it when it was
- * reset for another reason (another job, a queue that stopped, a function-level
- * reset); EIO, the device failed (a fatal error, an error of the bus, a link that
- * is down) or did not come back from a reset; ENODEV, it was removed; ESRCH, the
- * file was closed before the job's turn came. All other errnos are those that the
- * device interface gives for @status; with the status COMMANDED any.
  */
 struct drm_dmashare_job_result {
 	__u64 id;
