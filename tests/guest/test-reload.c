@@ -75,11 +75,6 @@ static void hundred_times(void)
 	reload(100);
 }
 
-static void twenty_times(void)
-{
-	reload(20);
-}
-
 static void ten_times(void)
 {
 	reload(10);
@@ -87,7 +82,6 @@ static void ten_times(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_SLOW_COVERS(hundred_times, 560, "lifetime:user lifetime:dmashare"),
-	KTAP_SLOW_COVERS(twenty_times, 200, "lifetime:user lifetime:dmashare"),
 	KTAP_SLOW_COVERS(ten_times, 200, "lifetime:user lifetime:dmashare"),
 };
 
