@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -121,9 +122,14 @@ class Guest(unittest.TestCase):
 
     def test_console_marks(self):
         self.sh('echo "dmashare-mark" >/dev/kmsg')
-        with open(self.machine.console, encoding='utf-8',
-                  errors='replace') as f:
-            text = f.read()
+        # The console may be behind the channel that the results come by.
+        deadline = time.monotonic() + 60
+        text = ''
+        while not re.search(r'dmashare-mark.*dmashare-test: end sh', text, re.S):
+            self.assertLess(time.monotonic(), deadline, text[-500:])
+            with open(self.machine.console, encoding='utf-8',
+                      errors='replace') as f:
+                text = f.read()
         begin = text.rfind('dmashare-test: begin sh')
         self.assertLess(begin, text.rfind('dmashare-mark'))
         self.assertLess(text.rfind('dmashare-mark'),
