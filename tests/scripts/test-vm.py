@@ -125,7 +125,8 @@ class Guest(unittest.TestCase):
         # The console may be behind the channel that the results come by.
         deadline = time.monotonic() + 60
         text = ''
-        while not re.search(r'dmashare-mark.*dmashare-test: end sh', text, re.S):
+        seen = re.compile(r'dmashare-mark.*dmashare-test: end sh', re.S)
+        while not seen.search(text):
             self.assertLess(time.monotonic(), deadline, text[-500:])
             with open(self.machine.console, encoding='utf-8',
                       errors='replace') as f:
