@@ -16,6 +16,7 @@ LIST = os.path.join(common.TOP, 'tests/guest/list')
 VMS = os.path.join(common.TOP, 'tests/guest/vms')
 # Where meson puts what tests/guest builds.
 PROGRAMS = os.path.join(common.BUILD, 'tests/guest')
+RESTRICTIONS = ('only', 'full', 'brief')
 AGENT = os.path.join(PROGRAMS, 'init/dmashare-agent')
 
 
@@ -23,7 +24,8 @@ AGENT = os.path.join(PROGRAMS, 'init/dmashare-agent')
 class Only:
     """A line "NAME only KERNEL REASON": elsewhere it cannot run.
 
-    Or "NAME full KERNEL REASON": there it runs when FULL=1 asks for it.
+    Or "NAME full KERNEL REASON": there it runs when FULL=1 asks for it.  Or
+    "NAME brief KERNEL REASON": there it is told to be brief unless FULL=1.
     """
     kernel: str         # a kernel's name, or VERSION+ or VERSION-
     reason: str
@@ -45,11 +47,20 @@ class Entry:
     arguments: list
     only: dict = dataclasses.field(default_factory=dict)    # {VM or '': Only}
     full: dict = dataclasses.field(default_factory=dict)    # the same
+    brief: dict = dataclasses.field(default_factory=dict)   # the same
 
     @property
     def program(self):
         """The file's name."""
         return self.name.split(':')[0]
+
+    def briefly(self, row, kernel):
+        """The same without FULL=1: told to be brief where that is said."""
+        for brief in (self.brief.get(row), self.brief.get('')):
+            if brief and brief.allows(kernel):
+                return dataclasses.replace(
+                    self, arguments=['--brief', *self.arguments])
+        return self
 
     @property
     def path(self):
@@ -74,7 +85,7 @@ def version(release):
 def _lines(path):
     """(where, words, Only or None) of each line that says something.
 
-    Those of a restriction are the name and "only" or "full".
+    Those of a restriction are the name and one of RESTRICTIONS.
     """
     try:
         with open(path, encoding='utf-8') as f:
@@ -86,7 +97,7 @@ def _lines(path):
         if line.startswith('#') or not line.strip():
             continue
         words = line.split(None, 3)
-        if words[1:2] in (['only'], ['full']):
+        if words[1:2] and words[1] in RESTRICTIONS:
             if len(words) < 4:
                 common.die(f'{where}: a restriction is "NAME {words[1]} '
                            'KERNEL REASON"')
@@ -136,9 +147,9 @@ def read_vms():
         if only:
             if words[0] not in found:
                 common.die(f'{where}: no line above says what {words[0]} is')
-            if words[1] == 'full':
-                common.die(f'{where}: what runs with FULL=1 alone is a test, '
-                           f'in {LIST}')
+            if words[1] != 'only':
+                common.die(f'{where}: what depends on FULL=1 is a test, in '
+                           f'{LIST}')
             found[words[0]].only = only
             continue
         variables = {}

@@ -133,7 +133,7 @@ class Row:
 class Plan:
     """All rows of a group."""
 
-    def __init__(self, group, logs, kernel, initramfs):
+    def __init__(self, group, logs, kernel, initramfs, times=None):
         self.group = group
         self.logs = logs
         self.kernel = kernel
@@ -141,7 +141,7 @@ class Plan:
         self.rows = []
         self.lock = threading.Lock()
         self.boot_seconds = 5.0         # until one was measured
-        self.times_file = os.path.join(logs, 'times.json')
+        self.times_file = times or os.path.join(logs, 'times.json')
         try:
             with open(self.times_file, encoding='utf-8') as f:
                 self.times = json.load(f)
@@ -171,7 +171,8 @@ class Plan:
                 raise
         for row in self.rows:
             self._report(row)
-        temporary = f'{self.times_file}.new'
+        os.makedirs(os.path.dirname(self.times_file), exist_ok=True)
+        temporary = f'{self.times_file}.{os.getpid()}'
         with open(temporary, 'w', encoding='utf-8') as f:
             json.dump(self.times, f, indent=1, sort_keys=True)
         os.replace(temporary, self.times_file)

@@ -86,6 +86,27 @@ static void no_shared_buffer_is_left(void)
 	ASSERT_EQ(n, 0);
 }
 
+/* Where the code of a module is, or was until it was unloaded. */
+static struct {
+	unsigned long begin, end;
+} code[ARRAY_SIZE(modules)];
+
+static void note_code(size_t i)
+{
+	unsigned long size, begin;
+	char *text = read_file("/proc/modules"), *line, *save;
+	char name[64];
+
+	ASSERT(text);
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (sscanf(line, "%63s %lu %*s %*s %*s %lx", name, &size, &begin) == 3 &&
+		    !strcmp(name, modules[i])) {
+			code[i].begin = begin;
+			code[i].end = begin + size;
+		}
+	free(text);
+}
+
 static void modules_unload(void)
 {
 	/* A dma-heap keeps its module, and what that uses, for ever. */
@@ -95,9 +116,11 @@ static void modules_unload(void)
 	for (i = 0; i < ARRAY_SIZE(modules); i++)
 		if (heap && !strcmp(modules[i], "dmashare"))
 			break;
-		else if (module_loaded(modules[i]))
+		else if (module_loaded(modules[i])) {
+			note_code(i);
 			ASSERT_MSG(!module_unload_soon(modules[i]),
 				   "%s: %s", modules[i], strerror(errno));
+		}
 }
 
 /*
@@ -116,6 +139,23 @@ static bool names_unloaded_code(const char *line)
 	return strstr(line, "[dmashare]");
 }
 
+/* Is one of the addresses of @line where a module of the tests was? */
+static bool names_code_of_theirs(const char *line)
+{
+	const char *at = line;
+	unsigned long address;
+	size_t i;
+
+	while ((at = strstr(at, "0xffffffff"))) {
+		address = strtoul(at, NULL, 16);
+		for (i = 0; i < ARRAY_SIZE(code); i++)
+			if (address >= code[i].begin && address < code[i].end)
+				return true;
+		at += 10;
+	}
+	return false;
+}
+
 /*
  * Goes through a file of records, each begun by a line for which @begins is
  * true. Returns how many of them have code of ours, and shows these with @show;
@@ -126,7 +166,7 @@ static unsigned int our_records(const char *path, bool (*begins)(const char *lin
 {
 	char *line = NULL, record[8192] = "", *save, *part;
 	unsigned int found = 0, shown = 0;
-	bool ours = false, maybe = false, more = true, counts = true;
+	bool ours = false, maybe = false, theirs = false, more = true, counts = true;
 	size_t room = 0, used = 0;
 	FILE *f = fopen(path, "re");
 
@@ -141,16 +181,26 @@ static unsigned int our_records(const char *path, bool (*begins)(const char *lin
 			     show && ours && part && shown < MOST_LINES;
 			     part = strtok_r(NULL, "\n", &save), shown++)
 				ktap_diag("%s", part);
-			ours = maybe = false;
+			ours = maybe = theirs = false;
 			counts = !excused || !excused(line);
 			used = 0;
 			record[0] = '\0';
 		}
-		/* The initial code of any module is gone, and this is its caller. */
-		if (more && strstr(line, " do_one_initcall+"))
-			maybe = false;
-		ours = ours || maybe;
-		maybe = more && names_unloaded_code(line);
+		/*
+		 * The initial code of any module is gone, and this is its caller:
+		 * a function of it, or several that call each other, are nobody's
+		 * unless they call what a module of the tests kept.
+		 */
+		if (more && strstr(line, " do_one_initcall+")) {
+			maybe = theirs = false;
+		} else if (more && names_unloaded_code(line)) {
+			ours = ours || theirs;
+			maybe = true;
+			theirs = names_code_of_theirs(line);
+		} else {
+			ours = ours || maybe;
+			maybe = theirs = false;
+		}
 		if (more && used + strlen(line) < sizeof(record))
 			used += sprintf(record + used, "%s", line);
 	}

@@ -165,7 +165,7 @@ static void reload_often(void)
 	int fd;
 
 	need_module();
-	for (i = 0; i < 10; i++) {
+	for (i = 0; i < rounds(10); i++) {
 		fd = dms_open();
 		l = ledger_get(fd, 0);
 		ASSERT_EQ(l.live_buffers, 0);

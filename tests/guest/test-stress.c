@@ -67,7 +67,7 @@ static void many_jobs(void)
 	uint64_t *word = (uint64_t *)bo.map;
 	unsigned int i, k;
 
-	for (i = 0; i < LISTS; i++) {
+	for (i = 0; i < rounds(LISTS); i++) {
 		for (k = 0; k < N; k++)
 			jobs[k] = dms_job_copy(&bo, 8 * (k + 1), &bo, 8 * k, 8);
 		word[0] = 0x5000 + i;
@@ -127,7 +127,7 @@ static void *copy_worker(void *data)
 
 	ASSERT(want);
 	pattern_fill(a.map, SIZE, w->seed);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < rounds(100); i++) {
 		uint32_t len = 1 + next(&w->seed) % (SIZE / 2);
 		uint32_t from = next(&w->seed) % (SIZE - len);
 		uint32_t to = next(&w->seed) % (SIZE - len);
@@ -240,7 +240,7 @@ static void *import_worker(void *data)
 	int fd = dms_open();
 	unsigned int i;
 
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < rounds(60); i++) {
 		struct bo bo = dms_import(fd, w->fd);
 
 		dms_run_ok(fd, dms_job_fill(&bo, PAGE * w->queue, PAGE, w->seed));
@@ -395,9 +395,9 @@ static void create_export_import_teardown(void)
 {
 	int fd = dms_open(), vgem = vgem_open();
 	struct dmashare_ledger before = ledger_get(fd, 0), now, d;
-	unsigned int i;
+	unsigned int n = rounds(200), i;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < n; i++) {
 		struct bo bo = dms_create(fd, PAGE, "round");
 		int dmabuf = dms_export(fd, bo.handle);
 		uint32_t handle;
@@ -410,11 +410,11 @@ static void create_export_import_teardown(void)
 	ledger_wait_gone(fd, &before);
 	now = ledger_get(fd, 0);
 	d = ledger_since(&before, &now);
-	ASSERT_EQ(d.buffers, 200);
-	ASSERT_EQ(d.attaches, 200);
-	ASSERT_EQ(d.notes[DMASHARE_NOTE_MAP], 200 * vgem_maps());
-	ASSERT_EQ(d.notes[DMASHARE_NOTE_UNMAP], 200 * vgem_maps());
-	ASSERT_EQ(d.notes[DMASHARE_NOTE_RELEASE], 200);
+	ASSERT_EQ(d.buffers, n);
+	ASSERT_EQ(d.attaches, n);
+	ASSERT_EQ(d.notes[DMASHARE_NOTE_MAP], n * vgem_maps());
+	ASSERT_EQ(d.notes[DMASHARE_NOTE_UNMAP], n * vgem_maps());
+	ASSERT_EQ(d.notes[DMASHARE_NOTE_RELEASE], n);
 }
 
 static const struct ktap_case cases[] = {

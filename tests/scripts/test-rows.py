@@ -120,6 +120,17 @@ class Lists(unittest.TestCase):
         self.refused(['FULL=1'], vms='default IOMMU=vtd\n'
                                      'default full debug why\n')
 
+    def test_brief(self):
+        (entry, other), _ = self.read('a default,v 5 x\na@v brief debug long\n'
+                                      'b default 5\n',
+                                      'default IOMMU=vtd\nv IOMMU=none\n')
+        debug = kernel('debug', '7.3.4')
+        self.assertEqual(entry.briefly('v', debug).arguments, ['--brief', 'x'])
+        self.assertEqual(entry.briefly('v', debug).name, 'a')
+        self.assertEqual(entry.briefly('v', kernel()).arguments, ['x'])
+        self.assertEqual(entry.briefly('default', debug).arguments, ['x'])
+        self.assertIs(other.briefly('default', debug), other)
+
     def test_restriction_of_nothing(self):
         self.refused(['b is'], tests='a default 5\nb only debug why\n')
         self.refused(['a@x is'], tests='a default 5\na@x only debug why\n')

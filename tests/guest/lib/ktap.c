@@ -19,11 +19,13 @@
 #define DEFAULT_TIMEOUT		60
 /* How long a killed case may take to go away before it counts as stuck. */
 #define GRACE_MS		10000
+/* A case that took longer says so. */
+#define SLOW_MS			1000
 
 #define EXIT_FAILED		1
 #define EXIT_SKIPPED		4
 
-static bool in_case;
+static bool in_case, brief;
 static int skip_pipe = -1;
 static pid_t case_pid;
 
@@ -103,19 +105,23 @@ void ktap_skip(const char *fmt, ...)
 	leave(EXIT_SKIPPED);
 }
 
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
 /* Waits for the process to end; false when it did not within ms. */
 static bool wait_end(int pidfd, long long ms)
 {
-	struct timespec start, now;
+	long long start = now_ms();
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (;;) {
 		struct pollfd p = { .fd = pidfd, .events = POLLIN };
-		long long gone;
+		long long gone = now_ms() - start;
 
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		gone = (now.tv_sec - start.tv_sec) * 1000LL +
-		       (now.tv_nsec - start.tv_nsec) / 1000000;
 		if (gone >= ms)
 			return poll(&p, 1, 0) == 1;
 		if (poll(&p, 1, ms - gone) == 1)
@@ -142,6 +148,7 @@ static int run_case(const struct ktap_case *c, size_t number)
 	unsigned int seconds = c->timeout ? c->timeout : DEFAULT_TIMEOUT;
 	int fds[2], pidfd, status = 0;
 	char reason[256] = "";
+	long long started = now_ms();
 	bool ended;
 	ssize_t n;
 	pid_t pid;
@@ -184,6 +191,8 @@ static int run_case(const struct ktap_case *c, size_t number)
 		printf("not ok %zu %s # not done in %u s\n", number, c->name, seconds);
 		return 1;
 	}
+	if (now_ms() - started > SLOW_MS)
+		printf("# %s took %.1f s\n", c->name, (now_ms() - started) / 1000.0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
 		printf("ok %zu %s\n", number, c->name);
 		return 0;
@@ -212,10 +221,21 @@ static bool wanted(const char *name, int argc, char **argv)
 	return false;
 }
 
+unsigned int rounds(unsigned int n)
+{
+	return brief ? (n + 9) / 10 : n;
+}
+
 int ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n)
 {
 	size_t i, number = 0, plan = 0, count[3] = { 0 };
 
+	if (argc > 1 && !strcmp(argv[1], "--brief")) {
+		brief = true;
+		argv[1] = argv[0];
+		argv++;
+		argc--;
+	}
 	if (argc == 2 && !strcmp(argv[1], "--list")) {
 		for (i = 0; i < n; i++)
 			puts(cases[i].name);

@@ -34,10 +34,17 @@ struct ktap_case {
 
 /*
  * Runs the cases and returns the program's exit status: 0 when none failed.
- * Arguments: "--list" prints the names and runs nothing, any other argument is
- * a pattern (fnmatch) of the cases to run.
+ * Arguments: "--list" prints the names and runs nothing, "--brief" makes
+ * rounds() smaller, any other argument is a pattern (fnmatch) of the cases to
+ * run.
  */
 int ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n);
+
+/*
+ * How often to do what must come out the same each time: @n, and with "--brief"
+ * a tenth of it.
+ */
+unsigned int rounds(unsigned int n);
 
 /* A KTAP diagnostic line ("# ..."); a line on stderr where no case is running. */
 void ktap_diag(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A buffer that a program and a device use by turns, and the ways in which its
- * bytes change hands. Each is done a hundred times, with or without one of the
+ * bytes change hands. Each is done TURN_ROUNDS times, with or without one of the
  * syncs being forgotten (DRM_DMASHARE_BO_SKIP_*).
  */
 #ifndef DMASHARE_TEST_TURN_H
@@ -11,9 +11,10 @@
 #include <stdint.h>
 
 #include "dms.h"
+#include "ktap.h"
 
 #define TURN_SIZE	8192u
-#define TURN_ROUNDS	100
+#define TURN_ROUNDS	rounds(100)
 
 struct turn {
 	int fd;			/* of the device that uses it */
