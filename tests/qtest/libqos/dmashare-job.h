@@ -65,6 +65,9 @@ typedef struct QDmashareFault {
 struct dmashare_completion qdmashare_fault(QDmashare *d,
                                            struct dmashare_desc desc,
                                            const QDmashareFault *want);
+/* Only that event, of a job on queue 1 that completed like this. */
+void qdmashare_fault_told(QDmashare *d, const struct dmashare_completion *c,
+                          const QDmashareFault *want);
 
 /* Memory as the CPU sees it, of any length. */
 void qdmashare_read(QDmashare *d, uint64_t phys, void *buf, uint64_t len);
@@ -98,6 +101,8 @@ QDmasharePair *qdmashare_pair_new(QDmashare *d, uint64_t size);
 QDmasharePair *qdmashare_pair_start(QDmashare *d, uint64_t size);
 /* Not a byte differs from what must be there: neither in dst nor in src. */
 void qdmashare_pair_check(QDmashare *d, QDmasharePair *p);
+/* A copy of new noise does what it should, to the byte, and says so once. */
+void qdmashare_pair_works(QDmashare *d, QDmasharePair *p);
 void qdmashare_pair_free(QDmasharePair *p);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(QDmasharePair, qdmashare_pair_free)
