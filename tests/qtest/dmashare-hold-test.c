@@ -25,7 +25,7 @@ static void assert_fence_event(QDmashare *d, const char *name, int64_t hold,
     QDict *event = qtest_qmp_eventwait_ref(d->qts, name);
     QDict *data = qdict_get_qdict(event, "data");
 
-    g_assert_true(strstr(qdict_get_str(data, "path"), QDMASHARE_HOLD_ID));
+    g_assert_true(strstr(qdict_get_str(data, "path"), QDMASHARE_ID));
     g_assert_cmpint(qdict_get_try_int(data, "hold", -1), ==, hold);
     g_assert_cmpuint(qdict_get_int(data, "timeline"), ==, timeline);
     g_assert_cmpuint(qdict_get_int(data, "seqno"), ==, seqno);

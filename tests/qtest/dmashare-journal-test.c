@@ -12,20 +12,13 @@
 #include "libqos/dmashare-machine.h"
 #include "libqos/dmashare-qmp.h"
 
-static QObject *journal(QDmashareMachine *m, const char *args)
+/* So many operations are kept that the filter lets through. */
+static void kept(QDmashareMachine *m, const char *filter, unsigned n)
 {
-    return qdmashare_qmp(m->qts, "query-dmashare-journal",
-                         "{ 'path': 'dev'%s }", args);
-}
+    QObject *r = qdmashare_journal(m->qts, "%s", filter);
 
-/* The sequence of the next operation. */
-static uint64_t journal_end(QDmashareMachine *m)
-{
-    QObject *r = journal(m, ", 'limit': 1");
-    uint64_t end = qdmashare_num(r, "end");
-
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, n);
     qobject_unref(r);
-    return end;
 }
 
 static unsigned run(QDmashareMachine *m, struct dmashare_desc desc)
@@ -77,9 +70,7 @@ static void test_commands(void)
     g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc",
                                                   "id=dev,local-size=1M");
     QDmashare *d = m->d;
-    uint64_t begin = journal_end(m), time, last;
-    g_autofree char *from = g_strdup_printf(", 'from': %" PRIu64
-                                            ", 'operation': 'command'", begin);
+    uint64_t begin = qdmashare_journal_end(m->qts), time, last;
     struct dmashare_segment seg;
     struct dmashare_desc map;
     const QListEntry *entry;
@@ -115,7 +106,8 @@ static void test_commands(void)
     RUN(.opcode = 0x3f);
 #undef RUN
 
-    r = journal(m, from);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64
+                          ", 'operation': 'command'", begin);
     entry_is(r, i++, DMASHARE_OP_NOP, 0, 0, -1, -1, -1);
     entry_is(r, i++, DMASHARE_OP_BUFFER_CREATE, 0, 0, 5, -1, 4096);
     entry_is(r, i++, DMASHARE_OP_BUFFER_CREATE, DMASHARE_STATUS_ID_EXISTS, 17,
@@ -151,12 +143,8 @@ static void test_commands(void)
     qobject_unref(r);
 
     /* The buffer's own, which is all but the first and the last. */
-    r = journal(m, ", 'buffer': 5, 'operation': 'command'");
-    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 12);
-    qobject_unref(r);
-    r = journal(m, ", 'buffer': 6");
-    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 0);
-    qobject_unref(r);
+    kept(m, "'buffer': 5, 'operation': 'command'", 12);
+    kept(m, "'buffer': 6", 0);
 }
 
 static void test_device(void)
@@ -166,13 +154,11 @@ static void test_device(void)
     QDmashare *d = m->d;
     uint64_t end;
     QObject *r;
-    g_autofree char *from = NULL;
 
     /* One command has one entry and one interrupt, after it. */
-    end = journal_end(m);
-    from = g_strdup_printf(", 'from': %" PRIu64, end);
+    end = qdmashare_journal_end(m->qts);
     qdmashare_local_buf(d, 1, 0, 4096, 0);
-    r = journal(m, from);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64, end);
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 4);
     qdmashare_assert_str(r, "entries.0.operation", "command");
     qdmashare_assert_str(r, "entries.1.operation", "interrupt");
@@ -185,11 +171,10 @@ static void test_device(void)
 
     /* A wish, the event that it is, and its interrupt. */
     qdmashare_place(d, 1, DMASHARE_PLACEMENT_LOCAL);
-    g_free(from);
-    from = g_strdup_printf(", 'from': %" PRIu64, journal_end(m));
+    end = qdmashare_journal_end(m->qts);
     qdmashare_qmp_do(m->qts, "dmashare-evict",
                      "{ 'path': 'dev', 'buffer': 1 }");
-    r = journal(m, from);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64, end);
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 3);
     qdmashare_assert_str(r, "entries.0.operation", "evict");
     qdmashare_assert_str(r, "entries.0.actor", "harness");
@@ -211,7 +196,7 @@ static void test_device(void)
     }
     qdmashare_qmp_refused(m->qts, "The event ring is full", "dmashare-evict",
                           "{ 'path': 'dev', 'buffer': 1 }");
-    r = journal(m, ", 'operation': 'event'");
+    r = qdmashare_journal(m->qts, "'operation': 'event'");
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, QDMASHARE_ENTRIES + 1);
     qdmashare_assert_num(r, "entries.16.status", DMASHARE_STATUS_LIMIT);
     qdmashare_assert_num(r, "entries.16.error", 28);
@@ -219,15 +204,13 @@ static void test_device(void)
     qobject_unref(r);
 
     /* A reset is an entry, and ends nothing. */
-    end = journal_end(m);
+    end = qdmashare_journal_end(m->qts);
     qdmashare_reset(d);
-    r = journal(m, ", 'operation': 'reset'");
+    r = qdmashare_journal(m->qts, "'operation': 'reset'");
     qdmashare_assert_num(r, "end", end + 1);
     qdmashare_assert_num(r, "entries.0.sequence", 0);
     qobject_unref(r);
-    r = journal(m, ", 'buffer': 1, 'operation': 'evict'");
-    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, QDMASHARE_ENTRIES + 1);
-    qobject_unref(r);
+    kept(m, "'buffer': 1, 'operation': 'evict'", QDMASHARE_ENTRIES + 1);
 }
 
 /* A job from its start to its fence, beside one that waits and one refused. */
@@ -240,18 +223,17 @@ static void test_jobs(void)
     };
     QDmashare *d = m->d;
     struct dmashare_desc bad = qdmashare_fill(d, 5, 2, 4096, 1, 0);
-    uint64_t now;
+    uint64_t from, now;
     QObject *r;
-    g_autofree char *from = NULL;
 
     qdmashare_buf(d, 1, 4096, DMASHARE_DIR_TO_DEVICE);
     qdmashare_buf(d, 2, 4096, DMASHARE_DIR_FROM_DEVICE);
     qdmashare_settle(d);
-    from = g_strdup_printf(", 'from': %" PRIu64, journal_end(m));
+    from = qdmashare_journal_end(m->qts);
     now = qdmashare_readq(d, DMASHARE_REG_TIME_LO);
     qdmashare_submit(d, 1, qdmashare_copy(d, 3, 2, 8, 1, 16, 100));
     qdmashare_step(d, 500);
-    r = journal(m, from);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64, from);
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 4);
     for (unsigned i = 0; i < 4; i++) {
         g_autofree char *place = g_strdup_printf("entries.%u", i);
@@ -280,26 +262,20 @@ static void test_jobs(void)
     g_assert_cmphex(qdmashare_pop(d, 1).status, ==, DMASHARE_STATUS_OK);
 
     /* It concerns both of its buffers. */
-    r = journal(m, ", 'operation': 'job-end', 'buffer': 1");
-    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 1);
-    qobject_unref(r);
-    r = journal(m, ", 'operation': 'job-end', 'buffer': 2");
-    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 1);
-    qobject_unref(r);
+    kept(m, "'operation': 'job-end', 'buffer': 1", 1);
+    kept(m, "'operation': 'job-end', 'buffer': 2", 1);
 
     /* One byte past the end: it never starts, its fence fails. */
     bad.job.dst.mapping = 2;
     g_assert_cmphex(qdmashare_job(d, bad).status, ==,
                     DMASHARE_STATUS_FAULT_BOUNDS);
-    r = journal(m, ", 'operation': 'job-start'");
-    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 1);
-    qobject_unref(r);
-    r = journal(m, ", 'operation': 'job-end'");
+    kept(m, "'operation': 'job-start'", 1);
+    r = qdmashare_journal(m->qts, "'operation': 'job-end'");
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 2);
     qdmashare_assert_num(r, "entries.1.status", DMASHARE_STATUS_FAULT_BOUNDS);
     qdmashare_assert_num(r, "entries.1.error", 34);
     qobject_unref(r);
-    r = journal(m, ", 'operation': 'fence-signal'");
+    r = qdmashare_journal(m->qts, "'operation': 'fence-signal'");
     qdmashare_assert_num(r, "entries.1.status", DMASHARE_STATUS_FAULT_BOUNDS);
     qdmashare_assert_num(r, "entries.1.timeline", 5);
     qobject_unref(r);
@@ -307,7 +283,7 @@ static void test_jobs(void)
     /* Queues come, go and fail. */
     qdmashare_queue_disable(d, 2);
     qdmashare_writel(d, DMASHARE_REG_DOORBELL_SQ(1), 1000);
-    r = journal(m, ", 'operation': 'queue'");
+    r = qdmashare_journal(m->qts, "'operation': 'queue'");
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, d->n_queues + 2);
     qdmashare_assert_num(r, "entries.0.queue", 0);
     qdmashare_assert_num(r, "entries.0.arg", 1);
@@ -328,16 +304,15 @@ static void test_lost(void)
     QDmashare *d = m->d;
     uint64_t end, next;
     QObject *r;
-    g_autofree char *from = NULL, *after = NULL;
 
     /* A command is two entries. */
     for (unsigned i = 1; i <= 20; i++) {
         qdmashare_buffer(d, i, 4096);
     }
-    end = journal_end(m);
+    end = qdmashare_journal_end(m->qts);
     g_assert_cmpuint(end, >=, 40);
 
-    r = journal(m, "");
+    r = qdmashare_qmp(m->qts, "query-dmashare-journal", "{ 'path': 'dev' }");
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 10);
     qdmashare_assert_num(r, "lost", 0);
     qdmashare_assert_num(r, "next", end);
@@ -347,12 +322,11 @@ static void test_lost(void)
     qobject_unref(r);
 
     /* Who wants all is told how many there are no more. */
-    r = journal(m, ", 'from': 0");
+    r = qdmashare_journal(m->qts, "'from': 0");
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 10);
     qdmashare_assert_num(r, "lost", end - 10);
     qobject_unref(r);
-    from = g_strdup_printf(", 'from': %" PRIu64 ", 'limit': 3", end - 12);
-    r = journal(m, from);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64 ", 'limit': 3", end - 12);
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 3);
     qdmashare_assert_num(r, "lost", 2);
     qdmashare_assert_num(r, "next", end - 7);
@@ -363,8 +337,7 @@ static void test_lost(void)
     for (unsigned i = 21; i <= 24; i++) {
         qdmashare_buffer(d, i, 4096);
     }
-    after = g_strdup_printf(", 'from': %" PRIu64, next);
-    r = journal(m, after);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64, next);
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 10);
     qdmashare_assert_num(r, "lost", 5);
     qdmashare_assert_num(r, "next", end + 8);
@@ -373,9 +346,7 @@ static void test_lost(void)
     qobject_unref(r);
 
     /* Nothing new: an empty page. What will come is not permitted yet. */
-    g_free(after);
-    after = g_strdup_printf(", 'from': %" PRIu64, end + 8);
-    r = journal(m, after);
+    r = qdmashare_journal(m->qts, "'from': %" PRIu64, end + 8);
     g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 0);
     qdmashare_assert_num(r, "next", end + 8);
     qobject_unref(r);
@@ -401,10 +372,8 @@ static void test_filter(void)
         qdmashare_buffer(m->d, i, 4096);
     }
     for (unsigned pages = 0;; pages++) {
-        QObject *r = qdmashare_qmp(m->qts, "query-dmashare-journal",
-                                   "{ 'path': 'dev', 'operation': 'command',"
-                                   "  'limit': 5, 'from': %" PRIu64 " }",
-                                   from);
+        QObject *r = qdmashare_journal(m->qts, "'operation': 'command',"
+                                       "'limit': 5, 'from': %" PRIu64, from);
         unsigned len = qdmashare_len(r, "entries");
 
         for (unsigned i = 0; i < len; i++) {
@@ -483,7 +452,7 @@ static void test_events(void)
     qobject_unref(event);
 
     /* One of each. An answer comes after all events before it. */
-    g_assert_cmpuint(journal_end(m), >, 0);
+    g_assert_cmpuint(qdmashare_journal_end(m->qts), >, 0);
     g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_BUFFER_EXPORTED"));
     g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_BUFFER_RELEASED"));
     g_assert_null(qtest_qmp_event_ref(m->qts, "DMASHARE_ATTACHED"));
@@ -509,7 +478,7 @@ static void test_rate(void)
             qdmashare_assert_command(m->d, &note, DMASHARE_STATUS_OK);
             made++;
         }
-        journal_end(m);
+        qdmashare_journal_end(m->qts);
         while ((event = qtest_qmp_event_ref(m->qts,
                                             "DMASHARE_BUFFER_EXPORTED"))) {
             sent++;

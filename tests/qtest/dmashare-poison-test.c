@@ -9,8 +9,8 @@
 #include "qemu/osdep.h"
 #include "qemu/units.h"
 #include "libqtest.h"
-#include "qobject/qdict.h"
 #include "libqos/dmashare-machine.h"
+#include "libqos/dmashare-qmp.h"
 
 #define SIZE    (64 * KiB)
 #define BYTE    0xa7
@@ -22,9 +22,9 @@ static QDmashareMachine *machine(void)
 
 static void poison(QDmashareMachine *m, bool enable)
 {
-    qtest_qmp_assert_success(m->qts, "{ 'execute': 'dmashare-local-poison',"
-                             "  'arguments': { 'path': 'dev', 'enable': %i,"
-                             "                 'byte': %d } }", enable, BYTE);
+    qdmashare_qmp_do(m->qts, "dmashare-local-poison",
+                     "{ 'path': 'dev', 'enable': %s, 'byte': %d }",
+                     enable ? "true" : "false", BYTE);
 }
 
 /* Local memory has other bytes than before, and other ones everywhere. */
@@ -67,6 +67,18 @@ static uint64_t map_system(QDmashare *d, uint32_t id, uint64_t size)
     g_assert_cmphex(qdmashare_map(d, id + 100, id, DMASHARE_DIR_BIDIRECTIONAL,
                                   &seg, 1), ==, DMASHARE_STATUS_OK);
     return phys;
+}
+
+/*
+ * Poison is on, and buffer 1 is noise 1 in local memory; it has a mapping of
+ * the system memory that it is going to move to.
+ */
+static uint64_t moving(QDmashareMachine *m)
+{
+    poison(m, true);
+    scribble(m->d, 0, SIZE, 1);
+    qdmashare_local_buf(m->d, 1, 0, SIZE, 0);
+    return map_system(m->d, 1, SIZE);
 }
 
 /* A part of the way from local to system memory, or back. */
@@ -126,9 +138,8 @@ static void test_large(void)
         { .addr = 1 * MiB, .len = 64 * KiB },
     };
 
-    qtest_qmp_assert_success(m->qts, "{ 'execute': 'dmashare-local-poison',"
-                             "  'arguments': { 'path': 'dev',"
-                             "                 'enable': true } }");
+    qdmashare_qmp_do(m->qts, "dmashare-local-poison",
+                     "{ 'path': 'dev', 'enable': true }");
     scribble(d, 1 * MiB - SIZE, SIZE, 1);
     scribble(d, 3 * MiB, seg[0].len, 2);
     scribble(d, 1 * MiB, seg[1].len, 3);
@@ -148,13 +159,9 @@ static void test_move(void)
     g_autoptr(QDmashareMachine) m = machine();
     QDmashare *d = m->d;
     g_autofree uint8_t *bytes = g_malloc(SIZE);
-    uint64_t phys;
+    uint64_t phys = moving(m);
 
     /* As the driver does it: PLACE when the move begins, then the jobs. */
-    poison(m, true);
-    scribble(d, 0, SIZE, 1);
-    qdmashare_local_buf(d, 1, 0, SIZE, 0);
-    phys = map_system(d, 1, SIZE);
     g_assert_cmphex(qdmashare_place(d, 1, DMASHARE_PLACEMENT_SYSTEM), ==,
                     DMASHARE_STATUS_OK);
     assert_kept(d, 0, SIZE, 1);
@@ -180,10 +187,7 @@ static void test_move_by_cpu(void)
     g_autoptr(QDmashareMachine) m = machine();
     QDmashare *d = m->d;
 
-    poison(m, true);
-    scribble(d, 0, SIZE, 1);
-    qdmashare_local_buf(d, 1, 0, SIZE, 0);
-    map_system(d, 1, SIZE);
+    moving(m);
     qdmashare_place(d, 1, DMASHARE_PLACEMENT_SYSTEM);
     g_assert_cmphex(copy(d, 101, 1, 0, SIZE / 2), ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(copy(d, 101, 1, SIZE / 2 + 1, SIZE / 2), ==,
@@ -203,10 +207,7 @@ static void test_move_in_parts(void)
     g_autoptr(QDmashareMachine) m = machine();
     QDmashare *d = m->d;
 
-    poison(m, true);
-    scribble(d, 0, SIZE, 1);
-    qdmashare_local_buf(d, 1, 0, SIZE, 0);
-    map_system(d, 1, SIZE);
+    moving(m);
     g_assert_cmphex(copy(d, 101, 1, 0, SIZE / 2), ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(copy(d, 101, 1, 0, SIZE / 2), ==, DMASHARE_STATUS_OK);
     qdmashare_place(d, 1, DMASHARE_PLACEMENT_SYSTEM);
@@ -224,10 +225,7 @@ static void test_out_and_in(void)
     QDmashare *d = m->d;
     struct dmashare_segment seg = { .addr = SIZE, .len = SIZE };
 
-    poison(m, true);
-    scribble(d, 0, 2 * SIZE, 1);
-    qdmashare_local_buf(d, 1, 0, SIZE, 0);
-    map_system(d, 1, SIZE);
+    moving(m);
     qdmashare_place(d, 1, DMASHARE_PLACEMENT_SYSTEM);
     g_assert_cmphex(copy(d, 101, 1, 0, SIZE), ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(qdmashare_map_local(d, 2, 1, 0, &seg, 1), ==,
@@ -312,16 +310,13 @@ static void test_reset(void)
 static void test_refused(void)
 {
     g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc", "id=dev");
-    QDict *rsp, *error;
+    g_autofree char *text = qdmashare_qmp_refusal(m->qts,
+                                                  "dmashare-local-poison",
+                                                  "{ 'path': 'dev',"
+                                                  "  'enable': true }");
 
-    rsp = qtest_qmp(m->qts, "{ 'execute': 'dmashare-local-poison',"
-                    "  'arguments': { 'path': 'dev', 'enable': true } }");
-    error = qdict_get_qdict(rsp, "error");
-    g_assert_nonnull(error);
-    g_assert_cmpstr(qdict_get_str(error, "desc"), ==,
-                    "Parameter 'path' expects a device with local memory; "
-                    "'dev' was made without");
-    qobject_unref(rsp);
+    g_assert_cmpstr(text, ==, "Parameter 'path' expects a device with local "
+                    "memory; 'dev' was made without");
 }
 
 int main(int argc, char **argv)

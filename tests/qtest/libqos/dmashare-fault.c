@@ -6,53 +6,15 @@
 
 #include "qemu/osdep.h"
 #include "../libqtest.h"
-#include "qapi/error.h"
-#include "qobject/qjson.h"
-#include "qobject/qnum.h"
+#include "qobject/qdict.h"
 #include "dmashare-fault.h"
-
-static QDict *execute(QTestState *qts, const char *command, QDict *args)
-{
-    qdict_put_str(args, "path", QDMASHARE_ID);
-    return qtest_qmp(qts, "{ 'execute': %s, 'arguments': %p }", command, args);
-}
-
-static QObject *returned(QDict *rsp)
-{
-    QObject *ret = qdict_get(rsp, "return");
-
-    if (!ret) {
-        g_error("refused: %s", qdict_get_str(qdict_get_qdict(rsp, "error"),
-                                             "desc"));
-    }
-    qobject_ref(ret);
-    qobject_unref(rsp);
-    return ret;
-}
-
-static char *refused(QDict *rsp)
-{
-    QDict *error = qdict_get_qdict(rsp, "error");
-    char *text;
-
-    g_assert_nonnull(error);
-    text = g_strdup(qdict_get_str(error, "desc"));
-    qobject_unref(rsp);
-    return text;
-}
-
-static QDict *add(QTestState *qts, const char *rule)
-{
-    g_autofree char *json = g_strdup_printf("{ 'rule': { %s } }", rule);
-    QObject *args = qobject_from_json(json, &error_abort);
-
-    return execute(qts, "dmashare-fault-add", qobject_to(QDict, args));
-}
 
 uint32_t qdmashare_fault_add(QTestState *qts, const char *rule)
 {
-    QObject *ret = returned(add(qts, rule));
-    uint32_t id = qdict_get_int(qobject_to(QDict, ret), "id");
+    QObject *ret = qdmashare_qmp(qts, "dmashare-fault-add",
+                                 "{ 'path': '" QDMASHARE_ID "',"
+                                 "  'rule': { %s } }", rule);
+    uint32_t id = qdmashare_num(ret, "id");
 
     qobject_unref(ret);
     return id;
@@ -60,27 +22,27 @@ uint32_t qdmashare_fault_add(QTestState *qts, const char *rule)
 
 char *qdmashare_fault_refused(QTestState *qts, const char *rule)
 {
-    return refused(add(qts, rule));
+    return qdmashare_qmp_refusal(qts, "dmashare-fault-add",
+                                 "{ 'path': '" QDMASHARE_ID "',"
+                                 "  'rule': { %s } }", rule);
 }
 
 void qdmashare_fault_remove(QTestState *qts, uint32_t id)
 {
-    QDict *args = qdict_new();
-
-    qdict_put_int(args, "id", id);
-    qobject_unref(returned(execute(qts, "dmashare-fault-remove", args)));
+    qdmashare_qmp_do(qts, "dmashare-fault-remove",
+                     "{ 'path': '" QDMASHARE_ID "', 'id': %" PRIu32 " }", id);
 }
 
 void qdmashare_fault_remove_all(QTestState *qts)
 {
-    qobject_unref(returned(execute(qts, "dmashare-fault-remove",
-                                   qdict_new())));
+    qdmashare_qmp_do(qts, "dmashare-fault-remove",
+                     "{ 'path': '" QDMASHARE_ID "' }");
 }
 
 QList *qdmashare_faults(QTestState *qts)
 {
-    return qobject_to(QList, returned(execute(qts, "query-dmashare-faults",
-                                              qdict_new())));
+    return qobject_to(QList, qdmashare_qmp(qts, "query-dmashare-faults",
+                                           "{ 'path': '" QDMASHARE_ID "' }"));
 }
 
 QDmashareRule qdmashare_rule(QTestState *qts, uint32_t id)
@@ -91,12 +53,12 @@ QDmashareRule qdmashare_rule(QTestState *qts, uint32_t id)
     QListEntry *entry;
 
     QLIST_FOREACH_ENTRY(list, entry) {
-        QDict *info = qobject_to(QDict, qlist_entry_obj(entry));
+        QObject *info = qlist_entry_obj(entry);
 
-        if (qdict_get_int(info, "id") == id) {
-            rule.matched = qdict_get_int(info, "matched");
-            rule.fired = qdict_get_int(info, "fired");
-            rule.active = qdict_get_bool(info, "active");
+        if (qdmashare_num(info, "id") == id) {
+            rule.matched = qdmashare_num(info, "matched");
+            rule.fired = qdmashare_num(info, "fired");
+            rule.active = qdmashare_num(info, "active");
             found = true;
         }
     }
@@ -127,41 +89,15 @@ void qdmashare_hung_event(QTestState *qts, uint32_t id, unsigned queue,
     qobject_unref(event);
 }
 
-unsigned qdmashare_journal_count(QTestState *qts, const char *operation,
-                                 int64_t arg)
-{
-    QDict *args = qdict_new();
-    QDict *page;
-    QListEntry *entry;
-    unsigned n = 0;
-
-    qdict_put_str(args, "operation", operation);
-    qdict_put_int(args, "limit", 10000);
-    page = qobject_to(QDict, returned(execute(qts, "query-dmashare-journal",
-                                              args)));
-    QLIST_FOREACH_ENTRY(qdict_get_qlist(page, "entries"), entry) {
-        QDict *op = qobject_to(QDict, qlist_entry_obj(entry));
-
-        n += arg < 0 || qdict_get_int(op, "arg") == arg;
-    }
-    qobject_unref(page);
-    return n;
-}
-
-static QDict *pci_fault(QTestState *qts, const char *fault)
-{
-    QDict *args = qdict_new();
-
-    qdict_put_str(args, "fault", fault);
-    return execute(qts, "dmashare-pci-fault", args);
-}
-
 void qdmashare_pci_fault(QTestState *qts, const char *fault)
 {
-    qobject_unref(returned(pci_fault(qts, fault)));
+    qdmashare_qmp_do(qts, "dmashare-pci-fault",
+                     "{ 'path': '" QDMASHARE_ID "', 'fault': '%s' }", fault);
 }
 
 char *qdmashare_pci_fault_refused(QTestState *qts, const char *fault)
 {
-    return refused(pci_fault(qts, fault));
+    return qdmashare_qmp_refusal(qts, "dmashare-pci-fault",
+                                 "{ 'path': '" QDMASHARE_ID "',"
+                                 "  'fault': '%s' }", fault);
 }

@@ -8,13 +8,13 @@
 #define LIBQOS_DMASHARE_FAULT_H
 
 #include "dmashare-machine.h"
-#include "qobject/qdict.h"
+#include "dmashare-qmp.h"
 #include "qobject/qlist.h"
 
-/* What the tests call their device, and what a machine takes to have it. */
-#define QDMASHARE_ID    "dev"
-
-/* Members of a rule, as JSON without the braces; the rule's id. */
+/*
+ * All this is about the device QDMASHARE_ID. Members of a rule, as JSON
+ * without the braces; the rule's id.
+ */
 uint32_t qdmashare_fault_add(QTestState *qts, const char *rule);
 /* It is refused; what is said of it. Free with g_free(). */
 char *qdmashare_fault_refused(QTestState *qts, const char *rule);
@@ -37,10 +37,6 @@ void qdmashare_fault_event(QTestState *qts, uint32_t id, unsigned status);
 /* The next DMASHARE_ENGINE_HUNG event is of this rule. */
 void qdmashare_hung_event(QTestState *qts, uint32_t id, unsigned queue,
                           bool fatal);
-
-/* How many operations of this kind and, unless it is -1, @arg are kept. */
-unsigned qdmashare_journal_count(QTestState *qts, const char *operation,
-                                 int64_t arg);
 
 /* A fault of the bus, by its name. */
 void qdmashare_pci_fault(QTestState *qts, const char *fault);

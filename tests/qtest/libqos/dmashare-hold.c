@@ -12,7 +12,7 @@
 
 QDmashareMachine *qdmashare_hold_machine(const char *properties)
 {
-    g_autofree char *all = g_strdup_printf("id=" QDMASHARE_HOLD_ID "%s%s",
+    g_autofree char *all = g_strdup_printf("id=" QDMASHARE_ID "%s%s",
                                            *properties ? "," : "",
                                            properties);
 
@@ -22,7 +22,7 @@ QDmashareMachine *qdmashare_hold_machine(const char *properties)
 QDict *qdmashare_hold_qmp(QDmashare *d, const char *command, const char *args)
 {
     g_autofree char *json = g_strdup_printf(
-        "{\"execute\":\"%s\",\"arguments\":{\"path\":\"" QDMASHARE_HOLD_ID
+        "{\"execute\":\"%s\",\"arguments\":{\"path\":\"" QDMASHARE_ID
         "\"%s%s}}", command, *args ? "," : "", args);
 
     /* What is sent is what stands here: wrong types included. */

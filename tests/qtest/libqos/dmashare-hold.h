@@ -11,10 +11,7 @@
 #include "qobject/qdict.h"
 #include "qobject/qlist.h"
 
-/* The id that the device of qdmashare_hold_machine() has. */
-#define QDMASHARE_HOLD_ID       "dev"
-
-/* A machine with one device, as qdmashare_one(). */
+/* A machine with one device, as qdmashare_one(), called QDMASHARE_ID. */
 QDmashareMachine *qdmashare_hold_machine(const char *properties);
 
 /*

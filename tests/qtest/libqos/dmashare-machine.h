@@ -21,6 +21,9 @@
 #define QDMASHARE_DMA_RAM       (1ULL << 20)
 #define QDMASHARE_DMA_RAM_SIZE  (16ULL << 20)
 
+/* What tests call a device that they give commands by QMP. */
+#define QDMASHARE_ID            "dev"
+
 typedef struct QDmashareMachine {
     QTestState *qts;
     QPCIBus *bus;

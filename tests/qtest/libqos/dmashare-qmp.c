@@ -12,6 +12,7 @@
 #include "qobject/qlist.h"
 #include "qobject/qnum.h"
 #include "qobject/qstring.h"
+#include "dmashare-machine.h"
 #include "dmashare-qmp.h"
 
 static QDict *G_GNUC_PRINTF(3, 0) answer(QTestState *qts, const char *command,
@@ -36,6 +37,16 @@ static QObject *succeed(QDict *rsp, const char *command)
     qobject_ref(ret);
     qobject_unref(rsp);
     return ret;
+}
+
+static char *fail(QDict *rsp)
+{
+    char *desc;
+
+    g_assert_true(qdict_haskey(rsp, "error"));
+    desc = g_strdup(qdmashare_str(QOBJECT(rsp), "error.desc"));
+    qobject_unref(rsp);
+    return desc;
 }
 
 QObject *qdmashare_qmp(QTestState *qts, const char *command, const char *args,
@@ -65,20 +76,28 @@ void qdmashare_qmp_do(QTestState *qts, const char *command, const char *args,
 void qdmashare_qmp_refused(QTestState *qts, const char *text,
                            const char *command, const char *args, ...)
 {
-    const char *desc;
-    QDict *rsp;
+    g_autofree char *desc = NULL;
     va_list ap;
 
     va_start(ap, args);
-    rsp = answer(qts, command, args, ap);
+    desc = fail(answer(qts, command, args, ap));
     va_end(ap);
-    g_assert_true(qdict_haskey(rsp, "error"));
-    desc = qdmashare_str(QOBJECT(rsp), "error.desc");
     if (!strstr(desc, text)) {
         /* Shows both. */
         g_assert_cmpstr(desc, ==, text);
     }
-    qobject_unref(rsp);
+}
+
+char *qdmashare_qmp_refusal(QTestState *qts, const char *command,
+                            const char *args, ...)
+{
+    char *desc;
+    va_list ap;
+
+    va_start(ap, args);
+    desc = fail(answer(qts, command, args, ap));
+    va_end(ap);
+    return desc;
 }
 
 QObject *qdmashare_at(QObject *obj, const char *place)
@@ -131,4 +150,41 @@ const char *qdmashare_str(QObject *obj, const char *place)
 unsigned qdmashare_len(QObject *obj, const char *place)
 {
     return qlist_size(qobject_to(QList, *place ? there(obj, place) : obj));
+}
+
+QObject *qdmashare_journal(QTestState *qts, const char *filter, ...)
+{
+    g_autofree char *members = NULL;
+    va_list ap;
+
+    va_start(ap, filter);
+    members = g_strdup_vprintf(filter, ap);
+    va_end(ap);
+    return qdmashare_qmp(qts, "query-dmashare-journal",
+                         "{ 'path': '" QDMASHARE_ID "', %s }", members);
+}
+
+uint64_t qdmashare_journal_end(QTestState *qts)
+{
+    QObject *page = qdmashare_journal(qts, "'limit': 1");
+    uint64_t end = qdmashare_num(page, "end");
+
+    qobject_unref(page);
+    return end;
+}
+
+unsigned qdmashare_journal_count(QTestState *qts, const char *operation,
+                                 int64_t arg)
+{
+    QObject *page = qdmashare_journal(qts, "'operation': '%s',"
+                                      "'limit': 10000", operation);
+    const QListEntry *entry;
+    unsigned n = 0;
+
+    QLIST_FOREACH_ENTRY(qobject_to(QList, qdmashare_at(page, "entries")),
+                        entry) {
+        n += arg < 0 || qdmashare_num(qlist_entry_obj(entry), "arg") == arg;
+    }
+    qobject_unref(page);
+    return n;
 }

@@ -23,6 +23,9 @@ void qdmashare_qmp_do(QTestState *qts, const char *command, const char *args,
 void qdmashare_qmp_refused(QTestState *qts, const char *text,
                            const char *command, const char *args, ...)
     G_GNUC_PRINTF(4, 5);
+/* The command fails; all that it says. Free with g_free(). */
+char *qdmashare_qmp_refusal(QTestState *qts, const char *command,
+                            const char *args, ...) G_GNUC_PRINTF(3, 4);
 
 /*
  * What is at a place in an answer: names of members and indices of lists with
@@ -40,5 +43,18 @@ unsigned qdmashare_len(QObject *obj, const char *place);
     g_assert_cmpstr(qdmashare_str(QOBJECT(obj), place), ==, value)
 #define qdmashare_assert_absent(obj, place) \
     g_assert_null(qdmashare_at(QOBJECT(obj), place))
+
+/*
+ * The journal of the device QDMASHARE_ID. A page of it: the filter is at least
+ * one member of the arguments, as JSON without the braces, made like by
+ * printf; free with qobject_unref().
+ */
+QObject *qdmashare_journal(QTestState *qts, const char *filter, ...)
+    G_GNUC_PRINTF(2, 3);
+/* The sequence of the next operation. */
+uint64_t qdmashare_journal_end(QTestState *qts);
+/* How many operations of this kind and, unless it is -1, @arg are kept. */
+unsigned qdmashare_journal_count(QTestState *qts, const char *operation,
+                                 int64_t arg);
 
 #endif
