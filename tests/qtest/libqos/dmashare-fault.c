@@ -89,6 +89,13 @@ void qdmashare_hung_event(QTestState *qts, uint32_t id, unsigned queue,
     qobject_unref(event);
 }
 
+void qdmashare_assert_commanded(struct dmashare_completion c, unsigned error)
+{
+    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_COMMANDED);
+    g_assert_cmpuint(c.detail, ==, error);
+    g_assert_cmpuint(c.result, ==, 0);
+}
+
 void qdmashare_pci_fault(QTestState *qts, const char *fault)
 {
     qdmashare_qmp_do(qts, "dmashare-pci-fault",
@@ -100,4 +107,65 @@ char *qdmashare_pci_fault_refused(QTestState *qts, const char *fault)
     return qdmashare_qmp_refusal(qts, "dmashare-pci-fault",
                                  "{ 'path': '" QDMASHARE_ID "',"
                                  "  'fault': '%s' }", fault);
+}
+
+/* A device and a pair */
+
+QFaulty *qfaulty_new(const char *properties)
+{
+    QFaulty *f = g_new0(QFaulty, 1);
+    g_autofree char *all = g_strdup_printf("id=" QDMASHARE_ID "%s%s",
+                                           *properties ? "," : "", properties);
+    unsigned v;
+
+    f->m = qdmashare_one("-M pc", all);
+    f->d = f->m->d;
+    f->qts = f->m->qts;
+    f->p = qdmashare_pair_new(f->d, QFAULTY_SIZE);
+    qdmashare_settle(f->d);
+    for (v = 0; v <= f->d->n_queues; v++) {
+        qdmashare_msix_fired(f->d, v);
+    }
+    return f;
+}
+
+void qfaulty_free(QFaulty *f)
+{
+    qdmashare_pair_free(f->p);
+    qdmashare_machine_free(f->m);
+    g_free(f);
+}
+
+void qfaulty_assert_well(QFaulty *f)
+{
+    qdmashare_pair_works(f->d, f->p);
+}
+
+void qfaulty_start_again(QFaulty *f)
+{
+    qdmashare_reset(f->d);
+    g_assert_cmphex(qdmashare_readl(f->d, DMASHARE_REG_STATUS), ==, 0);
+    qdmashare_pair_free(f->p);
+    f->p = qdmashare_pair_start(f->d, QFAULTY_SIZE);
+    qfaulty_assert_well(f);
+}
+
+struct dmashare_desc qfaulty_job(QFaulty *f, unsigned opcode,
+                                 unsigned timeline)
+{
+    switch (opcode) {
+    case DMASHARE_OP_JOB_NOOP:
+        return qdmashare_noop(f->d, timeline, 0);
+    case DMASHARE_OP_JOB_COPY:
+        return qdmashare_copy(f->d, timeline, QDMASHARE_DST, 0, QDMASHARE_SRC,
+                              0, QFAULTY_SIZE);
+    case DMASHARE_OP_JOB_FILL:
+        return qdmashare_fill(f->d, timeline, QDMASHARE_DST, 0, QFAULTY_SIZE,
+                              0x55);
+    case DMASHARE_OP_JOB_CHECKSUM:
+        return qdmashare_checksum(f->d, timeline, QDMASHARE_SRC, 0,
+                                  QFAULTY_SIZE);
+    default:
+        g_assert_not_reached();
+    }
 }
