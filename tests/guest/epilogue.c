@@ -159,7 +159,7 @@ static bool names_code_of_theirs(const char *line)
 /*
  * Goes through a file of records, each begun by a line for which @begins is
  * true. Returns how many of them have code of ours, and shows these with @show;
- * those begun by a line that is @excused do not count.
+ * those with a line that is @excused do not count.
  */
 static unsigned int our_records(const char *path, bool (*begins)(const char *line),
 				bool (*excused)(const char *line), bool show)
@@ -182,10 +182,11 @@ static unsigned int our_records(const char *path, bool (*begins)(const char *lin
 			     part = strtok_r(NULL, "\n", &save), shown++)
 				ktap_diag("%s", part);
 			ours = maybe = theirs = false;
-			counts = !excused || !excused(line);
+			counts = true;
 			used = 0;
 			record[0] = '\0';
 		}
+		counts = counts && !(more && excused && excused(line));
 		/*
 		 * The initial code of any module is gone, and this is its caller:
 		 * a function of it, or several that call each other, are nobody's
@@ -236,12 +237,13 @@ static void shrink(const char *path)
  * What the kernel allocates for itself: of a device that was looked for in sysfs it
  * keeps the names of a few directories, as many when it came and went ten times as
  * after the first time; and what it notes of a module's initial code it frees in
- * its own time.
+ * its own time. The former may be done by others for it (kstrdup_const()), the latter
+ * is below whatever initial code allocates.
  */
-static bool begins_trace_of_kernel(const char *line)
+static bool is_of_kernel(const char *line)
 {
-	return begins_trace(line) && (strstr(line, " __kernfs_new_node+") ||
-				      strstr(line, " do_init_module+"));
+	return strstr(line, " __kernfs_new_node+") ||
+	       (begins_trace(line) && strstr(line, " do_init_module+"));
 }
 
 static unsigned int our_slabs(const glob_t *g, bool show)
@@ -251,7 +253,7 @@ static unsigned int our_slabs(const glob_t *g, bool show)
 
 	for (i = 0; i < g->gl_pathc; i++) {
 		shrink(g->gl_pathv[i]);
-		n = our_records(g->gl_pathv[i], begins_trace, begins_trace_of_kernel, show);
+		n = our_records(g->gl_pathv[i], begins_trace, is_of_kernel, show);
 		if (n && show)
 			ktap_diag("%u in %s", n, g->gl_pathv[i]);
 		found += n;
