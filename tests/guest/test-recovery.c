@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -298,40 +297,50 @@ static void write_file(const char *path, const char *text)
 }
 
 /*
- * Goes to sleep as far as @depth of /sys/power/pm_test: from "devices", where
- * drivers are suspended and resumed, to "core", where the next step would be
- * that of the firmware. -1 and errno when a driver refuses.
+ * The next sleep goes as far as @depth of /sys/power/pm_test: from "devices", where
+ * drivers are suspended and resumed, to "core", where the next step would be that of
+ * the firmware.
  */
-static int try_sleep(const char *depth)
+static int sleep_begin(const char *depth)
 {
-	int fd, err;
+	int fd;
 
 	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
 	write_file("/sys/power/pm_test", depth);
 	fd = open("/sys/power/state", O_WRONLY | O_CLOEXEC);
 	ASSERT_OK(fd);
-	err = write(fd, "mem", 3) == 3 ? 0 : errno;
+	return fd;
+}
+
+static void sleep_end(int fd)
+{
 	close(fd);
 	write_file("/sys/power/pm_test", "none");
-	errno = err;
-	return err ? -1 : 0;
+}
+
+static void sleep_to(const char *depth)
+{
+	int fd = sleep_begin(depth), err;
+
+	ASSERT_OK(host_leave());
+	/* Nobody would hear of a failure before they are back. */
+	err = write(fd, "mem", 3) == 3 ? 0 : errno;
+	ASSERT_OK(host_return());
+	sleep_end(fd);
+	ASSERT_MSG(!err, "a sleep to \"%s\": %s", depth, strerror(err));
+}
+
+/* The driver says so before anybody sleeps, so that the ports to QEMU may stay. */
+static void sleep_refused(const char *depth)
+{
+	int fd = sleep_begin(depth);
+
+	ASSERT_ERRNO(write(fd, "mem", 3), EBUSY);
+	sleep_end(fd);
 }
 
 /* In the system, in local memory, and there without leave to go. */
 #define N_ASLEEP	3
-
-/*
- * virtio-console of recent kernels does not get over it: the channel to the runner
- * has no buffers any more ("Errors adding 1 buffers back to vq").
- */
-static void need_channel(void)
-{
-	struct utsname u;
-
-	ASSERT_OK(uname(&u));
-	if (strtol(u.release, NULL, 10) >= 7)
-		SKIP("virtio-console of this kernel loses the runner's channel");
-}
 
 static void suspended_idle(void)
 {
@@ -341,7 +350,6 @@ static void suspended_idle(void)
 	struct bo bo[N_ASLEEP], there;
 	unsigned int i, k;
 
-	need_channel();
 	ctl_calm(0);
 	for (i = 0; i < N_ASLEEP; i++) {
 		bo[i] = dms_create_in(fd, 8 * PAGE, i ? LOCAL : SYSTEM,
@@ -355,7 +363,7 @@ static void suspended_idle(void)
 			pattern_fill(bo[i].map, 8 * PAGE, 4 * k + i);
 			dms_crc(fd, &bo[i], 0, 8 * PAGE);
 		}
-		ASSERT_OK(try_sleep(depths[k]));
+		sleep_to(depths[k]);
 		for (i = 0; i < N_ASLEEP; i++) {
 			ASSERT(pattern_check(bo[i].map, 8 * PAGE, 4 * k + i));
 			ASSERT_EQ(dms_crc(fd, &bo[i], 0, 8 * PAGE), crc32c(bo[i].map, 8 * PAGE));
@@ -386,17 +394,16 @@ static void suspended_with_jobs(void)
 	unsigned int i;
 	struct load l;
 
-	need_channel();
 	ctl_calm(0);
 	jobs[1] = dms_job_fill(&bo, 0, PAGE, 5 * ONES);
 	fence = dms_submit_fence(fd, 0, 0, jobs, 2);
-	ASSERT_OK(try_sleep("platform"));
+	sleep_to("platform");
 	ASSERT_EQ(fence_finish(fence), 0);
 	ASSERT(all_bytes(bo.map, PAGE, 5));
 	dms_destroy(&bo);
 	close(fd);
 	begin(&l);
-	ASSERT_ERRNO(try_sleep("platform"), EBUSY);
+	sleep_refused("platform");
 	for (i = 0; i < QUEUES; i++)
 		ASSERT(fence_pending(l.running[i]));
 	ASSERT(fence_pending(l.held));

@@ -21,6 +21,17 @@ import tapunit  # noqa: E402
 import vm  # noqa: E402
 
 SETTINGS = {'accel': 'tcg', 'devices': 0}
+# Whoever sleeps takes the port from the agent, over and over again.
+AWAY = """cd /sys/bus/virtio/drivers/virtio_console
+for i in 1 2 3 4 5; do
+    echo before $i
+    device=$(echo virtio*)
+    echo $device >unbind
+    echo away $i
+    [ -z "$(ls /sys/class/virtio-ports)" ] || echo still there
+    echo $device >bind
+    echo after $i >&2
+done"""
 BOOTS = []      # kernel, initramfs
 
 
@@ -102,6 +113,14 @@ class Guest(unittest.TestCase):
         # The pattern must not find the shell that looks for it.
         self.assertEqual(self.sh('ps -o args | grep -c "[s]leep 4321"').out,
                          b'0\n')
+
+    def test_port_taken_and_given_back(self):
+        result = self.sh(AWAY)
+        self.assertEqual(result.out.decode(), ''.join(
+            f'before {i}\naway {i}\n' for i in range(1, 6)))
+        self.assertEqual(result.err.decode(), ''.join(
+            f'after {i}\n' for i in range(1, 6)))
+        self.assertEqual(self.sh('echo still here').out, b'still here\n')
 
     def test_qmp(self):
         self.assertEqual(self.machine.qmp('query-status')['status'],

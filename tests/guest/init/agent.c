@@ -25,6 +25,10 @@
  *                                    signal, timeout (0 or 1), ms, taint
  *     refused ID LENGTH              the request could not be done, and why
  *
+ * A program may take the virtio port from under the agent and give it back, as
+ * it must be done around a sleep (tests/guest/lib/host.h). Whatever there is to
+ * say waits for it.
+ *
  * Several runs may be under way; their frames are told apart by ID. A run is
  * over when its process has died and its output is at an end; a process that
  * outlives the kill is reported as "stuck=1". Every run is bracketed in the
@@ -56,6 +60,9 @@
 #define MAX_ARGS	256
 /* How long a killed process may take to go away before it counts as stuck. */
 #define GRACE_MS	5000
+/* For how long the channel may be away, and how often it is looked for. */
+#define AWAY_MS		120000
+#define LOOK_MS		20
 
 struct run {
 	bool active;
@@ -70,6 +77,7 @@ struct run {
 };
 
 static struct run runs[MAX_RUNS];
+static const char *channel_path;
 static int channel;
 
 static uint64_t now_ms(void)
@@ -89,6 +97,30 @@ static void __attribute__((noreturn)) stop(const char *why)
 	_exit(1);
 }
 
+/*
+ * The port's driver has let go of it. The kernel does not tell when one can be
+ * opened, nor when the host has it open: look again and again, but not for ever.
+ */
+static void reopen(void)
+{
+	uint64_t end = now_ms() + AWAY_MS;
+
+	close(channel);
+	for (;;) {
+		struct pollfd p = { .events = POLLOUT };
+
+		channel = open(channel_path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+		p.fd = channel;
+		if (channel >= 0 && poll(&p, 1, 0) == 1 && p.revents == POLLOUT)
+			return;
+		if (now_ms() >= end)
+			stop("the channel was taken away");
+		if (channel >= 0)
+			close(channel);
+		poll(NULL, 0, LOOK_MS);
+	}
+}
+
 static void send_bytes(const char *data, size_t len)
 {
 	while (len) {
@@ -100,7 +132,12 @@ static void send_bytes(const char *data, size_t len)
 			poll(&p, 1, -1);
 			continue;
 		}
-		if (n <= 0)
+		/* A port that is just going away takes nothing. */
+		if (n == 0 || (n < 0 && errno == ENODEV)) {
+			reopen();
+			continue;
+		}
+		if (n < 0)
 			stop("cannot write to the channel");
 		data += n;
 		len -= n;
@@ -434,6 +471,10 @@ static void receive(void)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
+	if (n < 0 && errno == ENODEV) {
+		reopen();
+		return;
+	}
 	/* A virtio port whose host end is closed reads as an end of file. */
 	if (n <= 0)
 		stop("the host closed the channel");
@@ -521,9 +562,10 @@ int main(int argc, char **argv)
 	signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (signals < 0)
 		stop("signalfd");
-	channel = open(argv[1], O_RDWR | O_CLOEXEC | O_NOCTTY);
+	channel_path = argv[1];
+	channel = open(channel_path, O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (channel < 0)
-		stop(argv[1]);
+		stop(channel_path);
 	if (!tcgetattr(channel, &raw)) {
 		cfmakeraw(&raw);
 		cfsetspeed(&raw, B115200);

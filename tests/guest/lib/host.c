@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #define PORTS		"/sys/class/virtio-ports"
 #define PORT_NAME	"org.dmashare.qmp\n"
+#define DRIVER		"/sys/bus/virtio/drivers/virtio_console/"
 /* What QEMU needs for an answer is microseconds; this is for a busy host. */
 #define ANSWER_SECONDS	60
 #define MAX_EVENTS	256
@@ -27,7 +29,10 @@
  */
 static int port = -1;
 static char *line;
-static size_t have, room;
+static size_t have, used, room;
+
+/* What has the ports, as long as they are taken from it. */
+static char virtio_device[128];
 
 /* Events that nobody has asked for yet, the oldest first; the last that somebody had. */
 static char *events[MAX_EVENTS];
@@ -94,7 +99,6 @@ static int make_room(void)
 /* The next line of the monitor, without its end; valid until the next call. */
 static char *next_line(long long deadline)
 {
-	static size_t used;
 	struct pollfd p = { .fd = port, .events = POLLIN };
 	size_t looked = 0;
 	char *end;
@@ -295,4 +299,62 @@ const char *host_wait_event(const char *name, unsigned int seconds)
 int host_event(const char *name, unsigned int seconds)
 {
 	return host_wait_event(name, seconds) ? 0 : -1;
+}
+
+/* Tells the driver of the ports to let go of their device, or to take it. */
+static int control_driver(const char *what)
+{
+	ssize_t length = strlen(virtio_device);
+	char file[sizeof(DRIVER) + 8];
+	int fd, ret;
+
+	snprintf(file, sizeof(file), DRIVER "%s", what);
+	fd = open(file, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ret = write(fd, virtio_device, length) == length ? 0 : -1;
+	close(fd);
+	return ret;
+}
+
+int host_leave(void)
+{
+	char path[300], link[400], target[sizeof(virtio_device)];
+	const char *name;
+	ssize_t n;
+
+	if (find_port(path, sizeof(path)))
+		return 0;
+	snprintf(link, sizeof(link), PORTS "%s/device", path + strlen("/dev"));
+	n = readlink(link, target, sizeof(target) - 1);
+	if (n < 0)
+		return -1;
+	target[n] = '\0';
+	name = strrchr(target, '/');
+	strcpy(virtio_device, name ? name + 1 : target);
+	if (port >= 0)
+		close(port);
+	port = -1;
+	have = used = 0;
+	return control_driver("unbind");
+}
+
+int host_return(void)
+{
+	long long deadline = now_ms() + ANSWER_SECONDS * 1000;
+
+	if (!virtio_device[0])
+		return 0;
+	if (control_driver("bind"))
+		return -1;
+	virtio_device[0] = '\0';
+	/* They come one by one, as QEMU tells of them. */
+	while (!host_there()) {
+		if (now_ms() >= deadline) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+		sched_yield();
+	}
+	return 0;
 }

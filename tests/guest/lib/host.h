@@ -43,4 +43,18 @@ int host_event(const char *name, unsigned int seconds);
 /* What has come so far counts no more. */
 void host_forget_events(void);
 
+/*
+ * Around a sleep of the system: takes all virtio ports from the kernel, and gives
+ * them back. virtio-console of Linux 7.3 would wake up deaf: it asks QEMU whether
+ * its ports are open before it has room for the answer, and waits for that for ever.
+ *
+ * In between a program has nobody who hears it; what it prints arrives afterwards,
+ * and what QEMU tells of meanwhile may not. It must not end there: the agent has
+ * lost its channel as well, and waits for it two minutes before it stops the machine.
+ * Both return -1 and errno when it cannot be done; without a port there is nothing to
+ * do.
+ */
+int host_leave(void);
+int host_return(void);
+
 #endif /* DMASHARE_TEST_HOST_H */
