@@ -5,7 +5,7 @@
 # interface between what provides a kernel and what uses it:
 #
 #   release    text: what `uname -r` prints in the guest
-#   bzImage    link: the image to boot
+#   image      link: what to boot, a bzImage or a vmlinux with a PVH entry
 #   modules    link: the folder that holds kernel/, modules.dep, ...
 #   headers    link: the folder to give as O= (or to `make -C` where there is
 #              no `source`) when a module is built; missing when there is none
@@ -63,7 +63,7 @@ kernel_end()
     make_dir "$new"
     printf '%s\n' "$2" 2>/dev/null >"$new/release" ||
         die "cannot write $new: free some space"
-    ln -s "$3" "$new/bzImage"
+    ln -s "$3" "$new/image"
     ln -s "$4" "$new/modules"
     [ -z "${5:-}" ] || ln -s "$5" "$new/headers"
     [ -z "${6:-}" ] || ln -s "$6" "$new/source"

@@ -134,7 +134,7 @@ class Kernel:
     def __init__(self, name):
         self.name = name
         self.dir = os.path.join(common.BUILD, 'kernel', name)
-        self.image = os.path.realpath(os.path.join(self.dir, 'bzImage'))
+        self.image = os.path.realpath(os.path.join(self.dir, 'image'))
         self.modules = os.path.realpath(os.path.join(self.dir, 'modules'))
         try:
             with open(os.path.join(self.dir, 'release'),
@@ -328,6 +328,8 @@ class Machine:
             # Behind this family of AMD's, and behind few other things, Linux
             # lets PCI devices speak to each other directly.
             cpu += ',vendor=AuthenticAMD,family=23'
+            # What these promise to be quick is emulated byte by byte.
+            cpu += ',erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off'
         words = [find_qemu(), '-nodefaults', '-no-user-config', '-no-reboot',
                  '-display', 'none', '-M', 'q35',
                  '-accel', s.accel, '-m', s.memory, '-smp', s.smp,
@@ -393,7 +395,9 @@ class Machine:
                  # would take it for a broken one and panic.
                  'no_timer_check',
                  # An emulated processor has none of these faults.
-                 'mitigations=off']
+                 'mitigations=off',
+                 # The same addresses each time, and less to do at boot.
+                 'nokaslr']
         if s.accel != 'kvm' and (khz := hostclock.tsc_khz()):
             # The emulated one counts as the host's does.  Left to measure it,
             # a kernel on a busy host may be wrong by a factor, and its clock.

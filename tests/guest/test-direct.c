@@ -68,7 +68,7 @@ static void scattered_at_random(void)
 	pattern_fill(ours.map, SIZE, 3);
 	pattern_fill(f.map, SIZE, 4);
 	memcpy(want, f.map, SIZE);
-	for (i = 0; i < 300; i++) {
+	for (i = 0; i < rounds(300); i++) {
 		uint64_t len, from, to;
 
 		x = x * 6364136223846793005ull + 1442695040888963407ull;

@@ -419,10 +419,9 @@ static void *load_work(void *data)
 
 static void *load_move(void *data)
 {
-	enum { MOVES = 150 };
 	struct side *s = data;
 
-	while (s->moves < MOVES) {
+	while (s->moves < rounds(150)) {
 		if (dms_try_move(s->own.fd, s->own.handle, s->moves % 2 ? SYSTEM : LOCAL, 0)) {
 			ASSERT_MSG(errno == EBUSY, "BO_MOVE: %s", strerror(errno));
 			s->busy++;
