@@ -24,6 +24,9 @@ void dmashare_harness_record(DmashareHarness *harness, const char *command,
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DmashareHarness, dmashare_harness_end)
 
+/* What QAPI made of the arguments of a command. */
+#define DMASHARE_HARNESS_ARGS(command) q_obj_dmashare_##command##_arg
+
 /*
  * The QMP command dmashare-COMMAND is about to take effect on @core; its
  * arguments follow as initialisers, without the path:
@@ -38,7 +41,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DmashareHarness, dmashare_harness_end)
     ({                                                                      \
         DmashareHarness *h_ = dmashare_harness_begin(core);                 \
         if (h_->recorder) {                                                 \
-            q_obj_dmashare_##command##_arg arg_ = { __VA_ARGS__ };          \
+            DMASHARE_HARNESS_ARGS(command) arg_ = { __VA_ARGS__ };          \
             QObject *to_ = NULL;                                            \
             Visitor *v_ = qobject_output_visitor_new(&to_);                 \
             visit_start_struct(v_, NULL, NULL, 0, &error_abort);            \
