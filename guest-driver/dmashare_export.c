@@ -42,6 +42,7 @@
  * long as it takes, and fails for want of memory only.
  */
 #include <linux/dma-buf.h>
+#include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/highmem.h>
 #include <linux/slab.h>
@@ -206,6 +207,16 @@ static void dmashare_export_unpin(struct dma_buf_attachment *attach)
 		      importer->att.id, DMA_BIDIRECTIONAL, bo->base.size, 0);
 }
 
+/*
+ * Whether mapping memory of the system for @dev may put a bounce buffer in between.
+ * That gets its bytes when it is mapped and gives them back when it is synced,
+ * whatever fences say.
+ */
+static bool dmashare_may_bounce(struct device *dev)
+{
+	return dma_max_mapping_size(dev) != SIZE_MAX;
+}
+
 /* A table of its own for each call: the importer owns it now. */
 static struct sg_table *dmashare_export_get_sgt(struct dmashare_bo *bo,
 						struct dma_buf_attachment *attach,
@@ -226,7 +237,8 @@ static struct sg_table *dmashare_export_get_sgt(struct dmashare_bo *bo,
 			return ERR_PTR(ret);
 	}
 	/* Nobody waits for the fences of an exporter that is not dynamic. */
-	if (!bo->dynamic) {
+	if (!bo->dynamic ||
+	    (bo->placement == DMASHARE_PLACEMENT_SYSTEM && dmashare_may_bounce(attach->dev))) {
 		ret = dmashare_bo_wait_kernel(bo, true);
 		if (ret)
 			return ERR_PTR(ret);

@@ -218,6 +218,34 @@ static void local_memory_of_the_other(void)
 	check_bytes(narrow, &here, there.map, dmabuf);
 }
 
+/*
+ * The same while the other device writes. Without an IOMMU the importer's bounce
+ * buffer must not have what was there before the buffer came.
+ */
+static void local_memory_that_is_written(void)
+{
+	int wide = dms_open_nth(0), narrow = narrow_open(), dmabuf, fence;
+	struct bo there = dms_create_in(wide, SIZE, LOCAL, 0, "written"), here;
+	struct drm_dmashare_job jobs[2] = {
+		dms_job_noop(300 * MSEC),
+		dms_job_fill(&there, SIZE - PAGE, PAGE, 7),
+	};
+
+	dms_map(&there);
+	pattern_fill(there.map, SIZE, 2);
+	dmabuf = dms_export(wide, there.handle);
+	fence = dms_submit_fence(wide, 0, 0, jobs, 2);
+	here = dms_import(narrow, dmabuf);
+	check_address(narrow, &here);
+	sync_start(dmabuf, RW);
+	ASSERT_EQ(fence_finish(fence), 0);
+	ASSERT(pattern_check(there.map, SIZE - PAGE, 2));
+	ASSERT_EQ(*(uint64_t *)(there.map + SIZE - PAGE), 7);
+	ASSERT_EQ(*(uint64_t *)(there.map + SIZE - 8), 7);
+	sync_end(dmabuf, RW);
+	check_bytes(narrow, &here, there.map, dmabuf);
+}
+
 /* Its own local memory has no DMA addresses to be too long. */
 static void own_local_memory(void)
 {
@@ -269,6 +297,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(foreign_udmabuf),
 	KTAP_CASE(foreign_heap),
 	KTAP_COVERS(local_memory_of_the_other, "p2p.reach:dmashare"),
+	KTAP_CASE(local_memory_that_is_written),
 	KTAP_CASE(own_local_memory),
 	KTAP_COVERS(more_than_can_bounce, "constraint.dma-bits:dmashare"),
 };
