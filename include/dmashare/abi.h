@@ -53,7 +53,7 @@ typedef uint8_t __u8;
 
 #define DMASHARE_ID_MAGIC		0x48534d44	/* "DMSH" */
 #define DMASHARE_VERSION_MAJOR		1
-#define DMASHARE_VERSION_MINOR		2
+#define DMASHARE_VERSION_MINOR		3
 
 /*
  * Registers (offsets in BAR0)
@@ -73,7 +73,8 @@ typedef uint8_t __u8;
 #define DMASHARE_FEATURE_LOCAL		(1 << 0) /* local memory behind BAR4 */
 #define DMASHARE_FEATURE_NONCOHERENT	(1 << 1) /* SYNC commands are needed */
 #define DMASHARE_FEATURE_RENDER		(1 << 2) /* render engine */
-#define DMASHARE_FEATURE_SHARE		(1 << 3) /* host sharing */
+#define DMASHARE_FEATURE_SHARE		(1 << 3) /* host sharing: SHARE and what goes with it */
+#define DMASHARE_FEATURE_PEER		(1 << 4) /* another VM's buffers; since 1.3 */
 
 /*
  * Control, read-write. ENABLE must be set before any queue is enabled;
@@ -121,15 +122,14 @@ typedef uint8_t __u8;
 #define DMASHARE_REG_TIME_HI		0x064
 
 /*
- * Fence memory, read-write while FENCE_CTRL.ENABLE is clear (writes are
- * ignored with a guest-error log while it is set). DMA address of
- * NUM_TIMELINES 64-bit values without a gap, aligned to 4096. Setting ENABLE makes the
- * device write the present value of every timeline, then each new value
- * before the completion of the job that signalled it is posted. A value v
- * says that every fence of the timeline with seqno <= v has signalled; it
- * says nothing of a fence's status, which is in the completion. When the
- * write faults, the event FENCE_MEMORY is raised, ENABLE clears itself and
- * completions go on.
+ * Fence memory, read-write while FENCE_CTRL.ENABLE is clear (writes are ignored
+ * with a guest-error log while it is set). DMA address of NUM_TIMELINES 64-bit
+ * values without a gap, aligned to 4096. Setting ENABLE makes the device write
+ * the present value of every timeline, then each new value before the
+ * completion of the job that signalled it is posted. A value v says that every
+ * fence of the timeline with seqno <= v has signalled; it says nothing of a
+ * fence's status, which is in the completion. When the write faults, the event
+ * FENCE_MEMORY is raised, ENABLE clears itself and completions go on.
  */
 #define DMASHARE_REG_FENCE_ADDR_LO	0x070
 #define DMASHARE_REG_FENCE_ADDR_HI	0x074
@@ -208,6 +208,24 @@ enum dmashare_queue_error {
 #define DMASHARE_REG_EVQ_LOST		0x09c	/* read-only: events dropped since enabled */
 
 /*
+ * Sharing: read-only, constant; 0 without the feature. Since 1.3.
+ *
+ * The window (FEATURE_PEER) is a part of BAR4, PEER_OFFSET bytes from its start
+ * and twice PEER_SIZE long: what is mapped into its first half can only be
+ * read, writes of the CPU there are dropped, the second half can be written as
+ * well. What nothing is mapped to reads as zeros.
+ */
+#define DMASHARE_REG_MAX_SHARES		0x0a0	/* live at once */
+#define DMASHARE_REG_MAX_HOLDS		0x0a4	/* live at once, of SHARE and PEER each */
+#define DMASHARE_REG_MAX_SHARE_SIZE_LO	0x0a8	/* bytes of one shared buffer */
+#define DMASHARE_REG_MAX_SHARE_SIZE_HI	0x0ac
+#define DMASHARE_REG_MAX_PEERS		0x0b0	/* foreign buffers known at once */
+#define DMASHARE_REG_PEER_OFFSET_LO	0x0b8	/* bytes; a multiple of PEER_SIZE */
+#define DMASHARE_REG_PEER_OFFSET_HI	0x0bc
+#define DMASHARE_REG_PEER_SIZE_LO	0x0c0	/* bytes of one half; a power of two */
+#define DMASHARE_REG_PEER_SIZE_HI	0x0c4
+
+/*
  * Doorbells, write-only (read 0). SQ: the new producer index of the
  * submission ring. CQ: the new consumer index of the completion ring.
  */
@@ -245,6 +263,9 @@ enum dmashare_status {
 	DMASHARE_STATUS_DEADLOCK	= 0x0c,	/* EDEADLK: its waits would close a cycle */
 	DMASHARE_STATUS_OVERLAP		= 0x0d,	/* EINVAL: copy operands overlap in one mapping */
 
+	DMASHARE_STATUS_NOT_SHAREABLE	= 0x0e,	/* EOPNOTSUPP: the host cannot pass these pages; since 1.3 */
+	DMASHARE_STATUS_READ_ONLY	= 0x0f,	/* EACCES: may not be written; since 1.3 */
+
 	/* The request was begun and failed; what it wrote before stays written. */
 	DMASHARE_STATUS_FAULT_TRANSLATION = 0x20, /* EFAULT: refused by bus or IOMMU */
 	DMASHARE_STATUS_FAULT_DIRECTION	= 0x21,	/* EACCES: against the mapping's direction */
@@ -279,6 +300,8 @@ enum dmashare_status {
 	X(BAD_FENCE, EINVAL)			\
 	X(DEADLOCK, EDEADLK)			\
 	X(OVERLAP, EINVAL)			\
+	X(NOT_SHAREABLE, EOPNOTSUPP)		\
+	X(READ_ONLY, EACCES)			\
 	X(FAULT_TRANSLATION, EFAULT)		\
 	X(FAULT_DIRECTION, EACCES)		\
 	X(FAULT_BOUNDS, ERANGE)			\
@@ -302,6 +325,7 @@ enum dmashare_direction {
 enum dmashare_placement {
 	DMASHARE_PLACEMENT_SYSTEM	= 0,	/* segments hold DMA addresses */
 	DMASHARE_PLACEMENT_LOCAL	= 1,	/* segments hold offsets in local memory */
+	DMASHARE_PLACEMENT_PEER		= 2,	/* ... in the window; since 1.3 */
 };
 
 /* Operations of the control queue (below 0x40) and of job queues (above). */
@@ -317,6 +341,15 @@ enum dmashare_opcode {
 	DMASHARE_OP_QUERY_LEDGER	= 0x08,	/* body: query */
 	DMASHARE_OP_PLACE		= 0x09,	/* body: place; since 1.1 */
 	DMASHARE_OP_SYNC		= 0x0a,	/* body: sync; since 1.1 */
+	DMASHARE_OP_SHARE		= 0x0b,	/* body: share; since 1.3, as all to JOB_NOOP */
+	DMASHARE_OP_UNSHARE		= 0x0c,	/* body: unshare */
+	DMASHARE_OP_PUBLISH		= 0x0d,	/* body: publish */
+	DMASHARE_OP_GRANT		= 0x0e,	/* body: hold */
+	DMASHARE_OP_PEER_QUERY		= 0x0f,	/* body: query */
+	DMASHARE_OP_PEER_MAP		= 0x10,	/* body: peer_map */
+	DMASHARE_OP_PEER_UNMAP		= 0x11,	/* body: id */
+	DMASHARE_OP_PEER_ACQUIRE	= 0x12,	/* body: peer_acquire */
+	DMASHARE_OP_PEER_RELEASE	= 0x13,	/* body: hold */
 
 	DMASHARE_OP_JOB_NOOP		= 0x40,	/* body: job; takes value ns of device time */
 	DMASHARE_OP_JOB_COPY		= 0x41,	/* body: job; src to dst */
@@ -593,6 +626,179 @@ struct dmashare_ledger {
 };
 
 /*
+ * Sharing (FEATURE_SHARE). SHARE lets clients on the host, and devices of other
+ * VMs, have the very pages of a buffer; see dmashare/share.h for what they see
+ * of it.
+ *
+ * SHARE: the pages are those that the segments of the mapping name: of any
+ * direction, and of placement SYSTEM or LOCAL. An IOMMU is asked once, now;
+ * whoever maps the pages must not use them for anything else before UNSHARE, or
+ * UNMAP of that mapping, was completed. A buffer is shared once at a time:
+ * SHARE again after UNSHARE_F_SUSPEND, or after the mapping was unmapped, gives
+ * the same share new pages, and what it says of the contents replaces what was
+ * said before. Completion: result is the share's id on the host. Refused:
+ * BAD_OPCODE (no feature), BAD_ID (no such buffer, no such mapping or one of
+ * another buffer), ID_EXISTS (it has pages), LIMIT (MAX_SHARES,
+ * MAX_SHARE_SIZE), BAD_SEGMENT (address or length not a multiple of 4096),
+ * NOT_SHAREABLE (imported buffer, or pages that the host cannot pass in any
+ * permitted way: a PCI BAR, memory of the guest without a memory file),
+ * READ_ONLY (F_WRITE, and whoever started the device permits reading alone),
+ * BAD_DESCRIPTOR (flags), FAULT_TRANSLATION, FAULT_BUS_MASTER.
+ */
+#define DMASHARE_SHARE_WRITE		(1 << 0) /* clients may ask to write */
+
+struct dmashare_body_share {
+	__le32 buffer;			/* buffer id */
+	__le32 mapping;			/* mapping id */
+	__le32 flags;			/* DMASHARE_SHARE_WRITE */
+	__le32 fourcc;			/* DRM_FORMAT_* of the contents, 0: bytes */
+	__le32 width;			/* pixels, or 0 */
+	__le32 height;			/* rows, or 0 */
+	__le32 stride;			/* bytes from row to row, or 0 */
+	__le32 reserved;		/* must be zero */
+	__u8 name[DMASHARE_NAME_LEN];	/* what clients call it; zeros: the buffer's name */
+};
+
+/*
+ * UNSHARE: clients are told, their holds are over (no SHARE_DONE for those that
+ * this ends: the completion is their end, so the driver ends them with
+ * ECANCELED), and nobody is given the pages any more. Those who have them
+ * mapped may go on to see what is in them; with F_DISCARD the device puts
+ * others, all zeros, in their place where it can, so that clients keep the old
+ * ones and nothing else: what was in the pages is lost to the guest, and result
+ * is 1 if it was done, else 0. With F_SUSPEND the share stays, without pages.
+ * UNMAP of the mapping that SHARE named is UNSHARE with SUSPEND; RESET ends
+ * every share. Refused: BAD_ID (no such buffer, or it is not shared),
+ * BAD_DESCRIPTOR (flags).
+ */
+#define DMASHARE_UNSHARE_F_SUSPEND	(1 << 0)
+#define DMASHARE_UNSHARE_F_DISCARD	(1 << 1)
+
+struct dmashare_body_unshare {
+	__le32 buffer;			/* buffer id */
+	__le32 flags;			/* DMASHARE_UNSHARE_F_* */
+};
+
+/*
+ * PUBLISH: the buffer has new contents, which clients are told of. Every client
+ * that has subscribed to it holds it from now on; when the last of them has
+ * released it, or deadline ns of device time have passed, the event SHARE_DONE
+ * with this hold is raised: status OK; TIMEOUT; or COMMANDED with the first
+ * errno that a client released it with (ECONNRESET for one that vanished).
+ * Result is the number of clients that hold it; if 0 there will be no event.
+ * Refused: BAD_ID (no such buffer, not shared, without pages, hold 0 or from
+ * DMASHARE_HOLD_DEVICE on), ID_EXISTS (hold in use), BUSY (the last contents
+ * are still held), LIMIT (MAX_HOLDS), BAD_LENGTH (deadline 0 or over one hour),
+ * BAD_DESCRIPTOR (sequence 0).
+ */
+#define DMASHARE_HOLD_DEVICE		0x80000000	/* ids from here on are the device's */
+#define DMASHARE_MAX_HOLD_NS		(3600ULL * 1000 * 1000 * 1000)
+
+struct dmashare_body_publish {
+	__le32 buffer;			/* buffer id */
+	__le32 hold;			/* chosen by the driver, 1..DMASHARE_HOLD_DEVICE - 1 */
+	__le64 sequence;		/* the driver's number for the contents, not 0 */
+	__le64 deadline;		/* ns */
+};
+
+/*
+ * GRANT answers the event SHARE_ACQUIRE: error 0 lets the client go on, and the
+ * hold's deadline begins; another errno (1..4095) refuses it, and ends the
+ * hold; so does 0 for one with EVENT_F_WAIT. Refused: BAD_ID (no such hold: the
+ * client is gone, and the event SHARE_DONE says so), BUSY (granted before),
+ * BAD_LENGTH (error).
+ *
+ * PEER_RELEASE: see PEER_ACQUIRE.
+ */
+struct dmashare_body_hold {
+	__le32 hold;
+	__le32 error;			/* errno, 0: none */
+};
+
+/*
+ * Buffers of another VM (FEATURE_PEER). The device is a client of another's
+ * share server. A buffer announced there gets an id here (event PEER_ANNOUNCE),
+ * never used again until RESET, and goes when it is withdrawn there or has
+ * other pages, or when the connection is lost (event PEER_WITHDRAW). From then
+ * on the window shows zeros where it was, jobs that touch it fail with
+ * FAULT_DEAD_MAPPING, and the id lives on until PEER_UNMAP. After RESET, and
+ * when the connection is there again, all are announced anew.
+ *
+ * PEER_QUERY writes struct dmashare_peer_info of foreign buffer id; refusals as
+ * QUERY_LEDGER.
+ *
+ * PEER_MAP: put it into the window, from offset on. Refused: BAD_OPCODE, BAD_ID
+ * (also: withdrawn), BUSY (it is there), BAD_LENGTH (offset not a multiple of
+ * 4096, or it does not fit between there and the end of that half), OVERLAP
+ * (something else is there), READ_ONLY (second half, and the owner permits
+ * reading alone), BAD_DESCRIPTOR (flags), NOT_SHAREABLE (what the owner passed
+ * cannot be mapped safely). Buffers of placement PEER are created with
+ * BUFFER_CREATE and mapped for the engines with MAP, segments being offsets
+ * from the start of the window, each within one foreign buffer that is mapped
+ * there (BAD_SEGMENT); direction to-device alone for the first half
+ * (BAD_DIRECTION). Such mappings need no bus, as those of placement LOCAL.
+ *
+ * PEER_UNMAP: take it out of the window; holds of it are released with
+ * ECANCELED. For a withdrawn one: forget the id. The window shows zeros there.
+ * Refused: BAD_ID, also if it is neither mapped nor withdrawn.
+ */
+#define DMASHARE_PEER_MAP_F_WRITE	(1 << 0) /* offset is in the second half */
+#define DMASHARE_PEER_MAP_F_SUBSCRIBE	(1 << 1) /* its owner waits for us: PEER_ACQUIRE_F_CONTENT */
+
+struct dmashare_body_peer_map {
+	__le32 peer;			/* id of the foreign buffer */
+	__le32 flags;			/* DMASHARE_PEER_MAP_F_* */
+	__le64 offset;			/* bytes from the start of the window */
+};
+
+/*
+ * PEER_ACQUIRE: a fence of ours that the owner's users of the buffer wait for.
+ * The event PEER_GRANTED says when the owner is done (COMMANDED and an errno:
+ * refused, and the hold is over; ECONNRESET: the connection is lost); then the
+ * buffer may be read (written) until PEER_RELEASE, which signals the owner's
+ * fence, as failed with error if that is not 0. With F_CONTENT it is granted
+ * with the next contents that the owner publishes, or those published since
+ * PEER_MAP that have not been acquired so far; needs F_SUBSCRIBE. When the
+ * owner ends the hold (deadline), PEER_GRANTED comes for it with that errno,
+ * again if need be. A hold that has ended in any way is forgotten with that
+ * event or the completion of PEER_RELEASE. Refused: BAD_ID (no such foreign
+ * buffer, not mapped; hold 0 or from DMASHARE_HOLD_DEVICE on), ID_EXISTS (hold
+ * in use), LIMIT (MAX_HOLDS), READ_ONLY, BAD_LENGTH (deadline 0 or over one
+ * hour; must be 0 with F_CONTENT, whose deadline is the owner's),
+ * BAD_DESCRIPTOR (flags; CONTENT without SUBSCRIBE, CONTENT with WRITE).
+ * PEER_RELEASE: BAD_ID (no such hold), BAD_LENGTH (error over 4095). Before
+ * PEER_GRANTED it cancels.
+ */
+#define DMASHARE_PEER_ACQUIRE_F_WRITE	(1 << 0)
+#define DMASHARE_PEER_ACQUIRE_F_CONTENT	(1 << 1)
+
+struct dmashare_body_peer_acquire {
+	__le32 peer;			/* id of the foreign buffer */
+	__le32 flags;			/* DMASHARE_PEER_ACQUIRE_F_* */
+	__le32 hold;			/* chosen by the driver, 1..DMASHARE_HOLD_DEVICE - 1 */
+	__le32 reserved;		/* must be zero */
+	__le64 deadline;		/* ns of the owner's device time */
+};
+
+#define DMASHARE_PEER_F_WRITE		(1 << 0) /* it may be mapped for writing */
+#define DMASHARE_PEER_F_WITHDRAWN	(1 << 1)
+
+struct dmashare_peer_info {
+	__le32 id;
+	__le32 share;			/* its id at the owner's share server */
+	__le32 generation;		/* there */
+	__le32 flags;			/* DMASHARE_PEER_F_* */
+	__le64 size;			/* bytes, a multiple of 4096 */
+	__le64 sequence;		/* of the last contents published, 0: none yet */
+	__le32 fourcc;			/* as in struct dmashare_body_share: not checked by anybody */
+	__le32 width;
+	__le32 height;
+	__le32 stride;
+	__u8 name[DMASHARE_NAME_LEN];
+	__u8 device[DMASHARE_NAME_LEN];	/* the owner's device */
+};
+
+/*
  * Jobs. An operand is a range of a mapping. With rows 0 or 1 an operand is
  * the length bytes at offset. With rows >= 2 (copy, fill, checksum) it is
  * that many rows of length bytes, one every pitch bytes; pitch must then be at
@@ -694,6 +900,12 @@ struct dmashare_desc {
 		struct dmashare_body_query query;
 		struct dmashare_body_place place;
 		struct dmashare_body_sync sync;
+		struct dmashare_body_share share;
+		struct dmashare_body_unshare unshare;
+		struct dmashare_body_publish publish;
+		struct dmashare_body_hold hold;
+		struct dmashare_body_peer_map peer_map;
+		struct dmashare_body_peer_acquire peer_acquire;
 		struct dmashare_body_job job;
 		__u8 body[240];		/* bytes past the opcode's body must be zero */
 	};
@@ -736,9 +948,31 @@ enum dmashare_event_type {
 	 */
 	DMASHARE_EVENT_HELD_FOR_EVER	= 6,
 	DMASHARE_EVENT_FATAL		= 7,	/* STATUS.FATAL was set; since 1.2 */
+	/*
+	 * Sharing, since 1.3. Events of these kinds are never dropped: those
+	 * that find the ring full or disabled are kept, and come when there is
+	 * room. The hold's, or the foreign buffer's, id is in mapping.
+	 *
+	 * SHARE_ACQUIRE: a client wants to hold buffer; the driver has its
+	 * users wait for the hold and answers with GRANT. offset is the
+	 * deadline in ns. EVENT_F_WRITE, EVENT_F_WAIT: as the client asked.
+	 * SHARE_DONE: the hold is over, by its status; offset is the errno, 0
+	 * with OK. PEER_ANNOUNCE: offset is the size. PEER_WITHDRAW: status OK
+	 * (withdrawn) or COMMANDED, offset the errno (the connection was lost:
+	 * ECONNRESET). PEER_CONTENT: offset is the sequence; one that was not
+	 * posted yet is replaced by the next. PEER_GRANTED: addr is the
+	 * sequence, status OK, or COMMANDED and offset the errno.
+	 */
+	DMASHARE_EVENT_SHARE_ACQUIRE	= 8,
+	DMASHARE_EVENT_SHARE_DONE	= 9,
+	DMASHARE_EVENT_PEER_ANNOUNCE	= 10,
+	DMASHARE_EVENT_PEER_WITHDRAW	= 11,
+	DMASHARE_EVENT_PEER_CONTENT	= 12,
+	DMASHARE_EVENT_PEER_GRANTED	= 13,
 };
 
-#define DMASHARE_EVENT_F_WRITE		(1 << 0) /* the access was a write */
+#define DMASHARE_EVENT_F_WRITE		(1 << 0) /* the access was a write, or is to be one */
+#define DMASHARE_EVENT_F_WAIT		(1 << 1) /* SHARE_ACQUIRE: to be told, and nothing held */
 
 struct dmashare_event {
 	__le16 type;			/* enum dmashare_event_type */

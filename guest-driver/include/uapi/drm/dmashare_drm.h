@@ -8,17 +8,18 @@
  * the SYNCOBJ family.
  *
  * Unless an ioctl says otherwise any client of the render node may call it,
- * unknown flag bits and non-zero padding give EINVAL, a pointer that cannot
- * be read or written gives EFAULT, a device that is gone gives ENODEV (also if
+ * unknown flag bits and non-zero padding give EINVAL, a pointer that cannot be
+ * read or written gives EFAULT, a device that is gone gives ENODEV (also if
  * that happens meanwhile), a signal while waiting gives EINTR or a restart, and
  * lack of kernel memory gives ENOMEM. What takes a command of the device
- * (BO_CREATE, BO_IMPORT, BO_MOVE, SUBMIT of a buffer that is not mapped yet, LEDGER,
- * PRIME imports and exports) gives EIO if the device does not answer, is being
- * reset, or did not come back from a reset, and the errno that the device's control
- * plane was told to have it fail with, if it was.
+ * (BO_CREATE, BO_IMPORT, BO_MOVE, SUBMIT of a buffer that is not mapped yet,
+ * LEDGER, PRIME imports and exports) gives EIO if the device does not answer,
+ * is being reset, or did not come back from a reset, and the errno that the
+ * device's control plane was told to have it fail with, if it was.
  *
  * Version 1.0 of the driver; 1.1: PARAM_TIMELINE, PARAM_NUM_TIMELINES, and the
- * members timeline and seqno of JOB_RESULT.
+ * members timeline and seqno of JOB_RESULT; 1.2: PARAM_PEER_FREE, BO_SHARE,
+ * BO_UNSHARE, BO_PUBLISH, and the PEER family.
  */
 #ifndef _UAPI_DMASHARE_DRM_H_
 #define _UAPI_DMASHARE_DRM_H_
@@ -45,6 +46,14 @@ extern "C" {
 #define DRM_DMASHARE_BO_MOVE		0x08
 #define DRM_DMASHARE_BO_UNMAP		0x09
 #define DRM_DMASHARE_BO_VMAP		0x0a
+#define DRM_DMASHARE_BO_SHARE		0x0b
+#define DRM_DMASHARE_BO_UNSHARE		0x0c
+#define DRM_DMASHARE_BO_PUBLISH		0x0d
+#define DRM_DMASHARE_PEER_NEXT		0x0e
+#define DRM_DMASHARE_PEER_OPEN		0x0f
+#define DRM_DMASHARE_PEER_STATE		0x10
+#define DRM_DMASHARE_PEER_ACQUIRE	0x11
+#define DRM_DMASHARE_PEER_RELEASE	0x12
 
 /**
  * enum drm_dmashare_param - what GET_PARAM can be asked
@@ -67,6 +76,8 @@ extern "C" {
  *	the device had no other left; above it is this file's alone. The same until
  *	the file is closed.
  * @DRM_DMASHARE_PARAM_NUM_TIMELINES: (since 1.1) the device's timelines
+ * @DRM_DMASHARE_PARAM_PEER_FREE: (since 1.2) bytes of the window for buffers of
+ *	another VM that are in no use, of the half that can only be read
  */
 enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_VERSION	= 0,
@@ -82,6 +93,7 @@ enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_P2P		= 10,
 	DRM_DMASHARE_PARAM_TIMELINE	= 11,
 	DRM_DMASHARE_PARAM_NUM_TIMELINES = 12,
+	DRM_DMASHARE_PARAM_PEER_FREE	= 13,
 };
 
 /**
@@ -357,13 +369,14 @@ struct drm_dmashare_submit {
 #define DRM_DMASHARE_MAX_RESULTS	4096
 
 /*
- * What the driver itself has the fences of jobs fail with: ETIMEDOUT, the job took longer than
- * the module parameter job_timeout_ms; ECANCELED, the device had it when it was
- * reset for another reason (another job, a queue that stopped, a function-level
- * reset); EIO, the device failed (a fatal error, an error of the bus, a link that
- * is down) or did not come back from a reset; ENODEV, it was removed; ESRCH, the
- * file was closed before the job's turn came. All other errnos are those that the
- * device interface gives for @status; with the status COMMANDED any.
+ * What the driver itself has the fences of jobs fail with: ETIMEDOUT, the job
+ * took longer than the module parameter job_timeout_ms; ECANCELED, the device
+ * had it when it was reset for another reason (another job, a queue that
+ * stopped, a function-level reset); EIO, the device failed (a fatal error, an
+ * error of the bus, a link that is down) or did not come back from a reset;
+ * ENODEV, it was removed; ESRCH, the file was closed before the job's turn
+ * came. All other errnos are those that the device interface gives for @status;
+ * with the status COMMANDED any.
  */
 
 /**
@@ -526,6 +539,221 @@ struct drm_dmashare_bo_vmap {
 	__u32 flags;
 };
 
+/* Clients may ask to write. */
+#define DRM_DMASHARE_SHARE_WRITE	(1 << 0)
+
+/**
+ * struct drm_dmashare_bo_share - DRM_IOCTL_DMASHARE_BO_SHARE, since 1.2
+ * @handle: in
+ * @flags: in: DRM_DMASHARE_SHARE_*
+ * @fourcc: in: DRM_FORMAT_* of the contents, 0 for bytes
+ * @width: in: pixels, or 0
+ * @height: in: rows, or 0
+ * @stride: in: bytes from row to row, or 0
+ * @name: in: what clients call it, padded with zeros; all zeros: the buffer's name
+ * @share: out: the share's id on the host
+ * @pad: in: must be zero
+ *
+ * Lets programs of the host, and other VMs, have the very pages of the buffer, as
+ * long as it lives or until BO_UNSHARE. The buffer can still move: its pages are
+ * taken back then, and those of the new place are shared. A client that wants to
+ * read or write holds the buffer meanwhile: a fence in its reservation, which
+ * fails with ETIMEDOUT (the client's deadline passed), ECONNRESET (the client
+ * vanished) or any errno that the client gave.
+ *
+ * Shared already: what it says of the contents is replaced; EBUSY if @flags differ.
+ * ENOENT: no such handle. EOPNOTSUPP: the device shares nothing, the buffer is
+ * imported or another VM's, or the host cannot pass such pages. EACCES: WRITE, and
+ * the host permits reading alone. EINVAL: unknown flag, and @stride * @height over
+ * the buffer's size. ENOSPC: as many are shared as can be, or it is too large.
+ */
+struct drm_dmashare_bo_share {
+	__u32 handle;
+	__u32 flags;
+	__u32 fourcc;
+	__u32 width;
+	__u32 height;
+	__u32 stride;
+	__u8 name[32];
+	__u32 share;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_bo_unshare - DRM_IOCTL_DMASHARE_BO_UNSHARE, since 1.2
+ * @handle: in
+ * @pad: in: must be zero
+ *
+ * Clients are told, and their fences fail with ECANCELED. What a client has
+ * still mapped it may still see, until the buffer moves or is freed. ENOENT: no
+ * such handle, or it is not shared.
+ */
+struct drm_dmashare_bo_unshare {
+	__u32 handle;
+	__u32 pad;
+};
+
+/* Return a sync_file in @fence_fd. */
+#define DRM_DMASHARE_FENCE_OUT		(1U << 31)
+
+/**
+ * struct drm_dmashare_bo_publish - DRM_IOCTL_DMASHARE_BO_PUBLISH, since 1.2
+ * @handle: in: a buffer that is shared
+ * @flags: in: DRM_DMASHARE_FENCE_OUT or 0
+ * @sequence: in: the caller's number for the contents, not 0
+ * @deadline_ns: in: device time that clients have, 1 ns to one hour
+ * @fence_fd: out: with FENCE_OUT
+ * @pad: in: must be zero
+ *
+ * Tells clients that the buffer has new contents, as soon as those who write to it
+ * now (fences of its reservation) are done, and the clients of earlier contents.
+ * Returns at once; until every client that subscribed has released the contents, a
+ * fence in the reservation makes whoever wants to write wait. It signals at once
+ * where nobody subscribed, and fails as said at BO_SHARE, ECANCELED if the buffer
+ * moved, was not shared any more, or the device was reset meanwhile.
+ *
+ * ENOENT: no such handle. EINVAL: not shared, @sequence 0, @deadline_ns.
+ * ENOSPC: too many fences of clients.
+ */
+struct drm_dmashare_bo_publish {
+	__u32 handle;
+	__u32 flags;
+	__u64 sequence;
+	__u64 deadline_ns;
+	__s32 fence_fd;
+	__u32 pad;
+};
+
+#define DRM_DMASHARE_PEER_WRITE		(1 << 0) /* may be, or is to be, written */
+#define DRM_DMASHARE_PEER_SUBSCRIBE	(1 << 1) /* its owner waits for us */
+#define DRM_DMASHARE_PEER_WITHDRAWN	(1 << 2) /* its owner took it back, or is gone */
+#define DRM_DMASHARE_PEER_CONTENT	(1 << 3) /* with the next contents */
+
+/**
+ * struct drm_dmashare_peer_next - DRM_IOCTL_DMASHARE_PEER_NEXT, since 1.2
+ * @after: in: id of the last one that the caller knows, 0 to begin with
+ * @peer: out: id of the first foreign buffer after that, which is not withdrawn
+ * @timeout_ns: in: how long to wait for one; 0: not at all, negative: for ever
+ * @size: out: bytes
+ * @sequence: out: of its last contents, 0: none yet
+ * @flags: out: DRM_DMASHARE_PEER_WRITE
+ * @fourcc: out: as its owner says, as all that follows; nobody checked it
+ * @width: out: pixels, or 0
+ * @height: out: rows, or 0
+ * @stride: out: bytes, or 0
+ * @share: out: its id on the host
+ * @name: out: its owner's name for it
+ * @device: out: its owner
+ *
+ * Ids grow, and are never used again until the module is loaded anew. ETIME:
+ * none in time. EOPNOTSUPP: the device has no window.
+ */
+struct drm_dmashare_peer_next {
+	__u32 after;
+	__u32 peer;
+	__s64 timeout_ns;
+	__u64 size;
+	__u64 sequence;
+	__u32 flags;
+	__u32 fourcc;
+	__u32 width;
+	__u32 height;
+	__u32 stride;
+	__u32 share;
+	__u8 name[32];
+	__u8 device[32];
+};
+
+/**
+ * struct drm_dmashare_peer_open - DRM_IOCTL_DMASHARE_PEER_OPEN, since 1.2
+ * @peer: in: id of a foreign buffer
+ * @flags: in: DRM_DMASHARE_PEER_WRITE, DRM_DMASHARE_PEER_SUBSCRIBE
+ * @handle: out: GEM handle of a buffer of placement PEER
+ * @buffer: out: the buffer's id in the device
+ *
+ * The buffer is the other VM's memory itself, in the window behind BAR4: it can
+ * be used in jobs, mapped with BO_MMAP, and exported, and stays where it is.
+ * Without WRITE jobs and mappings that write to it are refused with EACCES. It
+ * is opened once at a time. When its owner takes it back it reads as zeros,
+ * jobs fail with ESTALE, and new mappings of it are refused with ESTALE.
+ *
+ * ENOENT: no such foreign buffer, or withdrawn. EBUSY: it is open. EACCES:
+ * WRITE, and its owner permits reading alone. ENOSPC: no room in the window, or
+ * a limit of the device. EOPNOTSUPP: what the owner passed cannot be mapped
+ * safely.
+ */
+struct drm_dmashare_peer_open {
+	__u32 peer;
+	__u32 flags;
+	__u32 handle;
+	__u32 buffer;
+};
+
+/**
+ * struct drm_dmashare_peer_state - DRM_IOCTL_DMASHARE_PEER_STATE, since 1.2
+ * @handle: in: made by PEER_OPEN
+ * @flags: out: DRM_DMASHARE_PEER_*
+ * @peer: out: id of the foreign buffer
+ * @pad: in: must be zero
+ * @sequence: out: of the last contents that were published
+ * @acquired: out: of those that were last granted to PEER_ACQUIRE
+ *
+ * ENOENT: no such handle. EINVAL: not made by PEER_OPEN.
+ */
+struct drm_dmashare_peer_state {
+	__u32 handle;
+	__u32 flags;
+	__u32 peer;
+	__u32 pad;
+	__u64 sequence;
+	__u64 acquired;
+};
+
+/**
+ * struct drm_dmashare_peer_acquire - DRM_IOCTL_DMASHARE_PEER_ACQUIRE, since 1.2
+ * @handle: in: made by PEER_OPEN @flags: in: DRM_DMASHARE_PEER_WRITE,
+ * DRM_DMASHARE_PEER_CONTENT, DRM_DMASHARE_FENCE_OUT @deadline_ns: in: how long
+ * we hold it at most, in the owner's device time; 0 with CONTENT,
+ *	where the owner has said so
+ * @fence_fd: out: with FENCE_OUT
+ * @pad: in: must be zero
+ *
+ * Asks the owner to let us have the buffer, and returns at once. A fence is
+ * added to its reservation, which all users here wait for as for a writer's; it
+ * signals when the owner is done with what it did, and fails with what the
+ * owner refused it with, ECONNRESET if the owner is gone, ECANCELED if it took
+ * the buffer back or the device was reset.
+ *
+ * ENOENT: no such handle. EINVAL: not made by PEER_OPEN, CONTENT of a buffer
+ * opened without SUBSCRIBE or together with WRITE, @deadline_ns. EBUSY: it is
+ * acquired. EACCES: WRITE, and it was opened without. ESTALE: withdrawn.
+ * ENOSPC: too many.
+ */
+struct drm_dmashare_peer_acquire {
+	__u32 handle;
+	__u32 flags;
+	__u64 deadline_ns;
+	__s32 fence_fd;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_peer_release - DRM_IOCTL_DMASHARE_PEER_RELEASE, since 1.2
+ * @handle: in: made by PEER_OPEN, and acquired
+ * @error: in: 0, or the positive errno that the owner's fence is to fail with
+ *
+ * Gives the buffer back as soon as all that uses it now (every fence of its
+ * reservation) is done; returns at once. If @error is 0 and a fence of this
+ * device's jobs failed, its errno is passed on. Closing the last handle does
+ * the same with ECANCELED.
+ *
+ * ENOENT: no such handle. EINVAL: not made by PEER_OPEN, not acquired, @error.
+ */
+struct drm_dmashare_peer_release {
+	__u32 handle;
+	__u32 error;
+};
+
 #define DRM_IOCTL_DMASHARE_GET_PARAM \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_GET_PARAM, struct drm_dmashare_get_param)
 #define DRM_IOCTL_DMASHARE_BO_CREATE \
@@ -548,6 +776,22 @@ struct drm_dmashare_bo_vmap {
 	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_BO_UNMAP, struct drm_dmashare_bo_unmap)
 #define DRM_IOCTL_DMASHARE_BO_VMAP \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_BO_VMAP, struct drm_dmashare_bo_vmap)
+#define DRM_IOCTL_DMASHARE_BO_SHARE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_BO_SHARE, struct drm_dmashare_bo_share)
+#define DRM_IOCTL_DMASHARE_BO_UNSHARE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_BO_UNSHARE, struct drm_dmashare_bo_unshare)
+#define DRM_IOCTL_DMASHARE_BO_PUBLISH \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_BO_PUBLISH, struct drm_dmashare_bo_publish)
+#define DRM_IOCTL_DMASHARE_PEER_NEXT \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_NEXT, struct drm_dmashare_peer_next)
+#define DRM_IOCTL_DMASHARE_PEER_OPEN \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_OPEN, struct drm_dmashare_peer_open)
+#define DRM_IOCTL_DMASHARE_PEER_STATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_STATE, struct drm_dmashare_peer_state)
+#define DRM_IOCTL_DMASHARE_PEER_ACQUIRE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_ACQUIRE, struct drm_dmashare_peer_acquire)
+#define DRM_IOCTL_DMASHARE_PEER_RELEASE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_RELEASE, struct drm_dmashare_peer_release)
 
 #if defined(__cplusplus)
 }
