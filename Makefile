@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 
 TARGETS := demo replay check vm qtest guest-test scenarios lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
-VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP QEMU_SRC \
+VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES \
 	TIMEOUT ONLY JOBS FULL SANITIZE V RECORD FILE REPEAT
 ACCEL_VALUES := auto tcg kvm
@@ -17,6 +17,7 @@ IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
 FULL_VALUES := 0 1
 HOTPLUG_VALUES := 0 1
+RAM_VALUES := private shared
 
 # A misspelt variable would otherwise be ignored in silence.
 given := $(foreach v,$(.VARIABLES),$(if \
@@ -36,7 +37,7 @@ $$(error $1=$$($1) is not known; permitted: $$($1_VALUES))
 endif
 endif
 endef
-$(foreach v,ACCEL IOMMU SANITIZE FULL HOTPLUG,$(eval $(call permitted,$v)))
+$(foreach v,ACCEL IOMMU SANITIZE FULL HOTPLUG RAM,$(eval $(call permitted,$v)))
 
 # A tree of the user's own is remembered by build/ until QEMU_SRC= is given.
 ifneq ($(origin QEMU_SRC),undefined)
@@ -49,7 +50,7 @@ MESON_OPTIONS += -Dqemu_src=$(abspath $(QEMU_SRC))
 endif
 
 export DMASHARE_BUILD := $(BUILD)
-export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM SMP V ONLY JOBS FULL
+export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP V ONLY JOBS FULL
 export DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES
 export TIMEOUT
 ifdef DMASHARE_CACHE

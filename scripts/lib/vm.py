@@ -31,6 +31,7 @@ QMP_NAME = 'org.dmashare.qmp'
 BOOT_TIMEOUT = 180      # seconds; under TCG on a busy machine it may take 60
 PROBE_TIMEOUT = 20
 QMP_SECONDS = 30        # an answer takes microseconds; this is for a busy host
+RAMS = ('private', 'shared')
 MEMORY_LEAST = 128      # MiB; with less the kernel cannot unpack its initramfs
 # Room for BARs above 4 GiB: for two of 16 GiB and their alignment.
 HOLE64 = '128G'
@@ -65,6 +66,7 @@ class Settings:
     device2_args: str = ''      # ... and to the second one, where they count
     hotplug: str = '0'          # 1: each in a slot that it can be taken from
     memory: str = '512M'
+    ram: str = 'private'        # shared: a memory file, as sharing needs it
     smp: str = '1'
     kernel_args: str = ''
     qemu_args: str = ''
@@ -74,7 +76,7 @@ class Settings:
     NAMES = {'iommu': 'IOMMU', 'accel': 'ACCEL', 'devices': 'DEVICES',
              'device_args': 'DEVICE_ARGS', 'device2_args': 'DEVICE2_ARGS',
              'hotplug': 'HOTPLUG',
-             'memory': 'MEM', 'smp': 'SMP',
+             'memory': 'MEM', 'ram': 'RAM', 'smp': 'SMP',
              'kernel_args': 'KERNEL_ARGS', 'qemu_args': 'QEMU_ARGS',
              'skip': 'SKIP_MODULES'}
 
@@ -107,6 +109,9 @@ class Settings:
             common.die('DEVICE2_ARGS is for a second device: set DEVICES=2')
         if self.hotplug not in ('0', '1'):
             common.die(f'HOTPLUG={self.hotplug} is not known: use 0 or 1')
+        if self.ram not in RAMS:
+            common.die(f'RAM={self.ram} is not known: use one of '
+                       + ', '.join(RAMS))
         if not str(self.smp).isdigit() or not 1 <= int(self.smp) <= 16:
             common.die(f'SMP={self.smp} is not a number from 1 to 16')
         if self.memory.isdigit():
@@ -126,6 +131,31 @@ def find_qemu():
     if not os.access(path, os.X_OK):
         common.die(f'there is no QEMU at {path}: run make qemu')
     return path
+
+
+class Folders:
+    """Short names for sockets in folders that are far down.
+
+    The address of a socket has room for 107 bytes.  What is longer is reached
+    by way of an open folder, which QEMU and other programs inherit.
+    """
+    LONGEST = 107
+
+    def __init__(self):
+        self.fds = []           # to be inherited under the same numbers
+
+    def short(self, path):
+        """That path, or another one to the same place."""
+        if len(os.fsencode(path)) <= self.LONGEST:
+            return path
+        folder, name = os.path.split(path)
+        fd = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+        os.set_inheritable(fd, True)
+        self.fds.append(fd)
+        return f'/proc/self/fd/{fd}/{name}'
+
+
+FOLDERS = Folders()
 
 
 class Kernel:
@@ -295,6 +325,8 @@ class Machine:
         self.folder = folder
         self.mode = mode
         self.console = os.path.join(folder, 'console.log')
+        # The socket of a device with share=unix:{share}; once it was started.
+        self.share = ''
         self.process = None
         self.channel = None
         self.monitor = None
@@ -331,10 +363,16 @@ class Machine:
             # What these promise to be quick is emulated byte by byte.
             cpu += ',erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off'
         words = [find_qemu(), '-nodefaults', '-no-user-config', '-no-reboot',
-                 '-display', 'none', '-M', 'q35',
+                 '-display', 'none',
+                 '-M', 'q35' + (',memory-backend=ram' if s.ram == 'shared'
+                                else ''),
                  '-accel', s.accel, '-m', s.memory, '-smp', s.smp,
                  '-cpu', cpu,
                  '-global', f'q35-pcihost.pci-hole64-size={HOLE64}']
+        if s.ram == 'shared':
+            # Sealed, so that it cannot shrink under whoever maps it.
+            words += ['-object', 'memory-backend-memfd,id=ram,share=on,'
+                      f'seal=on,size={s.memory}']
         if s.iommu == 'vtd':
             words += ['-device', 'intel-iommu']
         elif s.iommu == 'virtio':
@@ -355,6 +393,7 @@ class Machine:
                 device += f',addr={0x10 + i:#x}'
             # Of a property that is given twice the last one counts.
             for args in (s.device_args, s.device2_args if i == 1 else ''):
+                args = args.replace('{share}', self.share)
                 device += f',{args}' if args else ''
             words += ['-device', device]
         if self.mode == 'agent':
@@ -431,12 +470,14 @@ class Machine:
         except OSError as error:
             common.die(f'cannot write in {self.folder}: {error.strerror}: free '
                        'some space or correct the permissions')
+        self.share = FOLDERS.short(os.path.join(self.folder, 'share.sock'))
         # QEMU's ends of the sockets, by what they are for.
         ours, theirs = socket.socketpair()
         mon_ours, mon_theirs = socket.socketpair()
         given = [theirs, mon_theirs, *socket.socketpair()]
         fds = [end.fileno() for end in given]
         words = self.command(fds[0], fds[1], fds[2:])
+        fds += FOLDERS.fds
         with log:
             log.write((shlex.join(words) + '\n').encode())
             log.flush()

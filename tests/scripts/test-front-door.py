@@ -117,6 +117,10 @@ class Scripts(Base):
         self.environment['HOTPLUG'] = 'yes'
         self.refuses(['scripts/vm', 'true'], 'HOTPLUG=yes', '0 or 1')
 
+    def test_memory_is_shared_or_not(self):
+        self.environment['RAM'] = 'some'
+        self.refuses(['scripts/vm', 'true'], 'RAM=some', 'private, shared')
+
     def test_cache_cannot_be_made(self):
         with open(os.path.join(self.dir, 'file'), 'w', encoding='utf-8'):
             pass
