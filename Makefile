@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BUILD := $(CURDIR)/build
 MAKEFLAGS += --no-print-directory
 
-TARGETS := demo replay check vm qtest guest-test scenarios lint docs qemu clean help
+TARGETS := demo replay check vm qtest guest-test scenarios nested lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES \
@@ -81,6 +81,8 @@ help:
 	@echo '                  KASAN and lockdep (built once, a quarter of an hour)'
 	@echo 'make scenarios    stories of a guest and QMP, with what is to be expected of'
 	@echo '                  them; ONLY=text picks some, KERNEL=debug as above'
+	@echo 'make nested       sharing by real dma-bufs: our QEMU in a VM whose kernel has'
+	@echo '                  /dev/udmabuf, as the host; SANITIZE=1 as above'
 	@echo 'make lint         checkpatch (QEMU and Linux), sparse, W=1, shellcheck'
 	@echo 'make docs         build/docs/html/index.html'
 	@echo 'make qemu         only build the emulator'
@@ -132,6 +134,15 @@ guest-test: setup
 scenarios: setup
 	@scripts/build vm
 	@scripts/check scenarios
+
+nested: setup
+	@scripts/build vm
+ifeq ($(SANITIZE),1)
+	@scripts/qemu-build --sanitize
+	@scripts/nested --sanitize
+else
+	@scripts/nested
+endif
 
 lint: setup
 	@scripts/build emulator driver
