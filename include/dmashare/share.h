@@ -46,7 +46,7 @@
 #ifndef DMASHARE_SHARE_H
 #define DMASHARE_SHARE_H
 
-#include <dmashare/abi.h>
+#include "dmashare/abi.h"
 
 #define DMASHARE_MSG_MAGIC		0x504d4844	/* "DHMP" */
 #define DMASHARE_MSG_SIZE		128
