@@ -48,6 +48,28 @@ typedef struct DmashareWindow {
 } DmashareWindow;
 
 /**
+ * DmashareMemory: what a run of bytes is in, for other processes
+ * @region: to be put back by the face's op, once for each time that it was
+ *          resolved; the same for all that is in one piece of memory
+ * @fd: its memory file, shared with us, which nobody can shrink; -1: none
+ * @offset: in the file, of the first byte
+ * @len: bytes that follow each other there
+ * @page_size: of the file; what is discarded are whole ones
+ * @guest: it is the guest's memory, and not something that has an address like
+ *         that: a BAR
+ * @name: of what it is, for people; valid until it is put back
+ */
+typedef struct DmashareMemory {
+    void *region;
+    int fd;
+    uint64_t offset;
+    uint64_t len;
+    uint64_t page_size;
+    bool guest;
+    const char *name;
+} DmashareMemory;
+
+/**
  * DmashareBusOps: DMA as the face of the device does it
  * @read: read @len bytes at @addr
  * @write: write @len bytes at @addr
@@ -61,6 +83,13 @@ typedef struct DmashareWindow {
  * @local_discard: have @len bytes at @offset of local memory, aligned to its
  *                 granule, read as zeros and cost nothing; false if that
  *                 cannot be done
+ * @resolve: where up to @len bytes at @addr are, for somebody who wants to read
+ *           or @write them
+ * @local_resolve: likewise of local memory, which has what it is asked for
+ * @put: a region of either is not needed any more
+ * @discard: have @len bytes at @offset of a memory file, which are whole pages
+ *           of it, be other pages, of zeros; false if that cannot be done, or
+ *           not be sure
  * @notify: send the interrupt of a vector
  * @enter: work begins that no access to the device's own registers may enter
  * @leave: it ended
@@ -80,6 +109,13 @@ typedef struct DmashareBusOps {
     void (*local_read)(void *opaque, uint64_t offset, DmashareWindow *win);
     void (*local_written)(void *opaque, uint64_t offset, uint64_t len);
     bool (*local_discard)(void *opaque, uint64_t offset, uint64_t len);
+    uint16_t (*resolve)(void *opaque, uint64_t addr, uint64_t len, bool write,
+                        DmashareMemory *mem);
+    void (*local_resolve)(void *opaque, uint64_t offset, uint64_t len,
+                          DmashareMemory *mem);
+    void (*put)(void *opaque, void *region);
+    bool (*discard)(void *opaque, const DmashareMemory *mem, uint64_t offset,
+                    uint64_t len);
     void (*notify)(void *opaque, unsigned vector);
     void (*enter)(void *opaque);
     void (*leave)(void *opaque);

@@ -398,6 +398,7 @@ static void core_fatal(void *opaque)
     trace_dmashare_fatal();
     dmashare_journal_add(&core->journal, &record);
     dmashare_event_raise(&core->events, &event);
+    dmashare_events_stop(&core->events);
     core->fatal = true;
     dmashare_queues_stop(&core->queues);
     dmashare_timer_del(core->hold_timer);
@@ -501,6 +502,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->events.journal = &core->journal;
     core->events.notify = &core->notify;
     core->events.limits = ring_limits;
+    dmashare_events_init(&core->events);
 
     core->queues.bus = &core->bus;
     core->queues.clock = &core->clock;

@@ -11,7 +11,7 @@
 
 QEMU_BUILD_BUG_ON(sizeof(struct dmashare_event) != DMASHARE_EVENT_SIZE);
 
-static void events_stop(DmashareEvents *ev, uint8_t error)
+static void events_fail(DmashareEvents *ev, uint8_t error)
 {
     ev->enabled = false;
     ev->error = error;
@@ -36,6 +36,9 @@ static void events_record(const DmashareEvents *ev, const DmashareEvent *event,
         record.queue = event->queue;
         break;
     case DMASHARE_EVENT_FENCE_MEMORY:
+    case DMASHARE_EVENT_SHARE_DONE:
+    case DMASHARE_EVENT_PEER_WITHDRAW:
+    case DMASHARE_EVENT_PEER_GRANTED:
         record.status = event->status;
         break;
     case DMASHARE_EVENT_QUEUE_ERROR:
@@ -74,7 +77,8 @@ static void events_notify(const DmashareEvents *ev, const DmashareEvent *event)
     }
 }
 
-bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
+/* There is room. False, and the ring has failed, if it is out of reach. */
+static bool events_post(DmashareEvents *ev, const DmashareEvent *event)
 {
     int64_t now = dmashare_clock_now(ev->clock);
     struct dmashare_event entry = {
@@ -93,10 +97,35 @@ bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
     size_t body = offsetof(struct dmashare_event, seq);
     uint64_t at;
 
+    at = dmashare_ring_slot(ev->addr, ev->entries, ev->tail, sizeof(entry));
+    if (dmashare_bus_write(ev->bus, at, &entry, body)) {
+        events_fail(ev, DMASHARE_QERR_CQ_FAULT);
+        return false;
+    }
+    /* Who sees the sequence number sees the entry. */
+    smp_wmb();
+    if (dmashare_bus_write32(ev->bus, at + body, ev->tail + 1)) {
+        events_fail(ev, DMASHARE_QERR_CQ_FAULT);
+        return false;
+    }
+    ev->tail++;
+    ev->lost_now = 0;
+    events_record(ev, event, false);
+    ev->interrupt->raise(ev->interrupt->opaque, ev->vector);
+    return true;
+}
+
+static void events_trace(const DmashareEvent *event)
+{
     trace_dmashare_event(event->type, event->status, event->queue,
                          event->mapping, event->offset, event->addr);
+}
+
+bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
+{
+    events_trace(event);
     events_notify(ev, event);
-    if (!ev->enabled) {
+    if (!ev->enabled || ev->stopped) {
         return false;
     }
     if (ev->tail - ev->head >= ev->entries) {
@@ -105,23 +134,49 @@ bool dmashare_event_raise(DmashareEvents *ev, const DmashareEvent *event)
         events_record(ev, event, true);
         return false;
     }
+    return events_post(ev, event);
+}
 
-    at = dmashare_ring_slot(ev->addr, ev->entries, ev->tail, sizeof(entry));
-    if (dmashare_bus_write(ev->bus, at, &entry, body)) {
-        events_stop(ev, DMASHARE_QERR_CQ_FAULT);
-        return false;
+/* What the sources say, turn and turn about. */
+static bool events_next(DmashareEvents *ev)
+{
+    DmashareEventSource *source;
+
+    if (ev->has_kept) {
+        return true;
     }
-    /* Who sees the sequence number sees the entry. */
-    smp_wmb();
-    if (dmashare_bus_write32(ev->bus, at + body, ev->tail + 1)) {
-        events_stop(ev, DMASHARE_QERR_CQ_FAULT);
-        return false;
+    QTAILQ_FOREACH(source, &ev->sources, link) {
+        memset(&ev->kept, 0, sizeof(ev->kept));
+        if (source->next(source->opaque, &ev->kept)) {
+            QTAILQ_REMOVE(&ev->sources, source, link);
+            QTAILQ_INSERT_TAIL(&ev->sources, source, link);
+            events_trace(&ev->kept);
+            ev->has_kept = true;
+            return true;
+        }
     }
-    ev->tail++;
-    ev->lost_now = 0;
-    events_record(ev, event, false);
-    ev->interrupt->raise(ev->interrupt->opaque, ev->vector);
-    return true;
+    return false;
+}
+
+void dmashare_events_kick(DmashareEvents *ev)
+{
+    while (ev->enabled && !ev->stopped &&
+           ev->tail - ev->head < ev->entries / 2 && events_next(ev)) {
+        if (events_post(ev, &ev->kept)) {
+            ev->has_kept = false;
+        }
+    }
+}
+
+void dmashare_events_init(DmashareEvents *ev)
+{
+    QTAILQ_INIT(&ev->sources);
+}
+
+void dmashare_events_add_source(DmashareEvents *ev,
+                                DmashareEventSource *source)
+{
+    QTAILQ_INSERT_TAIL(&ev->sources, source, link);
 }
 
 void dmashare_events_enable(DmashareEvents *ev, bool allowed)
@@ -141,7 +196,7 @@ void dmashare_events_enable(DmashareEvents *ev, bool allowed)
         error = DMASHARE_QERR_VECTOR;
     }
     if (error) {
-        events_stop(ev, error);
+        events_fail(ev, error);
         return;
     }
     ev->head = 0;
@@ -150,6 +205,7 @@ void dmashare_events_enable(DmashareEvents *ev, bool allowed)
     ev->lost_now = 0;
     ev->error = DMASHARE_QERR_NONE;
     ev->enabled = true;
+    dmashare_events_kick(ev);
 }
 
 void dmashare_events_disable(DmashareEvents *ev)
@@ -165,10 +221,16 @@ void dmashare_events_consumed(DmashareEvents *ev, uint32_t head)
         return;
     }
     if (head - ev->head > ev->tail - ev->head) {
-        events_stop(ev, DMASHARE_QERR_DOORBELL);
+        events_fail(ev, DMASHARE_QERR_DOORBELL);
         return;
     }
     ev->head = head;
+    dmashare_events_kick(ev);
+}
+
+void dmashare_events_stop(DmashareEvents *ev)
+{
+    ev->stopped = true;
 }
 
 void dmashare_events_reset(DmashareEvents *ev)
@@ -177,6 +239,8 @@ void dmashare_events_reset(DmashareEvents *ev)
     ev->entries = 0;
     ev->vector = 0;
     ev->enabled = false;
+    ev->stopped = false;
+    ev->has_kept = false;
     ev->error = DMASHARE_QERR_NONE;
     ev->head = 0;
     ev->tail = 0;

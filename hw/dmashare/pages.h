@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dmashare: pages that can be passed to other processes
+ *
+ * What SHARE makes of a mapping: the ranges of memory files where its bytes
+ * are, and a way to let others have them. Knows neither clients nor PCI: the
+ * bus says where memory is, and the host what it can be passed as.
+ */
+#ifndef HW_DMASHARE_PAGES_H
+#define HW_DMASHARE_PAGES_H
+
+#include "dmashare/share.h"
+#include "qapi/qapi-types-common.h"
+#include "hw/dmashare/mapping.h"
+#include "hw/dmashare/udmabuf.h"
+
+/* Ranges of all pages that there are at once; each takes 16 bytes. */
+#define DMASHARE_MAX_TOTAL_RANGES       (4 * DMASHARE_MAX_RANGES)
+/* Memory files that one buffer can be in; the guest has a few at most. */
+#define DMASHARE_MAX_FILES              16
+
+/**
+ * DmasharePageHost: what the device may and can pass
+ * @bus: knows where memory is
+ * @writable: clients may write (property share-writable)
+ * @guest_memory: all of the guest's memory may be passed, if nothing less can
+ *                be (property share-guest-memory)
+ * @udmabuf: to make dma-bufs with, or NULL
+ * @only_udmabuf: memory of the guest is not passed otherwise (property
+ *                share-udmabuf=on)
+ * @total_ranges: of all pages that there are
+ * @warned: what the user has been told of already
+ */
+typedef struct DmasharePageHost {
+    const DmashareBus *bus;
+    bool writable;
+    bool guest_memory;
+    DmashareUdmabuf *udmabuf;
+    bool only_udmabuf;
+    uint64_t total_ranges;
+    uint32_t warned;
+} DmasharePageHost;
+
+typedef struct DmasharePageRange DmasharePageRange;
+
+/**
+ * DmasharePages: the pages of one mapping
+ * @host: that they are passed by
+ * @refs: they live as long as somebody refers to them
+ * @map: while they are looked for, else NULL
+ * @write: clients may ask to write
+ * @path: enum dmashare_share_path
+ * @size: bytes
+ * @files: that they are in, each referred to
+ * @n_files: of those
+ * @ranges: of the files, in order, no two that could be one
+ * @n_ranges: of those
+ * @room: for so many there is space
+ * @done: bytes that have been looked for, or discarded
+ * @segment: in which the next byte is, or range that is discarded next
+ * @dma_buf: made of them, or -1
+ * @cut: clients have other pages than the guest has by now
+ */
+typedef struct DmasharePages {
+    DmasharePageHost *host;
+    unsigned refs;
+    DmashareMapping *map;
+    bool write;
+    uint32_t path;
+    uint64_t size;
+    DmashareMemory files[DMASHARE_MAX_FILES];
+    unsigned n_files;
+    DmasharePageRange *ranges;
+    uint32_t n_ranges;
+    uint32_t room;
+    uint64_t done;
+    uint32_t segment;
+    int dma_buf;
+    bool cut;
+} DmasharePages;
+
+/*
+ * The command SHARE. Begin refuses what can be seen at once; then step looks
+ * for the pages, until it returns true with the status that SHARE completes
+ * with. With OK they are ready to be passed; otherwise nothing can be done but
+ * dmashare_pages_unref(), which may come at any time and is right in every
+ * state. @addr is the DMA address of a fault. BAD_SEGMENT, NOT_SHAREABLE,
+ * READ_ONLY, LIMIT, FAULT_*; the user is told of what a property could mend.
+ */
+uint16_t dmashare_pages_begin(DmasharePageHost *host, DmashareMapping *map,
+                              bool write, DmasharePages **out);
+bool dmashare_pages_step(DmasharePages *pages, int64_t *budget,
+                         uint16_t *status, uint64_t *addr);
+
+DmasharePages *dmashare_pages_ref(DmasharePages *pages);
+/* NULL is fine. */
+void dmashare_pages_unref(DmasharePages *pages);
+
+/* What struct dmashare_msg_opened says of them: of the first range. */
+uint64_t dmashare_pages_offset(const DmasharePages *pages);
+uint32_t dmashare_pages_n_ranges(const DmasharePages *pages);
+
+/*
+ * A new descriptor of the memory, to be sent and closed; @enforced: it cannot be
+ * written, and the kernel sees to that whatever its owner tries. @write only if
+ * the pages are. The first one of path UDMABUF makes the dma-buf, which takes
+ * the host some 60 us a MiB. Returns a negative errno on failure.
+ */
+int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
+                      Error **errp);
+/*
+ * A new descriptor of the list of ranges, if there are more than one: a memory
+ * file of struct dmashare_range that nobody can change. Else -1 and no error; a
+ * negative errno with one.
+ */
+int dmashare_pages_ranges_fd(const DmasharePages *pages, Error **errp);
+
+/*
+ * UNSHARE_F_DISCARD, when nobody is given them any more: have the guest find
+ * other pages, of zeros, where these were. Goes on until it returns true; then
+ * @pages->cut says whether clients that still have them see nothing of the
+ * guest's any more. If nobody was ever given any, nothing is done.
+ */
+bool dmashare_pages_discard(DmasharePages *pages, int64_t *budget);
+
+#endif /* HW_DMASHARE_PAGES_H */
