@@ -28,6 +28,8 @@ IOMMUS = ('vtd', 'virtio', 'none')
 ACCELS = ('auto', 'tcg', 'kvm')
 CHANNEL_NAME = 'org.dmashare.results'
 QMP_NAME = 'org.dmashare.qmp'
+CLIENT_NAME = 'org.dmashare.client'
+SHARE_CLIENT = os.path.join(common.TOP, 'scripts', 'share-client')
 BOOT_TIMEOUT = 180      # seconds; under TCG on a busy machine it may take 60
 PROBE_TIMEOUT = 20
 QMP_SECONDS = 30        # an answer takes microseconds; this is for a busy host
@@ -328,6 +330,7 @@ class Machine:
         # The socket of a device with share=unix:{share}; once it was started.
         self.share = ''
         self.process = None
+        self.clients = None         # a process
         self.channel = None
         self.monitor = None
         self.received = b''         # ... from the channel
@@ -350,9 +353,10 @@ class Machine:
 
     # -- the command line
 
-    def command(self, channel_fd, monitor_fd, guest_fds):
+    def command(self, channel_fd, monitor_fd, guest_fds, client_fd=None):
         """The words that start QEMU.  `guest_fds` are the two ends of what
-        connects the guest's own port with a monitor of its own."""
+        connects the guest's own port with a monitor of its own, `client_fd`
+        leads to the clients that a guest program steers."""
         s = self.settings
         # 5-level paging makes sanitizer kernels fail now and then.
         cpu = 'max,la57=off'
@@ -409,6 +413,10 @@ class Machine:
                       '-mon', 'chardev=guest-qmp,mode=control',
                       '-device', 'virtserialport,chardev=guest-port,'
                       f'name={QMP_NAME}']
+        if client_fd is not None:
+            words += ['-chardev', f'socket,id=clients,fd={client_fd}',
+                      '-device', 'virtserialport,chardev=clients,'
+                      f'name={CLIENT_NAME}']
         if self.mode == 'agent':
             words += ['-chardev', f'socket,id=results,fd={channel_fd}']
             if self.virtio:
@@ -475,8 +483,13 @@ class Machine:
         ours, theirs = socket.socketpair()
         mon_ours, mon_theirs = socket.socketpair()
         given = [theirs, mon_theirs, *socket.socketpair()]
+        client_ours = None
+        if self.virtio and '{share}' in (self.settings.device_args
+                                         + self.settings.device2_args):
+            client_ours, client_theirs = socket.socketpair()
+            given.append(client_theirs)
         fds = [end.fileno() for end in given]
-        words = self.command(fds[0], fds[1], fds[2:])
+        words = self.command(fds[0], fds[1], fds[2:4], *fds[4:])
         fds += FOLDERS.fds
         with log:
             log.write((shlex.join(words) + '\n').encode())
@@ -489,12 +502,23 @@ class Machine:
                     pass_fds=fds)
         for end in given:
             end.close()
+        if client_ours:
+            self._start_clients(client_ours)
         if self.mode != 'agent':
             ours.close()
             mon_ours.close()
             return
         self.channel = ours
         self.monitor = mon_ours
+
+    def _start_clients(self, control):
+        """What the guest's port for clients leads to; it ends with QEMU."""
+        words = [SHARE_CLIENT, '--control', str(control.fileno()), self.share]
+        with control, open(os.path.join(self.folder, 'clients.log'),
+                           'wb') as log:
+            self.clients = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                pass_fds=[control.fileno(), *FOLDERS.fds])
 
     def wait_ready(self, timeout=BOOT_TIMEOUT):
         """Until the agent says hello."""
@@ -521,6 +545,10 @@ class Machine:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+        if self.clients:
+            self.clients.terminate()
+            self.clients.wait()
+            self.clients = None
         for end in (self.channel, self.monitor):
             if end:
                 end.close()

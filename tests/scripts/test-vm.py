@@ -61,7 +61,9 @@ class Guest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
-        cls.machine = boot(cls.folder.name)
+        # Its memory is a file, and there are clients, of a device that is not.
+        cls.machine = boot(cls.folder.name, ram='shared',
+                           device_args='share=unix:{share}')
 
     @classmethod
     def tearDownClass(cls):
@@ -127,6 +129,20 @@ class Guest(unittest.TestCase):
                          'running')
         with self.assertRaises(vm.VmError):
             self.machine.qmp('no-such-command')
+
+    def test_clients_of_the_host(self):
+        result = self.sh("""
+            cd /sys/class/virtio-ports
+            port=/dev/$(dirname $(grep -lx org.dmashare.client */name))
+            exec 3<>$port
+            for line in 'x 0 reset' 'y 1 connect' 'z 2 drop' 'w 1 what'; do
+                echo $line >&3
+                read -r answer <&3
+                echo $answer
+            done""")
+        self.assertEqual(result.out.decode().splitlines(), [
+            'x ok', 'y error ENOENT No such file or directory',
+            'z error ENOTCONN no client 2', 'w error EINVAL no command what'])
 
     def test_clock(self):
         khz = hostclock.tsc_khz()

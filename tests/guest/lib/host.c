@@ -16,7 +16,7 @@
 #include "json.h"
 
 #define PORTS		"/sys/class/virtio-ports"
-#define PORT_NAME	"org.dmashare.qmp\n"
+#define PORT_NAME	"org.dmashare.qmp"
 #define DRIVER		"/sys/bus/virtio/drivers/virtio_console/"
 /* What QEMU needs for an answer is microseconds; this is for a busy host. */
 #define ANSWER_SECONDS	60
@@ -39,8 +39,9 @@ static char *events[MAX_EVENTS];
 static unsigned int n_events;
 static char *asked_for;
 
-static int find_port(char *path, size_t size)
+int host_find_port(const char *port_name, char *path, size_t size)
 {
+	size_t length = strlen(port_name);
 	struct dirent *d;
 	char file[300], *name;
 	DIR *dir = opendir(PORTS);
@@ -52,7 +53,7 @@ static int find_port(char *path, size_t size)
 	while (ret && (d = readdir(dir))) {
 		snprintf(file, sizeof(file), PORTS "/%s/name", d->d_name);
 		name = d->d_name[0] == '.' ? NULL : read_file(file);
-		if (name && !strcmp(name, PORT_NAME)) {
+		if (name && !strncmp(name, port_name, length) && !strcmp(name + length, "\n")) {
 			snprintf(path, size, "/dev/%s", d->d_name);
 			ret = 0;
 		}
@@ -68,7 +69,7 @@ bool host_there(void)
 {
 	char path[300];
 
-	return port >= 0 || !find_port(path, sizeof(path));
+	return port >= 0 || !host_find_port(PORT_NAME, path, sizeof(path));
 }
 
 static long long now_ms(void)
@@ -207,7 +208,7 @@ static int open_port(void)
 
 	if (port >= 0)
 		return 0;
-	if (find_port(path, sizeof(path)))
+	if (host_find_port(PORT_NAME, path, sizeof(path)))
 		return -1;
 	port = open(path, O_RDWR | O_CLOEXEC);
 	if (port < 0)
@@ -323,7 +324,7 @@ int host_leave(void)
 	const char *name;
 	ssize_t n;
 
-	if (find_port(path, sizeof(path)))
+	if (host_find_port(PORT_NAME, path, sizeof(path)))
 		return 0;
 	snprintf(link, sizeof(link), PORTS "%s/device", path + strlen("/dev"));
 	n = readlink(link, target, sizeof(target) - 1);

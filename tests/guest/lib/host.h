@@ -10,6 +10,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The device file of the virtio port of that name; -1 and ENODEV without one. */
+int host_find_port(const char *port_name, char *path, size_t size);
+
 /* Whether this VM has the port; one without a virtio console has none. */
 bool host_there(void);
 
