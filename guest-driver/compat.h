@@ -132,6 +132,16 @@ static inline void dmashare_dma_fence_init(struct dma_fence *fence,
 #endif
 }
 
+/* Somebody waits for it; the function has a shorter name in 7.3. */
+static inline void dmashare_dma_fence_enable(struct dma_fence *fence)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(7, 3, 0)
+	dma_fence_enable_signaling(fence);
+#else
+	dma_fence_enable_sw_signaling(fence);
+#endif
+}
+
 /* One run queue: every client of a job queue has the same priority. */
 static inline int dmashare_sched_init(struct drm_gpu_scheduler *sched,
 				      const struct drm_sched_backend_ops *ops,

@@ -54,6 +54,7 @@ static void dmashare_control_done(struct dmashare_device *ddev,
 	control->waiting[slot] = NULL;
 	if (command) {
 		command->status = status;
+		command->result = le64_to_cpu(completion->result);
 		command->error = error;
 		WRITE_ONCE(command->done, true);
 	} else if (error && !dmashare_control_again(control, slot, status)) {
@@ -215,10 +216,11 @@ static int dmashare_command_push(struct dmashare_device *ddev,
 }
 
 /**
- * dmashare_command - have the device execute a command and wait for it
+ * dmashare_command_result - have the device execute a command and wait for it
  * @ddev: the device; state_sem is held
  * @desc: the descriptor but for the cookie
  * @status: what the device answered, DMASHARE_STATUS_OK if it did not; or NULL
+ * @result: of the completion, 0 if there was none; or NULL
  *
  * The wait is not interruptible: the command may name memory that the caller
  * owns, and takes no longer than the device needs for it. A device that does
@@ -227,8 +229,8 @@ static int dmashare_command_push(struct dmashare_device *ddev,
  * Returns: 0 or the negative errno of the completion's status; -EIO when the
  * device does not answer or is being reset, -ENODEV when it is gone
  */
-int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
-		     u32 *status)
+int dmashare_command_result(struct dmashare_device *ddev, struct dmashare_desc *desc,
+			    u32 *status, u64 *result)
 {
 	struct dmashare_control *control = &ddev->control;
 	struct dmashare_command command = { .error = -EIO };
@@ -236,6 +238,8 @@ int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
 
 	if (status)
 		*status = DMASHARE_STATUS_OK;
+	if (result)
+		*result = 0;
 
 	ret = dmashare_command_push(ddev, desc, &command);
 	if (ret)
@@ -256,8 +260,24 @@ int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
 	trace_dmashare_command(ddev, desc->opcode, command.error);
 	if (status)
 		*status = command.status;
+	if (result)
+		*result = command.result;
 
 	return command.error;
+}
+
+/**
+ * dmashare_command - as dmashare_command_result(), for those without a result
+ * @ddev: the device; state_sem is held
+ * @desc: the descriptor but for the cookie
+ * @status: what the device answered, DMASHARE_STATUS_OK if it did not; or NULL
+ *
+ * Returns: as dmashare_command_result()
+ */
+int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
+		     u32 *status)
+{
+	return dmashare_command_result(ddev, desc, status, NULL);
 }
 
 /**

@@ -52,8 +52,8 @@ bool dmashare_unsafe_allowed(void)
 struct workqueue_struct *dmashare_wq;
 
 /*
- * The end of moves, which signals fences: never waits for a reservation lock,
- * as what runs on the other may.
+ * The end of moves, which signals fences, and what holds wait for: never waits
+ * for a reservation lock, as what runs on the other may.
  */
 struct workqueue_struct *dmashare_move_wq;
 
@@ -173,6 +173,7 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	dmashare_requests_init(ddev);
+	dmashare_holds_init(ddev);
 	ret = dmashare_moves_init(ddev);
 	if (ret)
 		return ret;
@@ -232,6 +233,7 @@ static void dmashare_gone(struct dmashare_device *ddev)
 	 */
 	dmashare_hw_stop(ddev);
 	dmashare_control_abort(ddev, -ENODEV);
+	dmashare_holds_close(ddev);
 
 	/* Waits for a reset that is running; none begins afterwards. */
 	drm_dev_unplug(&ddev->drm);

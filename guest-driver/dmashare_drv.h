@@ -9,10 +9,12 @@
  *	    dmashare_device.state_sem
  *	    dmashare_device.move_lock
  *	      dmashare_local.lock
- *	        dma_fence.lock (dmashare_queue.fence_lock, dmashare_move.lock)
- *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock
+ *	        dma_fence.lock (dmashare_queue.fence_lock, dmashare_move.lock,
+ *			dmashare_hold.lock)
+ *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock,
+ *			dmashare_holds.lock
  *
- * The last three are leaves and never nest. Fences are signalled with none of
+ * The last four are leaves and never nest. Fences are signalled with none of
  * them held, because a fence's callbacks may ask about other fences.
  *
  * To make room in local memory other buffers' reservations are taken while one
@@ -52,6 +54,7 @@
 #include <dmashare/abi.h>
 
 #include "compat.h"
+#include "dmashare_hold.h"
 #include "dmashare_job.h"
 #include "dmashare_queue.h"
 
@@ -214,6 +217,7 @@ struct dmashare_counters {
  * @n_moves: those, and those that are not put yet
  * @moves_idle: woken when @n_moves becomes 0
  * @requests: what the device wants to be moved
+ * @holds: fences of those who share buffers with this VM
  * @kernel_file: whose the jobs of moves are
  * @reset_wq: ordered; runs everything that may reset the device
  * @reset_work: reset asked for where it cannot be done
@@ -269,6 +273,7 @@ struct dmashare_device {
 	atomic_t n_moves;
 	wait_queue_head_t moves_idle;
 	struct dmashare_requests requests;
+	struct dmashare_holds holds;
 	struct dmashare_file *kernel_file;
 
 	struct workqueue_struct *reset_wq;

@@ -76,11 +76,13 @@ struct dmashare_ring {
  * struct dmashare_command - a command that somebody waits for
  * @done: the device answered, or was stopped; set with the lock held
  * @status: enum dmashare_status, if the device answered
+ * @result: of the completion, likewise
  * @error: 0 or a negative errno
  */
 struct dmashare_command {
 	bool done;
 	u32 status;
+	u64 result;
 	int error;
 };
 
@@ -126,7 +128,7 @@ struct dmashare_events {
 	u32 head;
 	u32 vector;
 	bool enabled;
-	u64 seen[DMASHARE_EVENT_FATAL + 1];
+	u64 seen[DMASHARE_EVENT_PEER_GRANTED + 1];
 	u64 lost;
 };
 
@@ -238,6 +240,8 @@ void dmashare_control_poll(struct dmashare_device *ddev);
 void dmashare_control_abort(struct dmashare_device *ddev, int error);
 int dmashare_command(struct dmashare_device *ddev, struct dmashare_desc *desc,
 		     u32 *status);
+int dmashare_command_result(struct dmashare_device *ddev, struct dmashare_desc *desc,
+			    u32 *status, u64 *result);
 int dmashare_command_insist(struct dmashare_device *ddev, struct dmashare_desc *desc,
 			    u32 *status);
 void dmashare_command_post(struct dmashare_device *ddev,

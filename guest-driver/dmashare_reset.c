@@ -93,6 +93,8 @@ static void dmashare_stop_jobs(struct dmashare_device *ddev, struct dmashare_job
 	dmashare_hw_stop(ddev);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], slow, error);
+	/* The device has forgotten who held what. */
+	dmashare_holds_end(ddev, NULL, NULL, -ECANCELED);
 
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		drm_sched_stop(&ddev->queue[i].sched, first ? &first->base : NULL);

@@ -152,6 +152,37 @@ TRACE_EVENT(dmashare_move_done,
 		  __entry->error, __entry->lost)
 );
 
+DECLARE_EVENT_CLASS(dmashare_hold_class,
+	TP_PROTO(struct dmashare_hold *hold, int error),
+	TP_ARGS(hold, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(hold->ddev->drm.dev))
+		__field(u32, id)
+		__field(u32, buffer)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->id = hold->id;
+		__entry->buffer = hold->buffer;
+		__entry->error = error;
+	),
+	TP_printk("%s hold=%#x buffer=%u error=%d", __get_str(dev), __entry->id,
+		  __entry->buffer, __entry->error)
+);
+
+/* Its fence is about to be shown, unless that failed. */
+DEFINE_EVENT(dmashare_hold_class, dmashare_hold_begin,
+	TP_PROTO(struct dmashare_hold *hold, int error),
+	TP_ARGS(hold, error)
+);
+
+/* Its fence is being signalled. */
+DEFINE_EVENT(dmashare_hold_class, dmashare_hold_end,
+	TP_PROTO(struct dmashare_hold *hold, int error),
+	TP_ARGS(hold, error)
+);
+
 TRACE_EVENT(dmashare_reset,
 	TP_PROTO(struct dmashare_device *ddev, u64 guilty),
 	TP_ARGS(ddev, guilty),

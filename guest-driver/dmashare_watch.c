@@ -9,6 +9,7 @@
  *		The completion is in the ring. As long as the device has jobs the
  *		rings are looked at every second; what is found there, and no
  *		interrupt came for it from one look to the next, is taken.
+ *		So are events, as long as there are holds.
  *	an interrupt comes twice, or after that look
  *		There is nothing in the ring.
  *	fence memory is written late, or not at all
@@ -98,6 +99,7 @@ void dmashare_watch_work(struct work_struct *work)
 		}
 		busy |= !dmashare_queue_idle(queue);
 	}
+	busy |= dmashare_holds_busy(ddev);
 	if (busy) {
 		dmashare_watch_device(ddev);
 		dmashare_watch_jobs(ddev);
@@ -108,7 +110,7 @@ out_exit:
 }
 
 /**
- * dmashare_watch_jobs - the device has jobs
+ * dmashare_watch_jobs - the device has jobs, or holds
  * @ddev: the device; any context
  */
 void dmashare_watch_jobs(struct dmashare_device *ddev)
