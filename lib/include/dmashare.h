@@ -3,8 +3,9 @@
  * libdmashare: a guest's buffers on the host
  *
  * A program connects to the share server of a dmashare device (QEMU's
- * -device dmashare,share=unix:PATH), learns which buffers the guest shares, maps their very
- * pages, waits for the guest's fences and holds fences of its own.
+ * -device dmashare,share=unix:PATH), learns which buffers the guest shares,
+ * maps their very pages, waits for the guest's fences and holds fences of its
+ * own.
  *
  * No function but those that say so waits. What the server sends is read by
  * dmashare_next(), to be called when dmashare_fd() can be read; a program with
@@ -15,7 +16,8 @@
  *
  * The library checks all that a server says before it is believed: what it
  * hands on is of the buffer's size, sealed so that it cannot shrink under a
- * mapping, and a picture's rows lie inside of it.
+ * mapping, and a picture's rows (stride times height) lie inside of it. Names
+ * and errors have nothing but printable ASCII in them.
  */
 #ifndef LIB_DMASHARE_H
 #define LIB_DMASHARE_H
@@ -48,7 +50,8 @@ enum dmashare_path {
  * @size: bytes
  * @writable: it may be opened for writing
  * @path: how its pages are passed; NONE while it has none
- * @fourcc: DRM_FORMAT_* or 0, as the guest says, as all that follows
+ * @fourcc: DRM_FORMAT_* as the guest says, as all that follows; 0: bytes, and
+ *	so if its picture does not fit into the buffer
  * @width: pixels
  * @height: rows
  * @stride: bytes from row to row
@@ -73,13 +76,17 @@ struct dmashare_info {
 enum dmashare_notice_kind {
 	DMASHARE_ANNOUNCED	= 1,	/* info; new, or changed */
 	/*
-	 * info.id, info.generation; error: 0 released, EAGAIN moved, ECANCELED the
-	 * device was reset. A buffer that is open is dead: unmap and close it.
+	 * info.id, info.generation; error: 0 released, EAGAIN moved, ECANCELED
+	 * the device was reset. A buffer that is open is dead: close it, which
+	 * unmaps it. Its holds have ENDED before.
 	 */
 	DMASHARE_WITHDRAWN	= 2,
-	DMASHARE_CONTENT	= 3,	/* info.id, sequence; hold if subscribed, else 0 */
-	DMASHARE_GRANTED	= 4,	/* info.id, hold, sequence; error: 0 or why not */
-	DMASHARE_ENDED		= 5,	/* info.id, hold; error: ETIMEDOUT, ECANCELED */
+	/* info.id, sequence; hold if subscribed, else 0 */
+	DMASHARE_CONTENT	= 3,
+	/* info.id, hold, sequence; error: 0, or why not, and it is over */
+	DMASHARE_GRANTED	= 4,
+	/* info.id, hold; error: ETIMEDOUT, ECANCELED */
+	DMASHARE_ENDED		= 5,
 };
 
 /**
@@ -106,10 +113,13 @@ struct dmashare_notice {
  * ever), until it has welcomed us and announced all that there is.
  * -ENOENT, -ECONNREFUSED: nobody there. -EACCES: it does not serve this user.
  * -EUSERS: it has enough clients. -EPROTO: it does not speak this protocol,
- * -EPROTONOSUPPORT: no version of it that we know. -ETIMEDOUT. -ENOMEM.
+ * -EPROTONOSUPPORT: no version of it that we know. -ENAMETOOLONG: over 107
+ * characters. -ETIMEDOUT. -ENOMEM. What was there at first is in
+ * dmashare_list() and is no event.
  */
-int dmashare_connect(const char *path, const char *name, int timeout_ms, struct dmashare **out);
-/* Ends it; buffers that are open are closed and unmapped. NULL is nothing. */
+int dmashare_connect(const char *path, const char *name, int timeout_ms,
+		     struct dmashare **out);
+/* Ends it and frees all that was made from it, mappings too. NULL: nothing. */
 void dmashare_disconnect(struct dmashare *ds);
 /* To be polled for POLLIN; belongs to the connection. */
 int dmashare_fd(const struct dmashare *ds);
@@ -123,18 +133,21 @@ uint64_t dmashare_instance(const struct dmashare *ds);
 const char *dmashare_error(const struct dmashare *ds);
 
 /*
- * The next event; wait for it for at most @timeout_ms (0: not at all). 1: there
- * was one, 0: none.
- * -ECONNRESET: the server is gone: nothing that was held is held any more. -EPROTO: it said
- * something that it may not; the connection is dead.
+ * The next event; wait for it for at most @timeout_ms (0: not at all, negative:
+ * for ever). 1: there was one, 0: none.
+ * -EINTR: a signal came. -ECONNRESET: the server is gone: nothing that was held
+ * is held any more. -EPROTO: it said something that it may not; the connection
+ * is dead.
  */
-int dmashare_next(struct dmashare *ds, int timeout_ms, struct dmashare_notice *notice);
+int dmashare_next(struct dmashare *ds, int timeout_ms,
+		  struct dmashare_notice *notice);
 
 /*
  * What is shared now: writes at most @max into @info, returns how many there
  * are. In the order of their ids.
  */
-int dmashare_list(const struct dmashare *ds, struct dmashare_info *info, size_t max);
+int dmashare_list(const struct dmashare *ds, struct dmashare_info *info,
+		  size_t max);
 
 /*
  * The functions below that ask the server wait for its answer, 10 s at most
@@ -145,12 +158,15 @@ int dmashare_list(const struct dmashare *ds, struct dmashare_info *info, size_t 
 #define DMASHARE_WAIT_ONLY	(1 << 1)	/* acquire: hold nothing */
 
 /*
- * Open share @id. -ENOENT, -EACCES, -EBUSY, -EMFILE, -EAGAIN, -EOPNOTSUPP: see OPEN
- * in dmashare/share.h. -EPROTO: what came is not what was announced.
+ * Open share @id. -ENOENT, -EACCES, -EBUSY, -EMFILE, -EAGAIN, -EOPNOTSUPP: see
+ * OPEN in dmashare/share.h. -EPROTO: what came is not what was announced, and
+ * the connection is dead. dmashare_close(NULL) is nothing.
  */
-int dmashare_open(struct dmashare *ds, uint32_t id, int flags, struct dmashare_buffer **out);
+int dmashare_open(struct dmashare *ds, uint32_t id, int flags,
+		  struct dmashare_buffer **out);
 void dmashare_close(struct dmashare_buffer *buf);
-const struct dmashare_info *dmashare_buffer_info(const struct dmashare_buffer *buf);
+const struct dmashare_info *
+dmashare_buffer_info(const struct dmashare_buffer *buf);
 /* Whether it may be written, and, if not, whether the kernel sees to that. */
 int dmashare_buffer_writable(const struct dmashare_buffer *buf);
 int dmashare_buffer_enforced(const struct dmashare_buffer *buf);
@@ -160,14 +176,18 @@ int dmashare_buffer_enforced(const struct dmashare_buffer *buf);
  * UDMABUF it is a dma-buf that can be imported into any driver of the host.
  */
 int dmashare_buffer_fd(const struct dmashare_buffer *buf);
-int dmashare_buffer_ranges(const struct dmashare_buffer *buf, uint64_t (*range)[2], size_t max);
+int dmashare_buffer_ranges(const struct dmashare_buffer *buf,
+			   uint64_t (*range)[2], size_t max);
 /*
  * Map all of it, contiguously whatever its ranges are; the same address each
  * time, until it is closed.
  * -ESTALE: it was withdrawn.
  */
 int dmashare_map(struct dmashare_buffer *buf, void **addr);
-/* CPU access through a dma-buf must be bracketed with these; nothing for the other paths. */
+/*
+ * CPU access through a dma-buf must be between these two; they are nothing for
+ * the other paths. @flags: DMASHARE_WRITE to write as well.
+ */
 int dmashare_begin_cpu(struct dmashare_buffer *buf, int flags);
 int dmashare_end_cpu(struct dmashare_buffer *buf, int flags);
 
@@ -178,15 +198,18 @@ int dmashare_subscribe(struct dmashare_buffer *buf, int on);
  * NULL a descriptor of the caller's that becomes readable then; see ACQUIRE in
  * dmashare/share.h.
  */
-int dmashare_acquire(struct dmashare_buffer *buf, int flags, uint64_t deadline_ns, uint32_t *hold,
-		     int *fence_fd);
+int dmashare_acquire(struct dmashare_buffer *buf, int flags,
+		     uint64_t deadline_ns, uint32_t *hold, int *fence_fd);
 /*
- * Let go of it: the guest's fence signals, as failed with @error (positive) if not
- * 0. -ENOENT: it was over.
+ * Let go of it: the guest's fence signals, as failed with @error (positive) if
+ * not 0. -ENOENT: it was over.
  */
 int dmashare_release(struct dmashare *ds, uint32_t hold, int error);
 
-/* CRC32C of the bytes, as the device's CHECKSUM job computes it. */
+/*
+ * CRC32C of the bytes, as the device's CHECKSUM job computes it; @crc is that of
+ * the bytes before, at first 0.
+ */
 uint32_t dmashare_crc32c(uint32_t crc, const void *data, size_t length);
 
 #if defined(__cplusplus)
