@@ -217,6 +217,11 @@ uint16_t dmashare_place(DmashareBuffers *bufs, uint32_t id, uint32_t placement)
         buf->flags & DMASHARE_BUFFER_F_IMPORTED) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
+    if (placement == DMASHARE_PLACEMENT_PEER ||
+        buf->placement == DMASHARE_PLACEMENT_PEER) {
+        /* What is another VM's stays there. */
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
 
     trace_dmashare_place(id, buf->placement, placement);
     if (buf->placement != placement) {

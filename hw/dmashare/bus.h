@@ -15,11 +15,13 @@
  * @DMASHARE_WINDOW_BUS: memory on the bus
  * @DMASHARE_WINDOW_LOCAL: local memory
  * @DMASHARE_WINDOW_COPY: the device's copy of a buffer
+ * @DMASHARE_WINDOW_PEER: a buffer of another VM
  */
 typedef enum DmashareWindowKind {
     DMASHARE_WINDOW_BUS,
     DMASHARE_WINDOW_LOCAL,
     DMASHARE_WINDOW_COPY,
+    DMASHARE_WINDOW_PEER,
 } DmashareWindowKind;
 
 /**
@@ -83,6 +85,7 @@ typedef struct DmashareMemory {
  * @local_discard: have @len bytes at @offset of local memory, aligned to its
  *                 granule, read as zeros and cost nothing; false if that
  *                 cannot be done
+ * @window_written: @len bytes at @offset of the window have changed
  * @resolve: where up to @len bytes at @addr are, for somebody who wants to read
  *           or @write them
  * @local_resolve: likewise of local memory, which has what it is asked for
@@ -109,6 +112,7 @@ typedef struct DmashareBusOps {
     void (*local_read)(void *opaque, uint64_t offset, DmashareWindow *win);
     void (*local_written)(void *opaque, uint64_t offset, uint64_t len);
     bool (*local_discard)(void *opaque, uint64_t offset, uint64_t len);
+    void (*window_written)(void *opaque, uint64_t offset, uint64_t len);
     uint16_t (*resolve)(void *opaque, uint64_t addr, uint64_t len, bool write,
                         DmashareMemory *mem);
     void (*local_resolve)(void *opaque, uint64_t offset, uint64_t len,

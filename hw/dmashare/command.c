@@ -27,9 +27,16 @@ static bool direction_valid(uint32_t direction)
 
 static bool placement_valid(const DmashareCommands *cmds, uint32_t placement)
 {
-    return placement == DMASHARE_PLACEMENT_SYSTEM ||
-           (placement == DMASHARE_PLACEMENT_LOCAL &&
-            cmds->mappings->local->size);
+    switch (placement) {
+    case DMASHARE_PLACEMENT_SYSTEM:
+        return true;
+    case DMASHARE_PLACEMENT_LOCAL:
+        return cmds->mappings->local->size;
+    case DMASHARE_PLACEMENT_PEER:
+        return cmds->mappings->window && cmds->mappings->window->half;
+    default:
+        return false;
+    }
 }
 
 /*
@@ -153,7 +160,7 @@ static uint16_t buffer_create(DmashareCommands *cmds, DmashareJob *job)
     if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
         flags & ~DMASHARE_BUFFER_F_IMPORTED ||
         !placement_valid(cmds, placement) ||
-        (placement == DMASHARE_PLACEMENT_LOCAL &&
+        (placement != DMASHARE_PLACEMENT_SYSTEM &&
          flags & DMASHARE_BUFFER_F_IMPORTED)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }

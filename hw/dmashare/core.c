@@ -95,6 +95,7 @@ static void core_do_reset(DmashareCore *core)
     dmashare_journal_add(&core->journal, &record);
     core->reset_wanted = false;
     core->local.closed = core->gone;
+    core->window.closed = core->gone;
     dmashare_timer_del(core->irq_timer);
     core->irq_pending = 0;
     core->irq_overdue = 0;
@@ -424,8 +425,9 @@ bool dmashare_core_fault_remove(DmashareCore *core, uint32_t id, Error **errp)
  */
 
 void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
-                        const DmashareLocal *local, const DmashareBusOps *ops,
-                        void *opaque)
+                        const DmashareLocal *local,
+                        const DmasharePeerWindow *window,
+                        const DmashareBusOps *ops, void *opaque)
 {
     DmashareMapLimits map_limits = {
         .max_mappings = cfg->max_mappings,
@@ -464,6 +466,8 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->journal.clock = &core->clock;
     core->local = *local;
     core->local.bus = &core->bus;
+    core->window = *window;
+    core->window.bus = &core->bus;
     core->poison.local = &core->local;
     dmashare_cache_init(&core->cache, cfg->coherent ? 0 : cfg->cache_size,
                         dmashare_mappings_transfer, &core->mappings);
@@ -471,6 +475,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
                           cfg->max_attachments);
     dmashare_mappings_init(&core->mappings, &map_limits, &core->bus,
                            &core->local, &core->buffers);
+    core->mappings.window = &core->window;
     dmashare_fences_init(&core->fences, cfg->timelines, &core_fence_ops, core);
     core->hold_timer = dmashare_timer_new(&core->clock, core_hold_timer, core);
     dmashare_holds_init(&core->holds, &core->fences, &core_hold_ops, core);
@@ -573,6 +578,7 @@ void dmashare_core_reset(DmashareCore *core)
         /* DMA led back to whoever resets us: first let go of everything. */
         core->reset_wanted = true;
         core->local.closed = true;
+        core->window.closed = true;
     } else {
         core_do_reset(core);
     }

@@ -36,6 +36,7 @@ typedef struct DmashareRecorder DmashareRecorder;
  * @watchdog: ns of virtual time a job may wait for fences, or a fence be held,
  *            0 for ever
  * @local_size: property; what there is of local memory, DmashareLocal knows
+ * @peer_size: bytes of one half of the window
  * @coherent: engines work on memory itself
  * @cache_size: bytes of all copies together, when not @coherent
  * @journal_size: entries that the journal keeps
@@ -58,6 +59,7 @@ typedef struct DmashareConfig {
     uint64_t bandwidth;
     uint64_t watchdog;
     uint64_t local_size;
+    uint64_t peer_size;
     bool coherent;
     uint64_t cache_size;
     uint32_t journal_size;
@@ -76,6 +78,7 @@ typedef struct DmashareConfig {
  * @faults: fault rules
  * @late: what they have delayed
  * @local: local memory
+ * @window: on the buffers of another VM
  * @poison: for what is left of it
  * @cache: the device's copies of buffers
  * @buffers: buffers, attachments, ledger
@@ -112,6 +115,7 @@ typedef struct DmashareCore {
     DmashareFaults faults;
     DmashareLate late;
     DmashareLocal local;
+    DmasharePeerWindow window;
     DmasharePoison poison;
     DmashareCache cache;
     DmashareBuffers buffers;
@@ -140,10 +144,14 @@ typedef struct DmashareCore {
     bool held;
 } DmashareCore;
 
-/* @cfg has been checked by the face; @local is local memory as it found it. */
+/*
+ * @cfg has been checked by the face; @local is local memory as it found it, and
+ * @window has its addresses.
+ */
 void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
-                        const DmashareLocal *local, const DmashareBusOps *ops,
-                        void *opaque);
+                        const DmashareLocal *local,
+                        const DmasharePeerWindow *window,
+                        const DmashareBusOps *ops, void *opaque);
 /*
  * No DMA, no interrupt, no timer after this. What memory is left is freed by
  * dmashare_core_destroy(), which may come at any time later but not from

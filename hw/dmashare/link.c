@@ -62,7 +62,7 @@ static MemoryRegion *link_bar(DmashareState *s, unsigned i)
     case 1:
         return &PCI_DEVICE(s)->msix_exclusive_bar;
     default:
-        return s->local;
+        return s->bar;
     }
 }
 

@@ -127,6 +127,11 @@ uint16_t dmashare_mapping_begin(DmashareMappings *maps,
         buf->flags & DMASHARE_BUFFER_F_IMPORTED) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
+    if ((req->placement == DMASHARE_PLACEMENT_PEER) !=
+        (buf->placement == DMASHARE_PLACEMENT_PEER)) {
+        /* What is another VM's stays there. */
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
     if (dmashare_mapping_find(maps, req->id)) {
         return DMASHARE_STATUS_ID_EXISTS;
     }
@@ -150,6 +155,7 @@ uint16_t dmashare_mapping_begin(DmashareMappings *maps,
     map->flags = req->flags;
     map->refs = 1;
     map->length = req->length;
+    map->epoch = maps->window ? maps->window->epoch : 0;
     map->n_segments = n_segments;
     map->segments = segments;
     map->buffer = dmashare_buffer_ref(buf);
@@ -159,27 +165,48 @@ uint16_t dmashare_mapping_begin(DmashareMappings *maps,
     return DMASHARE_STATUS_OK;
 }
 
+/* Can the mapping have a segment there? The addresses do not wrap. */
+static uint16_t segment_check(DmashareMappings *maps,
+                              const DmashareMapping *map, uint64_t addr,
+                              uint64_t len)
+{
+    const DmashareMapLimits *lim = &maps->limits;
+    uint64_t last = addr + len - 1;
+
+    switch (map->placement) {
+    case DMASHARE_PLACEMENT_LOCAL:
+        return dmashare_local_holds(maps->local, addr, len) ?
+               DMASHARE_STATUS_OK : DMASHARE_STATUS_BAD_SEGMENT;
+    case DMASHARE_PLACEMENT_PEER:
+        if (!dmashare_window_placed(maps->window, addr, len)) {
+            return DMASHARE_STATUS_BAD_SEGMENT;
+        }
+        return map->direction == DMASHARE_DIR_TO_DEVICE ||
+               dmashare_window_is_writable(maps->window, addr) ?
+               DMASHARE_STATUS_OK : DMASHARE_STATUS_BAD_DIRECTION;
+    default:
+        return last > lim->mask ||
+               (lim->max_segment_size && len > lim->max_segment_size) ||
+               (lim->boundary && (addr ^ last) & ~(lim->boundary - 1)) ?
+               DMASHARE_STATUS_CONSTRAINT : DMASHARE_STATUS_OK;
+    }
+}
+
 uint16_t dmashare_mapping_add(DmashareMappings *maps, DmashareMapping *map,
                               uint64_t addr, uint64_t len)
 {
-    const DmashareMapLimits *lim = &maps->limits;
     uint64_t before = map->filled ? map->segments[map->filled - 1].end : 0;
-    uint64_t last = addr + len - 1;
+    uint16_t status;
 
     if (map->filled == map->n_segments) {
         return DMASHARE_STATUS_BAD_LENGTH;
     }
-    if (!len || last < addr) {
+    if (!len || addr + len - 1 < addr) {
         return DMASHARE_STATUS_BAD_SEGMENT;
     }
-    if (map->placement == DMASHARE_PLACEMENT_LOCAL) {
-        if (!dmashare_local_holds(maps->local, addr, len)) {
-            return DMASHARE_STATUS_BAD_SEGMENT;
-        }
-    } else if (last > lim->mask ||
-               (lim->max_segment_size && len > lim->max_segment_size) ||
-               (lim->boundary && (addr ^ last) & ~(lim->boundary - 1))) {
-        return DMASHARE_STATUS_CONSTRAINT;
+    status = segment_check(maps, map, addr, len);
+    if (status) {
+        return status;
     }
     if (len > map->length - before) {
         return DMASHARE_STATUS_BAD_LENGTH;
@@ -439,6 +466,11 @@ uint16_t dmashare_mapping_open(DmashareMappings *maps, DmashareMapping *map,
         win->kind = DMASHARE_WINDOW_LOCAL;
         return dmashare_local_open(maps->local, at, MIN(len, avail), win);
     }
+    if (map->placement == DMASHARE_PLACEMENT_PEER) {
+        win->kind = DMASHARE_WINDOW_PEER;
+        return dmashare_window_open(maps->window, at, MIN(len, avail),
+                                    map->epoch, win);
+    }
 
     win->addr = at;
     if (open_copies(maps, map, offset, &len, write, uncached, win, &status)) {
@@ -456,6 +488,9 @@ uint16_t dmashare_mapping_close(DmashareMappings *maps, DmashareWindow *win,
         return DMASHARE_STATUS_OK;
     case DMASHARE_WINDOW_COPY:
         dmashare_copies_close(win, used);
+        return DMASHARE_STATUS_OK;
+    case DMASHARE_WINDOW_PEER:
+        dmashare_window_close(maps->window, win, used);
         return DMASHARE_STATUS_OK;
     default:
         return maps->bus->ops->close(maps->bus->opaque, win, used);

@@ -5,17 +5,18 @@
  * A mapping is a list of segments with a direction. Every byte that an
  * engine moves passes dmashare_mapping_open(), which is where the direction,
  * the bounds and the mapping's life are enforced, and which leads it to the
- * bus, to local memory, or to the device's copy of a buffer.
+ * bus, to local memory, to the window, or to the device's copy of a buffer.
  */
 #ifndef HW_DMASHARE_MAPPING_H
 #define HW_DMASHARE_MAPPING_H
 
 #include "hw/dmashare/buffer.h"
 #include "hw/dmashare/local.h"
+#include "hw/dmashare/peer-window.h"
 
 /**
- * DmashareSegment: one run of DMA addresses, or of local memory
- * @addr: DMA address of its first byte, or its offset in local memory
+ * DmashareSegment: one run of DMA addresses, of local memory, or of the window
+ * @addr: DMA address of its first byte, or its offset in one of these
  * @end: offset in the mapping of the byte after its last
  *
  * The ends are prefix sums, so that an offset is found by bisection.
@@ -36,6 +37,7 @@ typedef struct DmashareSegment {
  * @n_segments: announced
  * @filled: taken so far; all of them once the mapping is live
  * @length: announced, in bytes
+ * @epoch: of the window when MAP began
  * @evacuated: bytes from the start on that engines have copied from local
  *             memory to the buffer's new place in system memory
  * @buffer: what it maps
@@ -54,6 +56,7 @@ struct DmashareMapping {
     uint32_t n_segments;
     uint32_t filled;
     uint64_t length;
+    uint64_t epoch;
     uint64_t evacuated;
     DmashareBuffer *buffer;
     DmashareAttachment *attachment;
@@ -99,6 +102,7 @@ typedef struct DmashareMapLimits {
  * @limits: constant
  * @bus: where segments of placement SYSTEM are
  * @local: where those of placement LOCAL are
+ * @window: where those of placement PEER are, or NULL
  * @cache: the device's copies of what is in system memory
  * @mappings: id to DmashareMapping
  * @total_segments: reserved by live mappings and by the one being made
@@ -108,6 +112,7 @@ typedef struct DmashareMappings {
     DmashareMapLimits limits;
     const DmashareBus *bus;
     DmashareLocal *local;
+    DmasharePeerWindow *window;
     DmashareCache *cache;
     GHashTable *mappings;
     uint32_t total_segments;
@@ -163,9 +168,9 @@ uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
                                 bool write);
 
 /*
- * The DMA address (or offset in local memory) of the byte at @offset, which
- * lies inside a mapping that is not finished, and in @len the bytes that
- * follow it in the same segment, itself included. @hint remembers the segment
+ * The DMA address (or offset in local memory or the window) of the byte at
+ * @offset, which lies inside a mapping that is not finished, and in @len the
+ * bytes that follow it in the same segment, itself included. @hint remembers the segment
  * between calls; it may hold anything.
  */
 uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * dmashare: local memory as the PCI face shows it, behind BAR4
+ * dmashare: local memory as the PCI face has it
  */
 #include "qemu/osdep.h"
 #include "qemu/host-utils.h"
@@ -60,7 +60,7 @@ static bool local_backend(DmashareState *s, Error **errp)
     return true;
 }
 
-/* BAR4, if there is to be one. */
+/* Local memory, if there is to be some. */
 bool dmashare_pci_local_realize(DmashareState *s, Error **errp)
 {
     s->local = NULL;
@@ -69,17 +69,8 @@ bool dmashare_pci_local_realize(DmashareState *s, Error **errp)
                    "'local-memdev', not both");
         return false;
     }
-    if (s->memdev ? !local_backend(s, errp)
-                  : s->config.local_size && !local_own(s, errp)) {
-        return false;
-    }
-    if (s->local) {
-        pci_register_bar(PCI_DEVICE(s), DMASHARE_BAR_LOCAL,
-                         PCI_BASE_ADDRESS_SPACE_MEMORY |
-                         PCI_BASE_ADDRESS_MEM_TYPE_64 |
-                         PCI_BASE_ADDRESS_MEM_PREFETCH, s->local);
-    }
-    return true;
+    return s->memdev ? local_backend(s, errp)
+                     : !s->config.local_size || local_own(s, errp);
 }
 
 /*

@@ -16,7 +16,17 @@
 #include "system/system.h"
 #include "hw/dmashare/pci.h"
 
-/* Numbers and switches; what "x-" is about is nothing that a guest sees. */
+/*
+ * What "x-" is about is nothing that a guest sees. What comes from the outside
+ * through a socket is not recorded, and no device with one is.
+ */
+static bool is_recorded(const char *name)
+{
+    return !g_str_has_prefix(name, "x-") && !g_str_has_prefix(name, "peer") &&
+           !g_str_has_prefix(name, "share");
+}
+
+/* Numbers and switches. */
 static void add_property(DmashareState *s, const char *name, GArray *props)
 {
     QObject *value = object_property_get_qobject(OBJECT(s), name, NULL);
@@ -24,7 +34,7 @@ static void add_property(DmashareState *s, const char *name, GArray *props)
     QBool *toggle = qobject_to(QBool, value);
     DmashareRecordProperty prop = { .name = name };
 
-    if (!g_str_has_prefix(name, "x-") &&
+    if (is_recorded(name) &&
         ((number && qnum_get_try_uint(number, &prop.value)) || toggle)) {
         if (toggle) {
             prop.value = qbool_get_bool(toggle);
@@ -54,6 +64,12 @@ bool dmashare_pci_record_start(DmashareState *s, const char *filename,
     g_autoptr(GArray) props = g_array_new(false, false,
                                           sizeof(DmashareRecordProperty));
 
+    if (s->peer) {
+        error_setg(errp, "dmashare: a device with property 'peer' cannot be "
+                   "recorded: what comes of another VM's buffers would not "
+                   "come again");
+        return false;
+    }
     for (uint32_t i = 0; i < dc->props_count_; i++) {
         add_property(s, dc->props_[i].name, props);
     }

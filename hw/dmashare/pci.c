@@ -216,6 +216,7 @@ static const DmashareBusOps face_ops = {
     .close = dma_close,
     .local_written = dmashare_pci_local_written,
     .local_discard = dmashare_pci_local_discard,
+    .window_written = dmashare_pci_window_written,
     .notify = face_notify,
     .enter = face_enter,
     .leave = face_leave,
@@ -316,6 +317,9 @@ static bool config_check(const DmashareConfig *c, Error **errp)
                           errp) &&
              in_range("local-size", c->local_size, DMASHARE_LOCAL_SIZE_MIN,
                       DMASHARE_LOCAL_SIZE_MAX, errp))) &&
+           power_of_two("peer-size", c->peer_size, "", errp) &&
+           in_range("peer-size", c->peer_size, DMASHARE_PEER_SIZE_MIN,
+                    DMASHARE_PEER_SIZE_MAX, errp) &&
            in_range("cache-size", c->cache_size, DMASHARE_CACHE_PAGE, 4 * GiB,
                     errp) &&
            in_range("journal-size", c->journal_size, 1, 1 * MiB, errp);
@@ -339,6 +343,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
 {
     DmashareState *s = DMASHARE(pdev);
     unsigned n_vectors = DMASHARE_NUM_VECTORS(s->config.job_queues);
+    DmasharePeerWindow window;
     DmashareLocal local;
     int pos;
 
@@ -365,6 +370,9 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     if (!dmashare_pci_local_realize(s, errp)) {
         goto unmsix;
     }
+    if (!dmashare_pci_window_realize(s, errp)) {
+        goto unlocal;
+    }
 
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pos = pcie_endpoint_cap_init(pdev, 0);
@@ -372,24 +380,27 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
         pcie_cap_flr_init(pdev);
     }
     if (!power_realize(pdev, errp) || !dmashare_link_realize(s, errp)) {
-        goto unlocal;
+        goto unwindow;
     }
 
     dmashare_pci_local_describe(s, &local);
-    dmashare_core_init(&s->core, &s->config, &local, &face_ops, s);
+    dmashare_pci_window_describe(s, &window);
+    dmashare_core_init(&s->core, &s->config, &local, &window, &face_ops, s);
     dmashare_notifier_init(&s->notifier, &s->core);
     if (!dmashare_pci_record_realize(s, errp)) {
         dmashare_core_stop(&s->core);
         dmashare_core_destroy(&s->core);
         dmashare_link_unrealize(s);
-        goto unlocal;
+        goto unwindow;
     }
     return;
 
-unlocal:
+unwindow:
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pcie_cap_exit(pdev);
     }
+    dmashare_pci_window_unrealize(s);
+unlocal:
     dmashare_pci_local_unrealize(s);
 unmsix:
     msix_uninit_exclusive_bar(pdev);
@@ -408,6 +419,7 @@ static void dmashare_exit(PCIDevice *pdev)
         pcie_cap_exit(pdev);
     }
     msix_uninit_exclusive_bar(pdev);
+    dmashare_pci_window_unrealize(s);
     dmashare_pci_local_unrealize(s);
     migrate_del_blocker(&s->blocker);
     if (!s->core.busy) {
@@ -431,6 +443,7 @@ static void dmashare_finalize(Object *obj)
     dmashare_pci_record_finalize(s);
     /* Unless the device was unplugged in the middle of its own work. */
     dmashare_core_destroy(&s->core);
+    dmashare_pci_window_finalize(s);
     g_free(s->bounce[0]);
     g_free(s->bounce[1]);
 }
@@ -479,6 +492,8 @@ static const Property dmashare_properties[] = {
     DEFINE_PROP_SIZE("local-size", DmashareState, config.local_size, 0),
     DEFINE_PROP_LINK("local-memdev", DmashareState, memdev,
                      TYPE_MEMORY_BACKEND, HostMemoryBackend *),
+    DEFINE_PROP_STRING("peer", DmashareState, peer),
+    DEFINE_PROP_SIZE("peer-size", DmashareState, config.peer_size, 256 * MiB),
     DEFINE_PROP_BOOL("coherent", DmashareState, config.coherent, true),
     DEFINE_PROP_SIZE("cache-size", DmashareState, config.cache_size,
                      64 * MiB),
@@ -513,6 +528,10 @@ static const struct {
                     "0 for none" },
     { "local-memdev", "memory backend to use as local memory, instead of "
                       "local-size" },
+    { "peer", "unix:PATH of another device's share server, whose buffers are "
+              "offered to the guest" },
+    { "peer-size", "bytes of each half of the window on these buffers, a "
+                   "power of two" },
     { "coherent", "off: engines see memory through a cache that the driver "
                   "has to synchronize" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },

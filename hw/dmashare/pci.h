@@ -20,15 +20,24 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
 #define DMASHARE_LOCAL_SIZE_MIN (4 * KiB)
 #define DMASHARE_LOCAL_SIZE_MAX (1 * TiB)
 
-/* Registers, MSI-X, local memory. */
+/* One half of the window. */
+#define DMASHARE_PEER_SIZE_MIN  (64 * KiB)
+#define DMASHARE_PEER_SIZE_MAX  (1 * TiB)
+
+/* Registers, MSI-X, local memory and the window. */
 #define DMASHARE_PCI_BARS       3
 
 /**
  * DmashareState: a dmashare PCI function
  * @parent_obj: PCI
  * @regs: BAR0
- * @own_local: BAR4, unless @memdev is given
- * @local: BAR4, or NULL
+ * @own_local: local memory, unless @memdev is given
+ * @local: local memory, or NULL
+ * @bar: BAR4: @local, or with a window @both; NULL if there is neither
+ * @both: holds @local and @window
+ * @window: the halves of the window
+ * @window_host: its bytes, or NULL
+ * @discards: the window needs that nobody pins memory
  * @memdev: property
  * @config: properties
  * @core: everything else
@@ -40,6 +49,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @entered: nested pieces of the core's work
  * @guard: what the re-entrancy guard was before it
  * @record: property
+ * @peer: property
  * @exit: ends a recording when QEMU ends
  */
 struct DmashareState {
@@ -47,6 +57,11 @@ struct DmashareState {
     MemoryRegion regs;
     MemoryRegion own_local;
     MemoryRegion *local;
+    MemoryRegion *bar;
+    MemoryRegion both;
+    MemoryRegion window[2];
+    uint8_t *window_host;
+    bool discards;
     HostMemoryBackend *memdev;
     DmashareConfig config;
     DmashareCore core;
@@ -58,19 +73,31 @@ struct DmashareState {
     unsigned entered;
     bool guard;
     char *record;
+    char *peer;
     Notifier exit;
 };
 
 /*
- * pci-local.c: local memory and BAR4. Realize registers the BAR, if there is to
- * be one; describe tells the core what there is; written and discard are its
- * DmashareBusOps.
+ * pci-local.c: local memory. Describe tells the core what there is; written and
+ * discard are its DmashareBusOps.
  */
 bool dmashare_pci_local_realize(DmashareState *s, Error **errp);
 void dmashare_pci_local_unrealize(DmashareState *s);
 void dmashare_pci_local_describe(DmashareState *s, DmashareLocal *local);
 void dmashare_pci_local_written(void *opaque, uint64_t offset, uint64_t len);
 bool dmashare_pci_local_discard(void *opaque, uint64_t offset, uint64_t len);
+
+/*
+ * pci-window.c: the window on another VM's buffers, and BAR4. Realize wants
+ * local memory, and registers the BAR if there is anything to show in it;
+ * finalize gives the addresses back. Describe tells the core what there is;
+ * written is its DmashareBusOps.
+ */
+bool dmashare_pci_window_realize(DmashareState *s, Error **errp);
+void dmashare_pci_window_unrealize(DmashareState *s);
+void dmashare_pci_window_finalize(DmashareState *s);
+void dmashare_pci_window_describe(DmashareState *s, DmasharePeerWindow *window);
+void dmashare_pci_window_written(void *opaque, uint64_t offset, uint64_t len);
 
 /*
  * link.c: faults of the bus. Realize wants the BARs and the PCI Express

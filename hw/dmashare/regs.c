@@ -19,6 +19,7 @@
 static uint64_t features(const DmashareCore *core)
 {
     return (core->local.size ? DMASHARE_FEATURE_LOCAL : 0) |
+           (core->window.half ? DMASHARE_FEATURE_PEER : 0) |
            (core->cfg.coherent ? 0 : DMASHARE_FEATURE_NONCOHERENT);
 }
 
@@ -210,6 +211,21 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
     case DMASHARE_REG_EVQ_LOST:
         *value = core->events.lost;
         return true;
+    case DMASHARE_REG_MAX_PEERS:
+        *value = core->window.half ? DMASHARE_MAX_PEERS : 0;
+        return true;
+    case DMASHARE_REG_PEER_OFFSET_LO:
+        *value = core->window.offset;
+        return true;
+    case DMASHARE_REG_PEER_OFFSET_HI:
+        *value = core->window.offset >> 32;
+        return true;
+    case DMASHARE_REG_PEER_SIZE_LO:
+        *value = core->window.half;
+        return true;
+    case DMASHARE_REG_PEER_SIZE_HI:
+        *value = core->window.half >> 32;
+        return true;
     default:
         return false;
     }
@@ -394,6 +410,8 @@ static bool is_pair(uint64_t addr)
     case DMASHARE_REG_TIME_LO:
     case DMASHARE_REG_FENCE_ADDR_LO:
     case DMASHARE_REG_EVQ_ADDR_LO:
+    case DMASHARE_REG_PEER_OFFSET_LO:
+    case DMASHARE_REG_PEER_SIZE_LO:
         return true;
     default:
         return false;

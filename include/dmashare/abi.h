@@ -213,7 +213,8 @@ enum dmashare_queue_error {
  * The window (FEATURE_PEER) is a part of BAR4, PEER_OFFSET bytes from its start
  * and twice PEER_SIZE long: what is mapped into its first half can only be
  * read, writes of the CPU there are dropped, the second half can be written as
- * well. What nothing is mapped to reads as zeros.
+ * well. What nothing is mapped to reads as zeros, but for what the CPU has
+ * written there, which is nobody's and gone at any time.
  */
 #define DMASHARE_REG_MAX_SHARES		0x0a0	/* live at once */
 #define DMASHARE_REG_MAX_HOLDS		0x0a4	/* live at once, of SHARE and PEER each */
