@@ -20,6 +20,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,6 @@
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
-#include <xf86drm.h>
 
 #include "lib/crc32c.h"
 #include "lib/fence.h"
