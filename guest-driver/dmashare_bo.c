@@ -28,7 +28,7 @@ bool dmashare_bo_lost(const struct dmashare_bo *bo)
 {
 	const struct dmashare_device *ddev = to_dmashare(bo->base.dev);
 
-	return READ_ONCE(bo->lost) || (bo->placement == DMASHARE_PLACEMENT_LOCAL &&
+	return READ_ONCE(bo->lost) || (dmashare_placement_bar(bo->placement) &&
 				       READ_ONCE(ddev->gone));
 }
 
@@ -41,8 +41,8 @@ static int dmashare_bo_vmap_first(struct dmashare_bo *bo)
 	if (dmashare_bo_lost(bo)) {
 		bo->vaddr = vzalloc(bo->base.size);
 		bo->vaddr_lost = true;
-	} else if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
-		bo->iomem = ioremap_wc(dmashare_local_phys(bo->backing), bo->base.size);
+	} else if (dmashare_placement_bar(bo->placement)) {
+		bo->iomem = ioremap_wc(dmashare_backing_phys(bo->backing), bo->base.size);
 	} else {
 		bo->vaddr = vmap(bo->pages, dmashare_bo_num_pages(bo), VM_MAP, PAGE_KERNEL);
 	}
@@ -231,7 +231,7 @@ static int dmashare_bo_unmake_stale(struct dmashare_device *ddev, struct sg_tabl
  *	drm_dev_enter(): removal waits for it, and then undoes what it did
  * @backing: the memory
  * @map: out: the mapping
- * @sgt: out: what it was made from; NULL for local memory
+ * @sgt: out: what it was made from; NULL for what is behind a BAR
  * @stale: out: whether it was made stale
  *
  * Returns: 0, -EFBIG and -ENOSPC as dmashare_map(), or another error
@@ -246,9 +246,8 @@ int dmashare_backing_map(struct dmashare_bo *bo, struct dmashare_backing *backin
 	*sgt = NULL;
 	*stale = false;
 
-	if (backing->placement == DMASHARE_PLACEMENT_LOCAL) {
-		*map = dmashare_map_local(ddev, backing->node.start, backing->size,
-					  bo->id, bo->dir);
+	if (dmashare_placement_bar(backing->placement)) {
+		*map = dmashare_map_bar(ddev, backing, bo->id, bo->dir);
 		return PTR_ERR_OR_ZERO(*map);
 	}
 
@@ -326,12 +325,15 @@ static int dmashare_bo_map_own(struct dmashare_bo *bo)
  * A buffer of our own is mapped by the first job that uses it, and stays so
  * until it is freed or moved.
  *
- * Returns: 0, -EFBIG and -ENOSPC as dmashare_map(), or another error
+ * Returns: 0, -EFBIG and -ENOSPC as dmashare_map(), -ESTALE for another VM's that
+ * was taken back, or another error
  */
 int dmashare_bo_map_locked(struct dmashare_bo *bo)
 {
 	dma_resv_assert_held(bo->base.resv);
 
+	if (dmashare_peer_bo_stale(bo))
+		return -ESTALE;
 	dmashare_local_touch(bo);
 	if (bo->map)
 		return 0;
@@ -440,6 +442,7 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 	dma_resv_unlock(obj->resv);
 
 	dmashare_detach(ddev, &bo->self);
+	dmashare_peer_bo_free(bo);
 	dmashare_buffer_destroy(ddev, bo);
 
 	/* Detaches and drops the foreign dma-buf; it was unmapped above. */
@@ -453,6 +456,7 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 	dmashare_backing_put(bo->saved);
 	dmashare_backing_put(bo->backing);
 	dmashare_move_put(bo->move);
+	dma_fence_put(bo->hold);
 	drm_gem_object_release(obj);
 	kfree(bo);
 }
@@ -541,8 +545,8 @@ static vm_fault_t dmashare_gem_fault(struct vm_fault *vmf)
 			goto out_unlock;
 		}
 		pfn = page_to_pfn(bo->zero_page);
-	} else if (bo->placement == DMASHARE_PLACEMENT_LOCAL) {
-		pfn = PHYS_PFN(dmashare_local_phys(bo->backing)) + pgoff;
+	} else if (dmashare_placement_bar(bo->placement)) {
+		pfn = PHYS_PFN(dmashare_backing_phys(bo->backing)) + pgoff;
 		prot = pgprot_decrypted(pgprot_writecombine(prot));
 	} else {
 		pfn = page_to_pfn(bo->pages[pgoff]);
@@ -564,15 +568,26 @@ static const struct vm_operations_struct dmashare_gem_vm_ops = {
 /* Both for mmap of the DRM file and, by drm_gem_prime_mmap(), of a dma-buf. */
 static int dmashare_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma)
 {
-	if (dmashare_bo_imported(to_dmashare_bo(obj)))
+	struct dmashare_bo *bo = to_dmashare_bo(obj);
+
+	if (dmashare_bo_imported(bo))
 		return -EOPNOTSUPP;
 
 	/* A private mapping would be a copy that no device ever sees. */
 	if ((vma->vm_flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE)
 		return -EINVAL;
 
+	if (dmashare_peer_bo_stale(bo))
+		return -ESTALE;
+	if (dmashare_peer_bo_read_only(bo)) {
+		if (vma->vm_flags & VM_WRITE)
+			return -EACCES;
+		/* Nor may it be made writable later. */
+		vm_flags_clear(vma, VM_MAYWRITE);
+	}
+
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	if (to_dmashare_bo(obj)->dynamic)
+	if (bo->dynamic || bo->peer)
 		vm_flags_set(vma, VM_IO);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 
@@ -580,6 +595,7 @@ static int dmashare_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *
 }
 
 static const struct drm_gem_object_funcs dmashare_gem_funcs = {
+	.close = dmashare_peer_bo_close,
 	.free = dmashare_gem_free,
 	.export = dmashare_gem_export,
 	.mmap = dmashare_gem_mmap,

@@ -27,7 +27,7 @@ static int dmashare_copy_window(struct dmashare_backing *from, struct dmashare_b
 	void __iomem *iomem;
 	u64 done;
 
-	iomem = ioremap_wc(dmashare_local_phys(local) + offset, length);
+	iomem = ioremap_wc(dmashare_backing_phys(local) + offset, length);
 	if (!iomem)
 		return -ENOMEM;
 

@@ -22,7 +22,8 @@ static void dmashare_show_buffer(struct seq_file *m, struct dmashare_bo *bo)
 		list_for_each_entry(attach, &bo->dmabuf->attachments, node)
 			attachments++;
 	seq_printf(m, "%6u %-8s %-8s %-7s %12zu %4u %5llu %11u", bo->id,
-		   bo->placement == DMASHARE_PLACEMENT_LOCAL ? "local" : "system",
+		   bo->placement == DMASHARE_PLACEMENT_SYSTEM ? "system" :
+		   bo->placement == DMASHARE_PLACEMENT_LOCAL ? "local" : "peer",
 		   dmashare_bo_imported(bo) ? "imported" : "own",
 		   bo->dynamic ? "dynamic" : "static", bo->base.size, bo->pin_count,
 		   bo->moves, attachments);
@@ -34,7 +35,7 @@ static void dmashare_show_buffer(struct seq_file *m, struct dmashare_bo *bo)
 	if (bo->pages)
 		seq_printf(m, " %#14llx", (u64)page_to_phys(bo->pages[0]));
 	else if (bo->backing)
-		seq_printf(m, " %#14llx", (u64)dmashare_local_phys(bo->backing));
+		seq_printf(m, " %#14llx", (u64)dmashare_backing_phys(bo->backing));
 	else
 		seq_printf(m, " %14s", "-");
 	dma_resv_unlock(bo->base.resv);
@@ -81,6 +82,44 @@ static int dmashare_local_show(struct seq_file *m, void *unused)
 	mutex_lock(&local->lock);
 	drm_mm_print(&local->mm, &p);
 	mutex_unlock(&local->lock);
+
+	return 0;
+}
+
+/* What the device says there is of another VM, and what of that is open here. */
+static int dmashare_peers_show(struct seq_file *m, void *unused)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct dmashare_device *ddev = to_dmashare(entry->dev);
+	struct dmashare_window *window = &ddev->window;
+	struct drm_printer p = drm_seq_file_printer(m);
+	struct dmashare_peer *peer;
+
+	if (!window->size) {
+		seq_puts(m, "no window\n");
+		return 0;
+	}
+
+	seq_puts(m, "  peer device  share generation         size sequence state     buffer name\n");
+	spin_lock_irq(&ddev->events.lock);
+	list_for_each_entry(peer, &ddev->peers.list, link) {
+		const struct dmashare_peer_info *info = &peer->info;
+
+		seq_printf(m, "%6u %6u %6u %10u %12llu %8llu %-9s %6u %.*s of %.*s\n",
+			   peer->id, peer->device_id, le32_to_cpu(info->share),
+			   le32_to_cpu(info->generation), le64_to_cpu(info->size),
+			   peer->sequence, peer->withdrawn ? "withdrawn" : "there",
+			   peer->bo ? peer->bo->id : 0,
+			   (int)sizeof(info->name), info->name,
+			   (int)sizeof(info->device), info->device);
+	}
+	spin_unlock_irq(&ddev->events.lock);
+
+	mutex_lock(&window->lock);
+	seq_printf(m, "size %llu twice free %llu and %llu\n", window->size,
+		   window->free[0], window->free[1]);
+	drm_mm_print(&window->mm, &p);
+	mutex_unlock(&window->lock);
 
 	return 0;
 }
@@ -202,6 +241,7 @@ static int dmashare_ledger_show(struct seq_file *m, void *unused)
 static const struct drm_debugfs_info dmashare_debugfs_files[] = {
 	{ "buffers", dmashare_buffers_show, 0, NULL },
 	{ "local", dmashare_local_show, 0, NULL },
+	{ "peers", dmashare_peers_show, 0, NULL },
 	{ "queues", dmashare_queues_show, 0, NULL },
 	{ "ledger", dmashare_ledger_show, 0, NULL },
 };

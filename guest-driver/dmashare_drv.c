@@ -72,7 +72,7 @@ static const struct drm_driver dmashare_driver = {
 	.desc			= "dma-buf sharing device model",
 	DMASHARE_DRIVER_DATE
 	.major			= 1,
-	.minor			= 1,
+	.minor			= 2,
 };
 
 static void dmashare_put_work(struct work_struct *work)
@@ -168,12 +168,20 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 
+	ret = dmashare_window_init(ddev);
+	if (ret)
+		return ret;
+
 	ret = dmashare_p2p_init(ddev);
 	if (ret)
 		return ret;
 
 	dmashare_requests_init(ddev);
 	dmashare_holds_init(ddev);
+	ret = dmashare_peers_init(ddev);
+	if (ret)
+		return ret;
+
 	ret = dmashare_moves_init(ddev);
 	if (ret)
 		return ret;
@@ -248,6 +256,7 @@ static void dmashare_gone(struct dmashare_device *ddev)
 	/* Jobs that wait for the end of a halt need not any more. */
 	if (READ_ONCE(ddev->halted))
 		dmashare_resume_jobs(ddev);
+	dmashare_peers_gone(ddev);
 	dmashare_moves_revoke(ddev);
 	cancel_work_sync(&ddev->requests.work);
 }

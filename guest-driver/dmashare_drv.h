@@ -8,7 +8,7 @@
  *	  dma_resv of a buffer
  *	    dmashare_device.state_sem
  *	    dmashare_device.move_lock
- *	      dmashare_local.lock
+ *	      dmashare_local.lock, dmashare_window.lock
  *	        dma_fence.lock (dmashare_queue.fence_lock, dmashare_move.lock,
  *			dmashare_hold.lock)
  *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock,
@@ -56,6 +56,7 @@
 #include "compat.h"
 #include "dmashare_hold.h"
 #include "dmashare_job.h"
+#include "dmashare_peer.h"
 #include "dmashare_queue.h"
 
 #define DMASHARE_NAME "dmashare"
@@ -77,6 +78,9 @@ struct dmashare_move;
  * @num_timelines: timelines
  * @max_job_bytes: a job may touch per operand
  * @local_size: bytes of local memory
+ * @max_peers: foreign buffers that the device knows at once
+ * @peer_offset: of the window, bytes in BAR4
+ * @peer_size: bytes of half of it; 0 without one
  */
 struct dmashare_limits {
 	u32 version;
@@ -90,6 +94,9 @@ struct dmashare_limits {
 	u32 num_timelines;
 	u64 max_job_bytes;
 	u64 local_size;
+	u32 max_peers;
+	u64 peer_offset;
+	u64 peer_size;
 };
 
 /**
@@ -119,7 +126,7 @@ struct dmashare_local {
  * @placement: enum dmashare_placement
  * @size: bytes
  * @pages: in the system placement
- * @node: in local memory
+ * @node: in local memory, or in the window
  */
 struct dmashare_backing {
 	struct kref ref;
@@ -212,6 +219,8 @@ struct dmashare_counters {
  * @live_mappings: present number of mappings
  * @unmapped: woken when @live_mappings becomes 0
  * @local: local memory
+ * @window: where buffers of another VM are
+ * @peers: those that the device knows of
  * @move_lock: protects @moves, and what a move has of the old memory
  * @moves: struct dmashare_move that are not done
  * @n_moves: those, and those that are not put yet
@@ -268,6 +277,8 @@ struct dmashare_device {
 	wait_queue_head_t unmapped;
 
 	struct dmashare_local local;
+	struct dmashare_window window;
+	struct dmashare_peers peers;
 	struct mutex move_lock; /* moves, and their old memory */
 	struct list_head moves;
 	atomic_t n_moves;
@@ -328,7 +339,7 @@ struct dmashare_seg_list {
  * @flags: DMASHARE_MAP_F_*
  * @length: bytes
  * @n_segments: segments after merging
- * @first: DMA address of byte 0, or its offset in local memory
+ * @first: DMA address of byte 0, or its offset in local memory or the window
  * @max_segment: bytes of the longest segment
  * @list: kept as long as the mapping, so that a reset can send it again
  *	without allocating
@@ -380,6 +391,11 @@ struct dmashare_mapping {
  * @sgt: what @map was made from; of the exporter when imported
  * @stale: the IOMMU mapping under @map was taken away (BO_STALE_DMA)
  * @p2p: imported: @map is of addresses in another device's BAR
+ * @peer: the foreign buffer that it is, with a reference, or NULL; constant, as are
+ *	the next two, once the buffer can be found
+ * @peer_flags: DRM_DMASHARE_PEER_* that it was opened with
+ * @peer_mapped: it is in the window
+ * @hold: the fence that says that it was acquired, until it is released; or NULL
  *
  * What is not constant is protected by the reservation lock.
  *
@@ -419,6 +435,11 @@ struct dmashare_bo {
 	struct sg_table *sgt;
 	bool stale;
 	bool p2p;
+
+	struct dmashare_peer *peer;
+	u32 peer_flags;
+	bool peer_mapped;
+	struct dma_fence *hold;
 };
 
 static inline struct dmashare_device *to_dmashare(struct drm_device *drm)
@@ -435,6 +456,12 @@ static inline struct dmashare_bo *to_dmashare_bo(struct drm_gem_object *obj)
 static inline bool dmashare_bo_imported(const struct dmashare_bo *bo)
 {
 	return bo->base.import_attach;
+}
+
+/* Is that behind BAR4, and so has no pages, and goes with the device? */
+static inline bool dmashare_placement_bar(u32 placement)
+{
+	return placement != DMASHARE_PLACEMENT_SYSTEM;
 }
 
 static inline unsigned long dmashare_bo_num_pages(const struct dmashare_bo *bo)
@@ -523,9 +550,9 @@ struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
 				      struct sg_table *sgt, u64 length,
 				      u32 buffer, u32 attachment,
 				      enum dma_data_direction dir, u32 flags);
-struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
-					    u64 start, u64 length, u32 buffer,
-					    enum dma_data_direction dir);
+struct dmashare_mapping *dmashare_map_bar(struct dmashare_device *ddev,
+					  const struct dmashare_backing *backing,
+					  u32 buffer, enum dma_data_direction dir);
 void dmashare_unmap(struct dmashare_device *ddev, struct dmashare_mapping *map,
 		    u32 flags);
 void dmashare_unmapped(struct dmashare_device *ddev);
@@ -558,7 +585,7 @@ bool dmashare_iommu_translates(struct dmashare_device *ddev);
 /* dmashare_local.c */
 int dmashare_local_init(struct dmashare_device *ddev);
 u64 dmashare_local_free(struct dmashare_device *ddev);
-phys_addr_t dmashare_local_phys(const struct dmashare_backing *backing);
+phys_addr_t dmashare_backing_phys(const struct dmashare_backing *backing);
 void dmashare_local_touch(struct dmashare_bo *bo);
 void dmashare_local_forget(struct dmashare_bo *bo);
 struct dmashare_backing *dmashare_backing_alloc(struct dmashare_bo *bo, u32 placement,
@@ -639,7 +666,7 @@ int dmashare_bo_vmap_ioctl(struct drm_device *drm, void *data,
 			   struct drm_file *drm_file);
 
 /* dmashare_ioctl.c */
-#define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_BO_VMAP + 1)
+#define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_PEER_RELEASE + 1)
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
 int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length);
 int dmashare_open(struct drm_device *drm, struct drm_file *file);

@@ -90,6 +90,7 @@ static bool dmashare_event_pop(struct dmashare_device *ddev, struct dmashare_eve
 	if (type == DMASHARE_EVENT_MOVE_REQUEST)
 		dmashare_move_request(ddev, le32_to_cpu(event->buffer),
 				      le64_to_cpu(event->offset));
+	dmashare_peer_event(ddev, event);
 	dmashare_write(ddev, DMASHARE_REG_DOORBELL_EVQ, events->head);
 
 out_unlock:
@@ -137,6 +138,11 @@ void dmashare_events_poll(struct dmashare_device *ddev)
 			break;
 		case DMASHARE_EVENT_FATAL:
 			fatal = true;
+			break;
+		case DMASHARE_EVENT_PEER_GRANTED:
+			dmashare_hold_end(ddev, le32_to_cpu(event.mapping),
+					  dmashare_completion_to_errno(le16_to_cpu(event.status),
+								       le64_to_cpu(event.offset)));
 			break;
 		}
 	}

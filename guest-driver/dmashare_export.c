@@ -31,6 +31,11 @@
  * something does no such importer can attach (-EBUSY). So once attached it is
  * never refused for the buffer's place, as the core expects.
  *
+ * A buffer of another VM (dmashare_peer_bo.c) is one that never moves: an importer
+ * that cannot reach our BAR cannot attach to it (-EBUSY). When its owner has taken
+ * it back new mappings and CPU accesses get -ESTALE, and what was mapped before
+ * shows zeros.
+ *
  * Each callback tells the device that it was called (a note, posted), with the
  * errno that it returns. A device that is gone refuses new importers with
  * -ENODEV; those that exist can go on with a buffer in the system, for the pages
@@ -100,7 +105,7 @@ static int dmashare_export_admit(struct dmashare_bo *bo, struct dmashare_importe
 	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
 		return ret;
-	if (bo->placement == DMASHARE_PLACEMENT_LOCAL && (bo->pin_count || !bo->dynamic))
+	if (dmashare_placement_bar(bo->placement) && (bo->pin_count || !bo->dynamic))
 		ret = -EBUSY;
 	else
 		bo->system_only++;
@@ -230,6 +235,8 @@ static struct sg_table *dmashare_export_get_sgt(struct dmashare_bo *bo,
 		return ERR_PTR(-ENODEV);
 	if (bo->flags & DRM_DMASHARE_BO_READ_ONLY && dir != DMA_TO_DEVICE)
 		return ERR_PTR(-EACCES);
+	if (dmashare_peer_bo_stale(bo))
+		return ERR_PTR(-ESTALE);
 
 	if (importer->system_only && bo->dynamic) {
 		ret = dmashare_bo_move_locked(bo, DMASHARE_PLACEMENT_SYSTEM, true);
@@ -244,7 +251,7 @@ static struct sg_table *dmashare_export_get_sgt(struct dmashare_bo *bo,
 			return ERR_PTR(ret);
 	}
 
-	if (bo->placement == DMASHARE_PLACEMENT_LOCAL)
+	if (dmashare_placement_bar(bo->placement))
 		return dmashare_p2p_map(attach, bo->backing, dir);
 
 	return dmashare_backing_get_sgt(bo->backing, attach->dev, dir);
@@ -299,7 +306,7 @@ static void dmashare_export_unmap(struct dma_buf_attachment *attach,
 
 	list_del(&map->link);
 	/* The direction it was mapped with, whatever the importer says now. */
-	if (map->backing->placement == DMASHARE_PLACEMENT_LOCAL)
+	if (dmashare_placement_bar(map->backing->placement))
 		dmashare_p2p_unmap(attach, sgt, map->dir);
 	else
 		dmashare_backing_put_sgt(attach->dev, sgt, map->dir);
@@ -315,8 +322,8 @@ static void dmashare_export_sync_map(struct dma_buf_attachment *attach,
 				     struct dmashare_importer_map *map,
 				     enum dma_data_direction dir, bool for_cpu)
 {
-	/* No cache has what is in local memory, and its tables have no pages. */
-	if (map->backing->placement == DMASHARE_PLACEMENT_LOCAL)
+	/* No cache has what is behind a BAR, and its tables have no pages. */
+	if (dmashare_placement_bar(map->backing->placement))
 		return;
 
 	/* What is mapped one way is synced that way, whatever the CPU will do. */
@@ -400,6 +407,8 @@ static int dmashare_export_begin_cpu(struct dma_buf *dmabuf,
 		goto out;
 	if (dmashare_bo_lost(bo))
 		ret = -ENODEV;
+	else if (dmashare_peer_bo_stale(bo))
+		ret = -ESTALE;
 	else if (!(bo->flags & DRM_DMASHARE_BO_SKIP_BEGIN))
 		ret = dmashare_export_sync(dmabuf, dir, true);
 	dma_resv_unlock(dmabuf->resv);

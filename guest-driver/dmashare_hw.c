@@ -149,6 +149,9 @@ int dmashare_hw_probe(struct dmashare_device *ddev)
 	limits->num_timelines = dmashare_read(ddev, DMASHARE_REG_NUM_TIMELINES);
 	limits->max_job_bytes = dmashare_read64(ddev, DMASHARE_REG_MAX_JOB_BYTES_LO);
 	limits->local_size = dmashare_read64(ddev, DMASHARE_REG_LOCAL_SIZE_LO);
+	limits->max_peers = dmashare_read(ddev, DMASHARE_REG_MAX_PEERS);
+	limits->peer_offset = dmashare_read64(ddev, DMASHARE_REG_PEER_OFFSET_LO);
+	limits->peer_size = dmashare_read64(ddev, DMASHARE_REG_PEER_SIZE_LO);
 
 	if (!limits->max_seg_size)
 		limits->max_seg_size = U64_MAX;

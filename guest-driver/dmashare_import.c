@@ -61,7 +61,7 @@ int dmashare_import_map_locked(struct dmashare_bo *bo)
 		return PTR_ERR(sgt);
 
 	/* The exporter may have moved the memory for us, but does so no more. */
-	bo->p2p = exported && exported->placement == DMASHARE_PLACEMENT_LOCAL;
+	bo->p2p = exported && dmashare_placement_bar(exported->placement);
 
 	if (bo->import_flags & DRM_DMASHARE_IMPORT_SKIP_MAP)
 		flags |= DMASHARE_MAP_F_SKIP_SYNC;

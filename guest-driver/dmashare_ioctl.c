@@ -94,6 +94,7 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 			   atomic_read(&file->jobs) == atomic_read(&file->on_device),
 			   dmashare_idle(ddev) ? HZ : HZ / 20);
 	wait_event_timeout(ddev->moves_idle, !atomic_read(&ddev->n_moves), HZ);
+	wait_event_timeout(ddev->peers.news, !atomic_read(&ddev->peers.releases), HZ);
 	dmashare_file_put(file);
 }
 
@@ -151,6 +152,9 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 		return 0;
 	case DRM_DMASHARE_PARAM_NUM_TIMELINES:
 		args->value = ddev->limits.num_timelines;
+		return 0;
+	case DRM_DMASHARE_PARAM_PEER_FREE:
+		args->value = ddev->window.size ? dmashare_window_free(ddev) : 0;
 		return 0;
 	default:
 		return -EINVAL;
@@ -504,4 +508,9 @@ const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_MOVE, dmashare_bo_move_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_UNMAP, dmashare_bo_unmap_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_VMAP, dmashare_bo_vmap_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_NEXT, dmashare_peer_next_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_OPEN, dmashare_peer_open_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_STATE, dmashare_peer_state_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_ACQUIRE, dmashare_peer_acquire_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_RELEASE, dmashare_peer_release_ioctl, DRM_RENDER_ALLOW),
 };

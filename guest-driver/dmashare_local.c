@@ -2,8 +2,8 @@
 /*
  * dmashare: what buffers are made of, and the device's local memory
  *
- * A backing is the memory behind a buffer: pages of the system, or a range of
- * local memory. It is counted, for it has to outlive the buffer's stay in it:
+ * A backing is the memory behind a buffer: pages of the system, a range of local
+ * memory, or one of the window (dmashare_window.c). It is counted, for it has to outlive the buffer's stay in it:
  * while the buffer moves the engine still reads the old one, and an importer
  * may keep a mapping of it for a while after it was told of the move.
  *
@@ -103,14 +103,19 @@ u64 dmashare_local_free(struct dmashare_device *ddev)
 }
 
 /**
- * dmashare_local_phys - where the CPU finds a range of local memory
- * @backing: in local memory
+ * dmashare_backing_phys - where the CPU finds a range of local memory
+ * @backing: in local memory, or in the window
  *
  * Returns: physical address
  */
-phys_addr_t dmashare_local_phys(const struct dmashare_backing *backing)
+phys_addr_t dmashare_backing_phys(const struct dmashare_backing *backing)
 {
-	return backing->ddev->local.phys + backing->node.start;
+	const struct dmashare_device *ddev = backing->ddev;
+
+	if (backing->placement == DMASHARE_PLACEMENT_PEER)
+		return ddev->window.phys + backing->node.start;
+
+	return ddev->local.phys + backing->node.start;
 }
 
 /**
@@ -296,6 +301,8 @@ static void dmashare_backing_free(struct kref *ref)
 		drm_mm_remove_node(&backing->node);
 		local->free += backing->size;
 		mutex_unlock(&local->lock);
+	} else if (backing->placement == DMASHARE_PLACEMENT_PEER) {
+		dmashare_window_remove(&backing->ddev->window, backing);
 	} else {
 		dmashare_pages_free(backing->pages, backing->size >> PAGE_SHIFT);
 	}

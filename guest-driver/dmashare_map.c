@@ -463,10 +463,9 @@ struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
 }
 
 /**
- * dmashare_map_local - let the device's engines use local memory
+ * dmashare_map_bar - let the device's engines use memory behind its BAR
  * @ddev: the device
- * @start: offset in local memory
- * @length: bytes, the size of the buffer
+ * @backing: in local memory, or in the window
  * @buffer: buffer id
  * @dir: direction
  *
@@ -474,10 +473,11 @@ struct dmashare_mapping *dmashare_map(struct dmashare_device *ddev,
  *
  * Returns: the mapping, or an error as dmashare_map()
  */
-struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
-					    u64 start, u64 length, u32 buffer,
-					    enum dma_data_direction dir)
+struct dmashare_mapping *dmashare_map_bar(struct dmashare_device *ddev,
+					  const struct dmashare_backing *backing,
+					  u32 buffer, enum dma_data_direction dir)
 {
+	u64 start = backing->node.start, length = backing->size;
 	struct dmashare_mapping *map;
 	u32 per_block;
 	int ret;
@@ -491,7 +491,7 @@ struct dmashare_mapping *dmashare_map_local(struct dmashare_device *ddev,
 		dmashare_mapping_free(map);
 		return ERR_PTR(ret);
 	}
-	map->placement = DMASHARE_PLACEMENT_LOCAL;
+	map->placement = backing->placement;
 	map->first = start;
 	map->max_segment = length;
 	map->n_segments = 1;
@@ -599,6 +599,9 @@ int dmashare_replay(struct dmashare_device *ddev)
 	}
 
 	xa_for_each(&ddev->mappings, index, map) {
+		/* Nothing is behind it: what the device knew is announced anew. */
+		if (map->placement == DMASHARE_PLACEMENT_PEER)
+			continue;
 		dmashare_map_desc(&desc, map);
 		ret = dmashare_command_insist(ddev, &desc, NULL);
 		if (ret)

@@ -703,8 +703,9 @@ int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement, bool interrup
 }
 
 /**
- * dmashare_bo_leave_locked - a device that is gone: nobody reaches its memory
- * @bo: a buffer of our own; its reservation lock is held
+ * dmashare_bo_leave_locked - nobody reaches a buffer's memory any more
+ * @bo: a buffer of our own, of a device that is gone, or of another VM that took it
+ *	back; its reservation lock is held
  *
  * Importers are told as of a move, and CPU mappings are taken away: user space then
  * finds zeros.
@@ -713,7 +714,7 @@ void dmashare_bo_leave_locked(struct dmashare_bo *bo)
 {
 	dma_resv_assert_held(bo->base.resv);
 
-	if (bo->placement == DMASHARE_PLACEMENT_LOCAL)
+	if (dmashare_placement_bar(bo->placement))
 		dmashare_move_notify(bo);
 }
 

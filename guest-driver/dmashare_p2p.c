@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dmashare: importers that reach local memory by its addresses on the bus
+ * dmashare: importers that reach what is behind BAR4 by its addresses on the bus
  *
  * Such an importer says so (allow_peer2peer) and can do with a table that has
  * DMA addresses but no pages. Whether its device gets to our BAR is another
@@ -31,14 +31,24 @@ static bool dmashare_p2p_translated(struct device *importer)
 	return domain && domain->type & __IOMMU_DOMAIN_PAGING;
 }
 
+/* What of BAR4 an importer may be given: up to the end of the last that is there. */
+static u64 dmashare_p2p_size(const struct dmashare_device *ddev)
+{
+	if (ddev->window.size)
+		return ddev->limits.peer_offset + 2 * ddev->window.size;
+
+	return ddev->local.size;
+}
+
 /* Has this importer the addresses that the BAR has on the bus and for the CPU? */
 static bool dmashare_p2p_addressable(struct dmashare_device *ddev, struct device *importer)
 {
-	const struct dmashare_local *local = &ddev->local;
-	u64 bus = pci_bus_address(to_pci_dev(ddev->drm.dev), DMASHARE_BAR_LOCAL);
+	struct pci_dev *pdev = to_pci_dev(ddev->drm.dev);
+	u64 start = max_t(u64, pci_bus_address(pdev, DMASHARE_BAR_LOCAL),
+			  pci_resource_start(pdev, DMASHARE_BAR_LOCAL));
 	u64 limit = min_not_zero(dma_get_mask(importer), importer->bus_dma_limit);
 
-	return max_t(u64, bus, local->phys) + local->size - 1 <= limit;
+	return start + dmashare_p2p_size(ddev) - 1 <= limit;
 }
 
 #ifdef DMASHARE_P2P_PROVIDER
@@ -47,7 +57,7 @@ static bool dmashare_p2p_addressable(struct dmashare_device *ddev, struct device
 
 /**
  * dmashare_p2p_init - prepare for importers that take BAR addresses
- * @ddev: the device, whose local memory was found
+ * @ddev: the device, whose local memory and window were found
  *
  * Returns: 0, also if the kernel cannot; or -ENOMEM
  */
@@ -56,7 +66,7 @@ int dmashare_p2p_init(struct dmashare_device *ddev)
 	struct pci_dev *pdev = to_pci_dev(ddev->drm.dev);
 	int ret;
 
-	if (!ddev->local.size)
+	if (!dmashare_p2p_size(ddev))
 		return 0;
 
 	ret = pcim_p2pdma_init(pdev);
@@ -117,10 +127,10 @@ bool dmashare_p2p_reachable(struct dmashare_device *ddev, struct device *importe
 }
 
 /**
- * dmashare_p2p_map - map local memory for an importer's device
+ * dmashare_p2p_map - map memory behind the BAR for an importer's device
  * @attach: the importer, which dmashare_p2p_reachable(); the reservation lock is
  *	held
- * @backing: in local memory
+ * @backing: in local memory, or in the window
  * @dir: direction
  *
  * Returns: a table without pages, or an error of the DMA API
@@ -130,7 +140,7 @@ struct sg_table *dmashare_p2p_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir)
 {
 	struct phys_vec range = {
-		.paddr = dmashare_local_phys(backing),
+		.paddr = dmashare_backing_phys(backing),
 		.len = backing->size,
 	};
 
@@ -164,7 +174,7 @@ int dmashare_p2p_init(struct dmashare_device *ddev)
 
 bool dmashare_p2p_supported(struct dmashare_device *ddev)
 {
-	return ddev->local.size;
+	return dmashare_p2p_size(ddev);
 }
 
 static const struct pci_bus *dmashare_root_bus(struct device *dev)
@@ -179,16 +189,17 @@ static const struct pci_bus *dmashare_root_bus(struct device *dev)
 
 bool dmashare_p2p_reachable(struct dmashare_device *ddev, struct device *importer)
 {
-	const struct dmashare_local *local = &ddev->local;
+	struct pci_dev *pdev = to_pci_dev(ddev->drm.dev);
 
-	if (!local->size || !dev_is_pci(importer))
+	if (!dmashare_p2p_supported(ddev) || !dev_is_pci(importer))
 		return false;
 	if (dmashare_p2p_translated(importer))
 		return true;
 
 	/* An address on the bus is what the CPU has only where they are the same. */
 	return dmashare_root_bus(importer) == dmashare_root_bus(ddev->drm.dev) &&
-	       pci_bus_address(to_pci_dev(ddev->drm.dev), DMASHARE_BAR_LOCAL) == local->phys &&
+	       pci_bus_address(pdev, DMASHARE_BAR_LOCAL) ==
+	       pci_resource_start(pdev, DMASHARE_BAR_LOCAL) &&
 	       dmashare_p2p_addressable(ddev, importer);
 }
 
@@ -226,7 +237,7 @@ struct sg_table *dmashare_p2p_map(struct dma_buf_attachment *attach,
 				  enum dma_data_direction dir)
 {
 	u64 chunk = dmashare_p2p_chunk(attach->dev);
-	phys_addr_t phys = dmashare_local_phys(backing);
+	phys_addr_t phys = dmashare_backing_phys(backing);
 	u64 n = DIV64_U64_ROUND_UP(backing->size, chunk);
 	u64 left = backing->size;
 	struct scatterlist *sg;

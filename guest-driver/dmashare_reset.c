@@ -94,6 +94,7 @@ static void dmashare_stop_jobs(struct dmashare_device *ddev, struct dmashare_job
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], slow, error);
 	/* The device has forgotten who held what. */
+	dmashare_peers_reset(ddev);
 	dmashare_holds_end(ddev, NULL, NULL, -ECANCELED);
 
 	for (i = 0; i < ddev->limits.num_queues; i++)

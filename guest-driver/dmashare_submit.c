@@ -244,6 +244,8 @@ static int dmashare_make_job(struct dmashare_submit *submit, u32 i)
 	if (!ret)
 		ret = dmashare_get_operand(submit, args, &args->dst, &job->desc.job.dst,
 					   &job->dst);
+	if (!ret && job->dst && dmashare_peer_bo_read_only(job->dst))
+		ret = -EACCES;
 	if (!ret && args->flags & DRM_DMASHARE_JOB_WANT_RESULT)
 		ret = dmashare_add_result(submit, job);
 	if (!ret)

@@ -183,6 +183,31 @@ DEFINE_EVENT(dmashare_hold_class, dmashare_hold_end,
 	TP_ARGS(hold, error)
 );
 
+/* Something became of a foreign buffer, or could not. */
+TRACE_EVENT(dmashare_peer,
+	TP_PROTO(struct dmashare_device *ddev, const struct dmashare_peer *peer,
+		 const char *what, int error),
+	TP_ARGS(ddev, peer, what, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(ddev->drm.dev))
+		__string(what, what)
+		__field(u32, peer)
+		__field(u32, device_id)
+		__field(u32, share)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__assign_str(what);
+		__entry->peer = peer->id;
+		__entry->device_id = peer->device_id;
+		__entry->share = le32_to_cpu(peer->info.share);
+		__entry->error = error;
+	),
+	TP_printk("%s %s peer=%u id=%u share=%u error=%d", __get_str(dev), __get_str(what),
+		  __entry->peer, __entry->device_id, __entry->share, __entry->error)
+);
+
 TRACE_EVENT(dmashare_reset,
 	TP_PROTO(struct dmashare_device *ddev, u64 guilty),
 	TP_ARGS(ddev, guilty),
