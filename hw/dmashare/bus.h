@@ -50,22 +50,20 @@ typedef struct DmashareWindow {
 } DmashareWindow;
 
 /**
- * DmashareMemory: what a run of bytes is in, for other processes
- * @region: to be put back by the face's op, once for each time that it was
- *          resolved; the same for all that is in one piece of memory
- * @fd: its memory file, shared with us, which nobody can shrink; -1: none
- * @offset: in the file, of the first byte
- * @len: bytes that follow each other there
- * @page_size: of the file; what is discarded are whole ones
- * @guest: it is the guest's memory, and not something that has an address like
- *         that: a BAR
- * @name: of what it is, for people; valid until it is put back
+ * DmashareMemory: a piece of memory that has a file
+ * @region: what the face knows it by
+ * @fd: its memory file, which others can map as we do; -1 if it has none
+ * @seals: of the file, F_SEAL_*
+ * @start: where in the file it begins
+ * @page_size: of the file
+ * @guest: it is memory of the guest, and not the BAR of something
+ * @name: for people
  */
 typedef struct DmashareMemory {
     void *region;
     int fd;
-    uint64_t offset;
-    uint64_t len;
+    int seals;
+    uint64_t start;
     uint64_t page_size;
     bool guest;
     const char *name;
@@ -86,13 +84,15 @@ typedef struct DmashareMemory {
  *                 granule, read as zeros and cost nothing; false if that
  *                 cannot be done
  * @window_written: @len bytes at @offset of the window have changed
- * @resolve: where up to @len bytes at @addr are, for somebody who wants to read
- *           or @write them
- * @local_resolve: likewise of local memory, which has what it is asked for
- * @put: a region of either is not needed any more
- * @discard: have @len bytes at @offset of a memory file, which are whole pages
- *           of it, be other pages, of zeros; false if that cannot be done, or
- *           not be sure
+ * @resolve: in which region, and from where in it on, the bytes at @addr are
+ *           that one can read or @write; sets @len to how many of them follow
+ *           each other there
+ * @describe: what is to be known of a region, NULL being local memory; it
+ *            stays until it is put back
+ * @put: it is needed no more
+ * @discard: have bytes of it, @offset being one in its file, be in other pages
+ *           from now on, of zeros; @offset and @len are multiples of its page
+ *           size. False if that is not so for all of them
  * @notify: send the interrupt of a vector
  * @enter: work begins that no access to the device's own registers may enter
  * @leave: it ended
@@ -113,11 +113,10 @@ typedef struct DmashareBusOps {
     void (*local_written)(void *opaque, uint64_t offset, uint64_t len);
     bool (*local_discard)(void *opaque, uint64_t offset, uint64_t len);
     void (*window_written)(void *opaque, uint64_t offset, uint64_t len);
-    uint16_t (*resolve)(void *opaque, uint64_t addr, uint64_t len, bool write,
-                        DmashareMemory *mem);
-    void (*local_resolve)(void *opaque, uint64_t offset, uint64_t len,
-                          DmashareMemory *mem);
-    void (*put)(void *opaque, void *region);
+    uint16_t (*resolve)(void *opaque, uint64_t addr, bool write, void **region,
+                        uint64_t *offset, uint64_t *len);
+    void (*describe)(void *opaque, void *region, DmashareMemory *mem);
+    void (*put)(void *opaque, DmashareMemory *mem);
     bool (*discard)(void *opaque, const DmashareMemory *mem, uint64_t offset,
                     uint64_t len);
     void (*notify)(void *opaque, unsigned vector);

@@ -482,6 +482,9 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->fences.journal = &core->journal;
     core->fences.notify = &core->notify;
 
+    core->page_host.bus = &core->bus;
+    core->page_host.udmabuf.fd = -1;
+
     core->engines.buffers = &core->buffers;
     core->engines.mappings = &core->mappings;
     core->engines.faults = &core->faults;

@@ -13,6 +13,7 @@
 #include "hw/dmashare/late.h"
 #include "hw/dmashare/local.h"
 #include "hw/dmashare/notify.h"
+#include "hw/dmashare/pages.h"
 #include "hw/dmashare/queue.h"
 
 typedef struct DmashareRecorder DmashareRecorder;
@@ -85,6 +86,7 @@ typedef struct DmashareConfig {
  * @mappings: mappings
  * @fences: timelines
  * @holds: of fences
+ * @page_host: what of the buffers can be passed to others; the face fills it in
  * @engines: engines
  * @commands: commands
  * @events: event ring
@@ -122,6 +124,7 @@ typedef struct DmashareCore {
     DmashareMappings mappings;
     DmashareFences fences;
     DmashareHolds holds;
+    DmasharePageHost page_host;
     DmashareEngines engines;
     DmashareCommands commands;
     DmashareEvents events;

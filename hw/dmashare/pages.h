@@ -10,10 +10,11 @@
 #define HW_DMASHARE_PAGES_H
 
 #include "dmashare/share.h"
-#include "qapi/qapi-types-common.h"
 #include "hw/dmashare/mapping.h"
 #include "hw/dmashare/udmabuf.h"
 
+/* What all addresses and lengths are multiples of. */
+#define DMASHARE_PAGE                   4096
 /* Ranges of all pages that there are at once; each takes 16 bytes. */
 #define DMASHARE_MAX_TOTAL_RANGES       (4 * DMASHARE_MAX_RANGES)
 /* Memory files that one buffer can be in; the guest has a few at most. */
@@ -25,23 +26,33 @@
  * @writable: clients may write (property share-writable)
  * @guest_memory: all of the guest's memory may be passed, if nothing less can
  *                be (property share-guest-memory)
- * @udmabuf: to make dma-bufs with, or NULL
+ * @udmabuf: to make dma-bufs with, its descriptor being -1 if it cannot
  * @only_udmabuf: memory of the guest is not passed otherwise (property
  *                share-udmabuf=on)
- * @total_ranges: of all pages that there are
+ * @total_ranges: of all pages that there are, as far as there is room for them
  * @warned: what the user has been told of already
  */
 typedef struct DmasharePageHost {
     const DmashareBus *bus;
     bool writable;
     bool guest_memory;
-    DmashareUdmabuf *udmabuf;
+    DmashareUdmabuf udmabuf;
     bool only_udmabuf;
     uint64_t total_ranges;
     uint32_t warned;
 } DmasharePageHost;
 
-typedef struct DmasharePageRange DmasharePageRange;
+/**
+ * DmasharePageRange: a run of pages of one file
+ * @offset: in the file
+ * @units: of DMASHARE_PAGE bytes
+ * @file: number of the file
+ */
+typedef struct DmasharePageRange {
+    uint64_t offset;
+    uint32_t units;
+    uint32_t file;
+} DmasharePageRange;
 
 /**
  * DmasharePages: the pages of one mapping
@@ -56,10 +67,10 @@ typedef struct DmasharePageRange DmasharePageRange;
  * @ranges: of the files, in order, no two that could be one
  * @n_ranges: of those
  * @room: for so many there is space
- * @done: bytes that have been looked for, or discarded
- * @segment: in which the next byte is, or range that is discarded next
+ * @done: bytes that have been found; of the range @next, been discarded
+ * @next: segment to look at, or range to discard
  * @dma_buf: made of them, or -1
- * @cut: clients have other pages than the guest has by now
+ * @cut: the guest has other pages by now than those who were given the dma-buf
  */
 typedef struct DmasharePages {
     DmasharePageHost *host;
@@ -74,7 +85,7 @@ typedef struct DmasharePages {
     uint32_t n_ranges;
     uint32_t room;
     uint64_t done;
-    uint32_t segment;
+    uint32_t next;
     int dma_buf;
     bool cut;
 } DmasharePages;

@@ -64,10 +64,10 @@ bool dmashare_pci_record_start(DmashareState *s, const char *filename,
     g_autoptr(GArray) props = g_array_new(false, false,
                                           sizeof(DmashareRecordProperty));
 
-    if (s->peer) {
-        error_setg(errp, "dmashare: a device with property 'peer' cannot be "
-                   "recorded: what comes of another VM's buffers would not "
-                   "come again");
+    if (s->peer || s->share) {
+        error_setg(errp, "dmashare: a device with property '%s' cannot be "
+                   "recorded: what others do would not come again",
+                   s->peer ? "peer" : "share");
         return false;
     }
     for (uint32_t i = 0; i < dc->props_count_; i++) {

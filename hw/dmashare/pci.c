@@ -115,6 +115,31 @@ static uint16_t dma_write64(void *opaque, uint64_t addr, uint64_t value)
 }
 
 /*
+ * The memory at @addr, and how much of it follows each other. NULL if that
+ * cannot be reached.
+ */
+MemoryRegion *dmashare_pci_translate(DmashareState *s, uint64_t addr,
+                                     bool write, hwaddr *xlat, hwaddr *len,
+                                     uint16_t *status)
+{
+    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
+    MemoryRegion *mr;
+
+    if (!bus_master(s)) {
+        *status = dma_result(s, MEMTX_ERROR, write, addr);
+        return NULL;
+    }
+    mr = address_space_translate(as, addr, xlat, len, write, dma_attrs);
+    if (!*len || !memory_region_is_ram(mr) ||
+        (write && (mr->readonly || mr->rom_device))) {
+        *status = dma_result(s, MEMTX_DECODE_ERROR, write, addr);
+        return NULL;
+    }
+    *status = DMASHARE_STATUS_OK;
+    return mr;
+}
+
+/*
  * A window on directly accessible memory is what dma_memory_map() would give,
  * with one difference: a refused translation is an error here and now, where
  * dma_memory_map() hands out a bounce buffer and forgets the error.
@@ -123,19 +148,14 @@ static uint16_t dma_open(void *opaque, uint64_t addr, uint64_t len, bool write,
                          DmashareWindow *win)
 {
     DmashareState *s = opaque;
-    AddressSpace *as = pci_get_address_space(PCI_DEVICE(s));
     MemoryRegion *mr;
     hwaddr xlat, l = len;
-
-    if (!bus_master(s)) {
-        return dma_result(s, MEMTX_ERROR, write, addr);
-    }
+    uint16_t status;
 
     RCU_READ_LOCK_GUARD();
-    mr = address_space_translate(as, addr, &xlat, &l, write, dma_attrs);
-    if (!l || !memory_region_is_ram(mr) ||
-        (write && (mr->readonly || mr->rom_device))) {
-        return dma_result(s, MEMTX_DECODE_ERROR, write, addr);
+    mr = dmashare_pci_translate(s, addr, write, &xlat, &l, &status);
+    if (!mr) {
+        return status;
     }
     if (memory_access_is_direct(mr, write, dma_attrs)) {
         memory_region_ref(mr);
@@ -217,6 +237,10 @@ static const DmashareBusOps face_ops = {
     .local_written = dmashare_pci_local_written,
     .local_discard = dmashare_pci_local_discard,
     .window_written = dmashare_pci_window_written,
+    .resolve = dmashare_pci_pages_resolve,
+    .describe = dmashare_pci_pages_describe,
+    .put = dmashare_pci_pages_put,
+    .discard = dmashare_pci_pages_discard,
     .notify = face_notify,
     .enter = face_enter,
     .leave = face_leave,
@@ -387,7 +411,9 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     dmashare_pci_window_describe(s, &window);
     dmashare_core_init(&s->core, &s->config, &local, &window, &face_ops, s);
     dmashare_notifier_init(&s->notifier, &s->core);
-    if (!dmashare_pci_record_realize(s, errp)) {
+    if (!dmashare_pci_pages_realize(s, errp) ||
+        !dmashare_pci_record_realize(s, errp)) {
+        dmashare_pci_pages_unrealize(s);
         dmashare_core_stop(&s->core);
         dmashare_core_destroy(&s->core);
         dmashare_link_unrealize(s);
@@ -414,6 +440,7 @@ static void dmashare_exit(PCIDevice *pdev)
 
     dmashare_pci_record_unrealize(s);
     dmashare_core_stop(&s->core);
+    dmashare_pci_pages_unrealize(s);
     dmashare_link_unrealize(s);
     if (pci_bus_is_express(pci_get_bus(pdev))) {
         pcie_cap_exit(pdev);
@@ -500,6 +527,12 @@ static const Property dmashare_properties[] = {
     DEFINE_PROP_UINT32("journal-size", DmashareState, config.journal_size,
                        65536),
     DEFINE_PROP_STRING("record", DmashareState, record),
+    DEFINE_PROP_STRING("share", DmashareState, share),
+    DEFINE_PROP_BOOL("share-writable", DmashareState, share_writable, false),
+    DEFINE_PROP_BOOL("share-guest-memory", DmashareState, share_guest_memory,
+                     false),
+    DEFINE_PROP_ON_OFF_AUTO("share-udmabuf", DmashareState, share_udmabuf,
+                            ON_OFF_AUTO_AUTO),
     DEFINE_PROP_BOOL("x-paced", DmashareState, config.paced, false),
 };
 
@@ -538,6 +571,13 @@ static const struct {
     { "journal-size", "operations that the journal keeps, 64 bytes each" },
     { "record", "file, which must not exist: record everything from the "
                 "beginning (docs/recording.rst)" },
+    { "share", "unix:PATH: socket to share buffers on (docs/host.rst)" },
+    { "share-writable", "on: clients may write buffers that the guest shares "
+                        "for that" },
+    { "share-guest-memory", "on: clients may be given all of the guest's "
+                            "memory where nothing less can be passed" },
+    { "share-udmabuf", "pass buffers as dma-bufs of /dev/udmabuf: auto, on "
+                       "(and in no other way), off" },
     { "x-paced", "timers do not run but when they are told to (replay)" },
     { "x-run-timer", "write a timer's number: runs it, if it is its time" },
 };

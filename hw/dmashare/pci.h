@@ -51,6 +51,11 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @record: property
  * @peer: property
  * @exit: ends a recording when QEMU ends
+ * @share: property: where clients find the share server, or NULL
+ * @share_writable: property
+ * @share_guest_memory: property
+ * @share_udmabuf: property
+ * @discards_fail: the guest's memory cannot be discarded
  */
 struct DmashareState {
     PCIDevice parent_obj;
@@ -75,7 +80,21 @@ struct DmashareState {
     char *record;
     char *peer;
     Notifier exit;
+    char *share;
+    bool share_writable;
+    bool share_guest_memory;
+    OnOffAuto share_udmabuf;
+    bool discards_fail;
 };
+
+/*
+ * Where on the bus @addr is: the memory, from which offset in it on, and in
+ * @len how much of it. NULL and a status if nothing is there, or it must not be
+ * reached. In an RCU section.
+ */
+MemoryRegion *dmashare_pci_translate(DmashareState *s, uint64_t addr,
+                                     bool write, hwaddr *xlat, hwaddr *len,
+                                     uint16_t *status);
 
 /*
  * pci-local.c: local memory. Describe tells the core what there is; written and
@@ -98,6 +117,21 @@ void dmashare_pci_window_unrealize(DmashareState *s);
 void dmashare_pci_window_finalize(DmashareState *s);
 void dmashare_pci_window_describe(DmashareState *s, DmasharePeerWindow *window);
 void dmashare_pci_window_written(void *opaque, uint64_t offset, uint64_t len);
+
+/*
+ * pci-pages.c: what can be passed to others. Realize fills in what the core
+ * knows of the host; the rest are its DmashareBusOps.
+ */
+bool dmashare_pci_pages_realize(DmashareState *s, Error **errp);
+void dmashare_pci_pages_unrealize(DmashareState *s);
+uint16_t dmashare_pci_pages_resolve(void *opaque, uint64_t addr, bool write,
+                                    void **region, uint64_t *offset,
+                                    uint64_t *len);
+void dmashare_pci_pages_describe(void *opaque, void *region,
+                                 DmashareMemory *mem);
+void dmashare_pci_pages_put(void *opaque, DmashareMemory *mem);
+bool dmashare_pci_pages_discard(void *opaque, const DmashareMemory *mem,
+                                uint64_t offset, uint64_t len);
 
 /*
  * link.c: faults of the bus. Realize wants the BARs and the PCI Express
