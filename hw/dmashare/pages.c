@@ -5,16 +5,11 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/error-report.h"
-#include "qemu/memfd.h"
 #include "qapi/error.h"
 #include "hw/dmashare/pages.h"
 #include "trace.h"
 #ifdef CONFIG_LINUX
 #include "standard-headers/linux/udmabuf.h"
-#endif
-
-#ifndef F_SEAL_FUTURE_WRITE
-#define F_SEAL_FUTURE_WRITE     0x0010
 #endif
 
 QEMU_BUILD_BUG_ON(sizeof(DmasharePageRange) != 16);
@@ -458,8 +453,7 @@ int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
 
     assert(pages->path != DMASHARE_PATH_NONE && write <= pages->write);
     if (pages->path != DMASHARE_PATH_UDMABUF) {
-        *enforced = !write &&
-                    mem->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+        *enforced = !write && mem->seals & DMASHARE_SEALS_WRITE;
         fd = file_open(mem, write, errp);
     } else {
         *enforced = false;
@@ -536,7 +530,7 @@ static bool discard_piece(DmasharePages *pages, int64_t *budget)
 
     *budget -= DISCARD_COST + len / DISCARD_CHEAP;
     if ((offset | len) % mem->page_size ||
-        mem->seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE) ||
+        mem->seals & DMASHARE_SEALS_WRITE ||
         !bus->ops->discard(bus->opaque, mem, offset, len)) {
         trace_dmashare_pages_kept(mem->name, offset, len);
         return false;

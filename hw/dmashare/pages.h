@@ -9,9 +9,17 @@
 #ifndef HW_DMASHARE_PAGES_H
 #define HW_DMASHARE_PAGES_H
 
+#include "qemu/memfd.h"
 #include "dmashare/share.h"
 #include "hw/dmashare/mapping.h"
 #include "hw/dmashare/udmabuf.h"
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE     0x0010
+#endif
+
+/* With either of these nobody can write a file who has not mapped it yet. */
+#define DMASHARE_SEALS_WRITE    (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 
 /* What all addresses and lengths are multiples of. */
 #define DMASHARE_PAGE                   4096
@@ -19,6 +27,14 @@
 #define DMASHARE_MAX_TOTAL_RANGES       (4 * DMASHARE_MAX_RANGES)
 /* Memory files that one buffer can be in; the guest has a few at most. */
 #define DMASHARE_MAX_FILES              16
+
+/* F_SEAL_* of a file; none if it is one that cannot be sealed. */
+static inline int dmashare_seals(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+
+    return MAX(seals, 0);
+}
 
 /**
  * DmasharePageHost: what the device may and can pass

@@ -13,7 +13,7 @@
  * Memory of our own costs the host what was touched of it, swap space
  * included; where the host insists on reserving it all, so be it.
  */
-static bool local_own(DmashareState *s, Error **errp)
+static bool local_anonymous(DmashareState *s, Error **errp)
 {
     if (!memory_region_init_ram_flags_nomigrate(&s->own_local, OBJECT(s),
                                                 "dmashare-local",
@@ -22,6 +22,45 @@ static bool local_own(DmashareState *s, Error **errp)
         !memory_region_init_ram_nomigrate(&s->own_local, OBJECT(s),
                                           "dmashare-local",
                                           s->config.local_size, errp)) {
+        return false;
+    }
+    return true;
+}
+
+/*
+ * Memory that can be shared is a file that stays as it is, whoever else has it;
+ * and that others cannot write, unless they may. The seal against that spares
+ * the mapping that we have already.
+ */
+static bool local_file(DmashareState *s, Error **errp)
+{
+    int seals = F_SEAL_SEAL | (s->share_writable ? 0 : F_SEAL_FUTURE_WRITE);
+    uint64_t size = s->config.local_size;
+    int fd = qemu_memfd_create("dmashare-local", size, false, 0,
+                               F_SEAL_SHRINK | F_SEAL_GROW, errp);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (!memory_region_init_ram_from_fd(&s->own_local, OBJECT(s),
+                                        "dmashare-local", size,
+                                        RAM_SHARED | RAM_NORESERVE, fd, 0,
+                                        errp)) {
+        close(fd);
+        return false;
+    }
+    if (fcntl(fd, F_ADD_SEALS, seals)) {
+        error_setg_errno(errp, errno, "cannot seal the memory file");
+        /* The descriptor goes with it. */
+        object_unparent(OBJECT(&s->own_local));
+        return false;
+    }
+    return true;
+}
+
+static bool local_own(DmashareState *s, Error **errp)
+{
+    if (!(s->share ? local_file(s, errp) : local_anonymous(s, errp))) {
         error_prepend(errp, "dmashare: property 'local-size': ");
         return false;
     }
@@ -75,15 +114,22 @@ bool dmashare_pci_local_realize(DmashareState *s, Error **errp)
 
 /*
  * Single pages can be given back to the host. Huge pages it may not have
- * again when they are wanted, and a file that was mapped privately would be
- * changed.
+ * again when they are wanted, a file that was mapped privately would be
+ * changed, and in one that is sealed against writing nobody can make holes.
  */
 static bool local_discardable(DmashareState *s)
 {
     RAMBlock *block = s->local->ram_block;
+    int fd = qemu_ram_get_fd(block);
 
-    return qemu_ram_pagesize(block) == qemu_real_host_page_size() &&
-           (qemu_ram_get_fd(block) < 0 || qemu_ram_is_shared(block));
+    if (qemu_ram_pagesize(block) != qemu_real_host_page_size()) {
+        return false;
+    }
+    if (fd < 0) {
+        return true;
+    }
+    return qemu_ram_is_shared(block) &&
+           !(dmashare_seals(fd) & DMASHARE_SEALS_WRITE);
 }
 
 void dmashare_pci_local_describe(DmashareState *s, DmashareLocal *local)

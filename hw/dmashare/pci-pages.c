@@ -6,7 +6,6 @@
  * that QEMU has mapped there.
  */
 #include "qemu/osdep.h"
-#include "qemu/memfd.h"
 #include "qemu/rcu.h"
 #include "qapi/error.h"
 #include "exec/ramblock.h"
@@ -65,13 +64,7 @@ void dmashare_pci_pages_describe(void *opaque, void *region,
     mem->start = block->fd_offset;
     /* What is mapped privately is not what others would find in the file. */
     mem->fd = qemu_ram_is_shared(block) ? qemu_ram_get_fd(block) : -1;
-#ifdef CONFIG_LINUX
-    if (mem->fd >= 0) {
-        int seals = fcntl(mem->fd, F_GET_SEALS);
-
-        mem->seals = MAX(seals, 0);
-    }
-#endif
+    mem->seals = mem->fd >= 0 ? dmashare_seals(mem->fd) : 0;
     if (region) {
         memory_region_ref(mr);
     }
