@@ -403,7 +403,7 @@ int dmashare_subscribe(struct dmashare_buffer *buf, int on)
 	if (ret)
 		return ret;
 	/* From when it is sent on contents may come with a hold, or still may. */
-	buf->subscribed = true;
+	buf->subscribed = before || on;
 	ret = ds_request(ds, DMASHARE_MSG_SUBSCRIBE, &msg, DMASHARE_MSG_DONE,
 			 &answer);
 	if (ret)
