@@ -438,6 +438,7 @@ static void dmashare_gem_free(struct drm_gem_object *obj)
 
 	dmashare_local_forget(bo);
 	dma_resv_lock(obj->resv, NULL);
+	dmashare_share_free(bo);
 	dmashare_bo_unmap_locked(bo);
 	dma_resv_unlock(obj->resv);
 

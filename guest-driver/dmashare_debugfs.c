@@ -124,6 +124,33 @@ static int dmashare_peers_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+/* What is shared with the host and other VMs, and was. */
+static int dmashare_shares_show(struct seq_file *m, void *unused)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct dmashare_device *ddev = to_dmashare(entry->dev);
+	struct dmashare_holds *holds = &ddev->holds;
+	struct dmashare_share *share;
+	unsigned long index;
+
+	spin_lock_irq(&holds->lock);
+	seq_printf(m, "holds: live %u ended %llu failed %llu\n", holds->live, holds->ended,
+		   holds->failed);
+	spin_unlock_irq(&holds->lock);
+
+	seq_puts(m, "buffer share mapping state     exposed moves waiting\n");
+	/* Nobody frees one without erasing its entry, or does that, without this. */
+	down_write(&ddev->state_sem);
+	xa_for_each(&ddev->shares, index, share)
+		seq_printf(m, "%6lu %5u %7u %-9s %7d %5u %7u\n", index, share->id,
+			   le32_to_cpu(share->body.mapping),
+			   share->over ? "over" : share->live ? "shared" : "no pages",
+			   share->exposed, share->moves, share->waiting);
+	up_write(&ddev->state_sem);
+
+	return 0;
+}
+
 static u64 dmashare_fence_value(struct dmashare_device *ddev, struct dmashare_job *job)
 {
 	return le64_to_cpu(READ_ONCE(ddev->fence_mem[job->fence->timeline]));
@@ -157,7 +184,7 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 	}
 
 	spin_lock_irq(&ddev->events.lock);
-	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu held_for_ever %llu fatal %llu unknown %llu lost %llu\n",
+	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu held_for_ever %llu fatal %llu share_acquire %llu share_done %llu unknown %llu lost %llu\n",
 		   ddev->events.seen[DMASHARE_EVENT_FAULT],
 		   ddev->events.seen[DMASHARE_EVENT_QUEUE_ERROR],
 		   ddev->events.seen[DMASHARE_EVENT_FENCE_MEMORY],
@@ -165,6 +192,8 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 		   ddev->events.seen[DMASHARE_EVENT_MOVE_REQUEST],
 		   ddev->events.seen[DMASHARE_EVENT_HELD_FOR_EVER],
 		   ddev->events.seen[DMASHARE_EVENT_FATAL],
+		   ddev->events.seen[DMASHARE_EVENT_SHARE_ACQUIRE],
+		   ddev->events.seen[DMASHARE_EVENT_SHARE_DONE],
 		   ddev->events.seen[0], ddev->events.lost);
 	spin_unlock_irq(&ddev->events.lock);
 	seq_printf(m, "resets: %lu%s%s\n", ddev->resets,
@@ -243,6 +272,7 @@ static const struct drm_debugfs_info dmashare_debugfs_files[] = {
 	{ "local", dmashare_local_show, 0, NULL },
 	{ "peers", dmashare_peers_show, 0, NULL },
 	{ "queues", dmashare_queues_show, 0, NULL },
+	{ "shares", dmashare_shares_show, 0, NULL },
 	{ "ledger", dmashare_ledger_show, 0, NULL },
 };
 

@@ -105,6 +105,8 @@ static void dmashare_state_fini(struct drm_device *drm, void *unused)
 	drm_WARN_ON(drm, !xa_empty(&ddev->mappings));
 	drm_WARN_ON(drm, !xa_empty(&ddev->attachments));
 	drm_WARN_ON(drm, !xa_empty(&ddev->buffers));
+	drm_WARN_ON(drm, !xa_empty(&ddev->shares));
+	xa_destroy(&ddev->shares);
 	xa_destroy(&ddev->mappings);
 	xa_destroy(&ddev->attachments);
 	xa_destroy(&ddev->buffers);
@@ -116,6 +118,7 @@ static int dmashare_state_init(struct dmashare_device *ddev)
 	xa_init_flags(&ddev->buffers, XA_FLAGS_ALLOC1);
 	xa_init_flags(&ddev->attachments, XA_FLAGS_ALLOC1);
 	xa_init_flags(&ddev->mappings, XA_FLAGS_ALLOC1);
+	xa_init(&ddev->shares);
 	init_waitqueue_head(&ddev->unmapped);
 	mutex_init(&ddev->ledger_lock);
 
@@ -178,6 +181,10 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	dmashare_requests_init(ddev);
 	dmashare_holds_init(ddev);
+	ret = dmashare_acquires_init(ddev);
+	if (ret)
+		return ret;
+
 	ret = dmashare_peers_init(ddev);
 	if (ret)
 		return ret;
@@ -241,6 +248,7 @@ static void dmashare_gone(struct dmashare_device *ddev)
 	 */
 	dmashare_hw_stop(ddev);
 	dmashare_control_abort(ddev, -ENODEV);
+	dmashare_acquires_drop(ddev, 0);
 	dmashare_holds_close(ddev);
 
 	/* Waits for a reset that is running; none begins afterwards. */
@@ -259,6 +267,7 @@ static void dmashare_gone(struct dmashare_device *ddev)
 	dmashare_peers_gone(ddev);
 	dmashare_moves_revoke(ddev);
 	cancel_work_sync(&ddev->requests.work);
+	cancel_work_sync(&ddev->acquires.work);
 }
 
 static void dmashare_remove(struct pci_dev *pdev)

@@ -6,15 +6,16 @@
  *
  *	mmap_lock of a process (page faults)
  *	  dma_resv of a buffer
- *	    dmashare_device.state_sem
+ *	    dmashare_share.lock
+ *	      dmashare_device.state_sem
  *	    dmashare_device.move_lock
  *	      dmashare_local.lock, dmashare_window.lock
  *	        dma_fence.lock (dmashare_queue.fence_lock, dmashare_move.lock,
  *			dmashare_hold.lock)
  *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock,
- *			dmashare_holds.lock
+ *			dmashare_holds.lock, dmashare_acquires.lock
  *
- * The last four are leaves and never nest. Fences are signalled with none of
+ * The last five are leaves and never nest. Fences are signalled with none of
  * them held, because a fence's callbacks may ask about other fences.
  *
  * To make room in local memory other buffers' reservations are taken while one
@@ -58,6 +59,7 @@
 #include "dmashare_job.h"
 #include "dmashare_peer.h"
 #include "dmashare_queue.h"
+#include "dmashare_share.h"
 
 #define DMASHARE_NAME "dmashare"
 
@@ -77,6 +79,7 @@ struct dmashare_move;
  * @max_entries: of a ring
  * @num_timelines: timelines
  * @max_job_bytes: a job may touch per operand
+ * @max_holds: of clients and of ours, at once, of shared buffers
  * @local_size: bytes of local memory
  * @max_peers: foreign buffers that the device knows at once
  * @peer_offset: of the window, bytes in BAR4
@@ -93,6 +96,7 @@ struct dmashare_limits {
 	u32 max_entries;
 	u32 num_timelines;
 	u64 max_job_bytes;
+	u32 max_holds;
 	u64 local_size;
 	u32 max_peers;
 	u64 peer_offset;
@@ -227,6 +231,8 @@ struct dmashare_counters {
  * @moves_idle: woken when @n_moves becomes 0
  * @requests: what the device wants to be moved
  * @holds: fences of those who share buffers with this VM
+ * @shares: struct dmashare_share by buffer id; of those that are shared, or were
+ * @acquires: what clients want
  * @kernel_file: whose the jobs of moves are
  * @reset_wq: ordered; runs everything that may reset the device
  * @reset_work: reset asked for where it cannot be done
@@ -285,6 +291,8 @@ struct dmashare_device {
 	wait_queue_head_t moves_idle;
 	struct dmashare_requests requests;
 	struct dmashare_holds holds;
+	struct xarray shares;
+	struct dmashare_acquires acquires;
 	struct dmashare_file *kernel_file;
 
 	struct workqueue_struct *reset_wq;
@@ -376,6 +384,7 @@ struct dmashare_mapping {
  * @move: the latest move, or NULL; reference
  * @moves_pending: moves that are not done
  * @lost: a move failed because the device is gone; set once
+ * @share: whether, and how, it is shared, or NULL
  * @saved: what it has in local memory, while the system is suspended; or NULL
  * @zero_page: what user space finds that has lost memory mapped, or NULL
  * @dmabuf: the dma_buf made of it, as long as that lives
@@ -419,6 +428,7 @@ struct dmashare_bo {
 	struct dmashare_move *move;
 	atomic_t moves_pending;
 	bool lost;
+	struct dmashare_share *share;
 	struct dmashare_backing *saved;
 	struct page *zero_page;
 	struct dma_buf *dmabuf;

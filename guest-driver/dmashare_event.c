@@ -139,6 +139,10 @@ void dmashare_events_poll(struct dmashare_device *ddev)
 		case DMASHARE_EVENT_FATAL:
 			fatal = true;
 			break;
+		case DMASHARE_EVENT_SHARE_ACQUIRE:
+		case DMASHARE_EVENT_SHARE_DONE:
+			dmashare_share_event(ddev, &event);
+			break;
 		case DMASHARE_EVENT_PEER_GRANTED:
 			dmashare_hold_end(ddev, le32_to_cpu(event.mapping),
 					  dmashare_completion_to_errno(le16_to_cpu(event.status),

@@ -148,6 +148,8 @@ int dmashare_hw_probe(struct dmashare_device *ddev)
 	limits->max_entries = dmashare_read(ddev, DMASHARE_REG_MAX_ENTRIES);
 	limits->num_timelines = dmashare_read(ddev, DMASHARE_REG_NUM_TIMELINES);
 	limits->max_job_bytes = dmashare_read64(ddev, DMASHARE_REG_MAX_JOB_BYTES_LO);
+	if (limits->features & DMASHARE_FEATURE_SHARE)
+		limits->max_holds = dmashare_read(ddev, DMASHARE_REG_MAX_HOLDS);
 	limits->local_size = dmashare_read64(ddev, DMASHARE_REG_LOCAL_SIZE_LO);
 	limits->max_peers = dmashare_read(ddev, DMASHARE_REG_MAX_PEERS);
 	limits->peer_offset = dmashare_read64(ddev, DMASHARE_REG_PEER_OFFSET_LO);

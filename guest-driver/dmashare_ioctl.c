@@ -320,7 +320,9 @@ static int dmashare_bo_unmap_ioctl(struct drm_device *drm, void *data,
 	ret = dma_resv_lock_interruptible(obj->resv, NULL);
 	if (ret)
 		goto out_put;
-	if (bo->map)
+	if (dmashare_share_keeps_map(bo))
+		ret = -EBUSY;
+	else if (bo->map)
 		ret = dmashare_bo_wait_locked(bo, true);
 	if (!ret)
 		dmashare_bo_unmap_locked(bo);
@@ -508,6 +510,9 @@ const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_MOVE, dmashare_bo_move_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_UNMAP, dmashare_bo_unmap_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_BO_VMAP, dmashare_bo_vmap_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_SHARE, dmashare_bo_share_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_UNSHARE, dmashare_bo_unshare_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_BO_PUBLISH, dmashare_bo_publish_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_NEXT, dmashare_peer_next_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_OPEN, dmashare_peer_open_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_STATE, dmashare_peer_state_ioctl, DRM_RENDER_ALLOW),

@@ -608,6 +608,7 @@ int dmashare_replay(struct dmashare_device *ddev)
 			return ret;
 		atomic64_inc(&ddev->counters.maps);
 	}
+	dmashare_shares_replay(ddev);
 
 	return 0;
 }

@@ -55,6 +55,7 @@
  * @old_map: the device's mapping of the old memory
  * @old_sgt: what it was made from
  * @old_stale: it was made stale
+ * @share: the buffer's, if it is shared or was; reference, until it was told
  * @new_sgt: what the mapping of the new memory was made from; the buffer's.
  *	These and the three before are protected by the device's move_lock
  * @entity: for the jobs. Each move has its own, because those of one entity run
@@ -77,6 +78,7 @@ struct dmashare_move {
 	struct dmashare_mapping *old_map;
 	struct sg_table *old_sgt;
 	bool old_stale;
+	struct dmashare_share *share;
 	struct sg_table *new_sgt;
 	struct drm_sched_entity entity;
 	struct dma_fence **jobs;
@@ -314,6 +316,19 @@ static void dmashare_move_retire(struct dmashare_move *move)
 	dmashare_put_user(ddev);
 }
 
+/* Is the old memory what the device shares with others? */
+static bool dmashare_move_shared(struct dmashare_move *move)
+{
+	struct dmashare_device *ddev = move->ddev;
+	u32 mapping;
+
+	mutex_lock(&ddev->move_lock);
+	mapping = move->old_map ? move->old_map->id : 0;
+	mutex_unlock(&ddev->move_lock);
+
+	return mapping && dmashare_share_uses(move->share, mapping);
+}
+
 /*
  * Ends the move. Everybody who waits for the buffer waits for this: it takes
  * no reservation lock and allocates nothing until the fence has signalled.
@@ -323,9 +338,10 @@ static void dmashare_move_done_work(struct work_struct *work)
 	struct dmashare_move *move = container_of(work, struct dmashare_move, done);
 	struct dmashare_device *ddev = move->ddev;
 	int error, ret = 0;
-	bool cookie;
+	bool cookie, shared;
 
 	error = dmashare_move_jobs_error(move);
+	shared = dmashare_move_shared(move);
 
 	/*
 	 * Before a CPU copies from them the old pages have to be as the device
@@ -335,8 +351,13 @@ static void dmashare_move_done_work(struct work_struct *work)
 	 *
 	 * Commands wait for a reset, which waits for the device's own fences:
 	 * they are no part of what is marked below, and signal without us.
+	 *
+	 * What is shared stays so, and mapped, as long as it is needed: no bounce
+	 * buffer is, so a device with copies of its own is all there is to it.
 	 */
-	if (error || dmashare_noncoherent(ddev))
+	if (shared && error)
+		dmashare_share_flush(move->share);
+	else if (!shared && (error || dmashare_noncoherent(ddev)))
 		dmashare_move_unmap_old(move);
 
 	/* The device did not do it. Nobody writes to the old memory any more. */
@@ -353,7 +374,14 @@ static void dmashare_move_done_work(struct work_struct *work)
 		dma_sync_sgtable_for_cpu(ddev->drm.dev, move->new_sgt, DMA_FROM_DEVICE);
 	move->new_sgt = NULL;
 	mutex_unlock(&ddev->move_lock);
+	dma_fence_end_signalling(cookie);
 
+	if (move->share)
+		dmashare_share_moved(move->share);
+	if (shared && dmashare_noncoherent(ddev))
+		dmashare_move_unmap_old(move);
+
+	cookie = dma_fence_begin_signalling();
 	if (ret) {
 		WRITE_ONCE(move->bo->lost, true);
 		dma_fence_set_error(&move->base, ret);
@@ -551,6 +579,7 @@ static int dmashare_move_queue(struct dmashare_bo *bo, struct dmashare_backing *
 		move->old_map = bo->map;
 		move->old_sgt = bo->sgt;
 		move->old_stale = bo->stale;
+		move->share = dmashare_share_moving(bo, dst);
 	}
 	dmashare_move_arm(move, jobs);
 

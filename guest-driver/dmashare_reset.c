@@ -93,7 +93,8 @@ static void dmashare_stop_jobs(struct dmashare_device *ddev, struct dmashare_job
 	dmashare_hw_stop(ddev);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], slow, error);
-	/* The device has forgotten who held what. */
+	/* The device has forgotten who held what, and who asked. */
+	dmashare_acquires_drop(ddev, 0);
 	dmashare_peers_reset(ddev);
 	dmashare_holds_end(ddev, NULL, NULL, -ECANCELED);
 

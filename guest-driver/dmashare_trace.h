@@ -152,6 +152,76 @@ TRACE_EVENT(dmashare_move_done,
 		  __entry->error, __entry->lost)
 );
 
+/* Pages were given to the device (SHARE), or taken back (UNSHARE). */
+TRACE_EVENT(dmashare_share,
+	TP_PROTO(struct dmashare_share *share, u32 opcode, int error),
+	TP_ARGS(share, opcode, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(share->ddev->drm.dev))
+		__field(u32, opcode)
+		__field(u32, buffer)
+		__field(u32, mapping)
+		__field(u32, share)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->opcode = opcode;
+		__entry->buffer = le32_to_cpu(share->body.buffer);
+		__entry->mapping = le32_to_cpu(share->body.mapping);
+		__entry->share = share->id;
+		__entry->error = error;
+	),
+	TP_printk("%s opcode=%#x buffer=%u mapping=%u share=%u error=%d", __get_str(dev),
+		  __entry->opcode, __entry->buffer, __entry->mapping, __entry->share,
+		  __entry->error)
+);
+
+/* A client may go on, or is refused with @reason. */
+TRACE_EVENT(dmashare_grant,
+	TP_PROTO(struct dmashare_device *ddev, u32 hold, int reason, int error),
+	TP_ARGS(ddev, hold, reason, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(ddev->drm.dev))
+		__field(u32, hold)
+		__field(int, reason)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->hold = hold;
+		__entry->reason = reason;
+		__entry->error = error;
+	),
+	TP_printk("%s hold=%#x reason=%d error=%d", __get_str(dev), __entry->hold,
+		  __entry->reason, __entry->error)
+);
+
+/* Clients were told of new contents, which @holders of them hold. */
+TRACE_EVENT(dmashare_publish,
+	TP_PROTO(struct dmashare_share *share, u32 hold, u64 sequence, u64 holders, int error),
+	TP_ARGS(share, hold, sequence, holders, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(share->ddev->drm.dev))
+		__field(u32, buffer)
+		__field(u32, hold)
+		__field(u64, sequence)
+		__field(u64, holders)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__entry->buffer = le32_to_cpu(share->body.buffer);
+		__entry->hold = hold;
+		__entry->sequence = sequence;
+		__entry->holders = holders;
+		__entry->error = error;
+	),
+	TP_printk("%s buffer=%u hold=%#x sequence=%llu holders=%llu error=%d",
+		  __get_str(dev), __entry->buffer, __entry->hold, __entry->sequence,
+		  __entry->holders, __entry->error)
+);
+
 DECLARE_EVENT_CLASS(dmashare_hold_class,
 	TP_PROTO(struct dmashare_hold *hold, int error),
 	TP_ARGS(hold, error),

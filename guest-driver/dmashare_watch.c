@@ -9,7 +9,7 @@
  *		The completion is in the ring. As long as the device has jobs the
  *		rings are looked at every second; what is found there, and no
  *		interrupt came for it from one look to the next, is taken.
- *		So are events, as long as there are holds.
+ *		So are events, as long as buffers are shared or there are holds.
  *	an interrupt comes twice, or after that look
  *		There is nothing in the ring.
  *	fence memory is written late, or not at all
@@ -99,7 +99,7 @@ void dmashare_watch_work(struct work_struct *work)
 		}
 		busy |= !dmashare_queue_idle(queue);
 	}
-	busy |= dmashare_holds_busy(ddev);
+	busy |= dmashare_holds_busy(ddev) || !xa_empty(&ddev->shares);
 	if (busy) {
 		dmashare_watch_device(ddev);
 		dmashare_watch_jobs(ddev);

@@ -502,6 +502,7 @@ struct drm_dmashare_bo_move {
  * do. Not mapped is success.
  *
  * ENOENT: no such handle. EINTR: a signal came while waiting for the jobs.
+ * EBUSY: it is shared (BO_SHARE), which takes the mapping.
  */
 struct drm_dmashare_bo_unmap {
 	__u32 handle;
@@ -563,9 +564,11 @@ struct drm_dmashare_bo_vmap {
  *
  * Shared already: what it says of the contents is replaced; EBUSY if @flags differ.
  * ENOENT: no such handle. EOPNOTSUPP: the device shares nothing, the buffer is
- * imported or another VM's, or the host cannot pass such pages. EACCES: WRITE, and
- * the host permits reading alone. EINVAL: unknown flag, and @stride * @height over
- * the buffer's size. ENOSPC: as many are shared as can be, or it is too large.
+ * imported or another VM's, the host cannot pass such pages, or the device reaches
+ * them by a bounce buffer. EACCES: WRITE, and the host permits reading alone, or the
+ * buffer was created with READ_ONLY. EINVAL: @stride * @height over the buffer's
+ * size. ENOSPC: as many are shared as can be, or it is too large. ENODEV: also if
+ * its bytes went with the device.
  */
 struct drm_dmashare_bo_share {
 	__u32 handle;
@@ -613,7 +616,7 @@ struct drm_dmashare_bo_unshare {
  * moved, was not shared any more, or the device was reset meanwhile.
  *
  * ENOENT: no such handle. EINVAL: not shared, @sequence 0, @deadline_ns.
- * ENOSPC: too many fences of clients.
+ * ENOSPC: 64 contents of the buffer wait to be published.
  */
 struct drm_dmashare_bo_publish {
 	__u32 handle;
