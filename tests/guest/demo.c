@@ -12,12 +12,17 @@
  *   d. A DMA to an address that the IOMMU does not map fails its job and
  *      nothing else.
  *   e. The device's ledger is compared with what this program counted.
+ *   f. With the argument "share": programs of the host, and another VM, have
+ *      the frames in place. Each is published, and not written before whoever
+ *      has it gave it back. While frame 15 is held the host looks at it, and
+ *      the guest and the host write to it by turns.
  *
  * A table for people goes to stderr as it happens, the report as one JSON
  * object to stdout at the end (docs/demo-report.rst has its members). Where
  * something is not as it should be the report says so and scripts/demo fails;
  * where the demonstration cannot go on it ends with a line on stderr and
- * without a report.
+ * without a report. With "share" lines of stdout that begin with "@" come before
+ * the report, and are for scripts/demo, which answers by a line when to go on.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -28,6 +33,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <drm_fourcc.h>
 #include <linux/dma-buf.h>
 
 #include "lib/crc32c.h"
@@ -38,6 +44,8 @@
 #include "lib/ktap.h"
 #include "lib/ledger.h"
 #include "lib/module.h"
+#include "lib/share.h"
+#include "lib/stream.h"
 #include "lib/vivid.h"
 
 #define WIDTH		640
@@ -45,6 +53,16 @@
 #define N_BUFFERS	3
 #define N_FRAMES	30
 #define PAGE		4096u
+
+/* What the host looks at while it is held. */
+#define SHOWN		15
+/* Whoever has a frame has it no longer than that. */
+#define DEADLINE	(60 * SEC)
+/* Where guest and host write to it by turns, and what. */
+#define GUEST_AT	0x1000u
+#define HOST_AT		0x2000u
+#define GUEST_SEED	0x6775657374ull
+#define MARK		64u
 
 #define say(...)	fprintf(stderr, __VA_ARGS__)
 
@@ -88,6 +106,13 @@ static struct {
 		uint64_t address, expected;
 		bool recovered, sync_file_agrees;
 	} fault;
+	struct {
+		bool on, host_seen;
+		int held[N_BUFFERS];	/* fence of who has it, or -1 */
+		unsigned int published, waited, failed;
+		uint8_t host_wrote[MARK];
+		uint32_t host_crc;	/* of those, by the device */
+	} share;
 	struct dmashare_ledger before, device, counted;
 } demo;
 
@@ -185,6 +210,72 @@ static void compare_addresses(void)
 	    (unsigned long long)demo.dma_address);
 }
 
+/* --- f: sharing */
+
+static void share_begin(struct bo *bo, const struct vivid *v)
+{
+	struct drm_dmashare_bo_share s = {
+		.flags = DRM_DMASHARE_SHARE_WRITE,
+		.fourcc = DRM_FORMAT_YUYV,
+		.width = v->width,
+		.height = v->height,
+		.stride = v->stride,
+	};
+	unsigned int i;
+
+	for (i = 0; i < N_BUFFERS; i++) {
+		snprintf((char *)s.name, sizeof(s.name), STREAM_NAME "%u", (i + 1) % N_BUFFERS);
+		ASSERT_OK(share_try(&bo[i], &s));
+		demo.share.held[i] = -1;
+	}
+	stream_say("@buffers\n");
+	stream_told(true);
+}
+
+/* The bytes behind the frame are shared as well: a buffer is whole pages. */
+static void share_publish_frame(unsigned int number, struct frame *f, const struct bo *bo,
+				unsigned int index)
+{
+	uint32_t crc = crc32c_more(f->cpu, bo->map + demo.frame_size,
+				   bo->size - demo.frame_size);
+
+	stream_say("@frame %u %08x %08x\n", number, f->cpu, crc);
+	demo.share.held[index] = share_publish(bo, number + 1, DEADLINE);
+	demo.share.published++;
+}
+
+/* What is written there, and by whom, nobody is told but by these lines. */
+static void share_show(const struct bo *bo, int dmabuf)
+{
+	stream_say("@show " STREAM_NAME "%u\n", (SHOWN + 1) % N_BUFFERS);
+	stream_told(true);
+	begin_cpu(dmabuf, DMA_BUF_SYNC_WRITE);
+	pattern_fill(bo->map + GUEST_AT, MARK, GUEST_SEED);
+	end_cpu(dmabuf, DMA_BUF_SYNC_WRITE);
+	stream_say("@wrote %u %08x\n", GUEST_AT, crc32c(bo->map + GUEST_AT, MARK));
+	stream_told(true);
+	/* The host has written meanwhile. */
+	begin_cpu(dmabuf, DMA_BUF_SYNC_READ);
+	memcpy(demo.share.host_wrote, bo->map + HOST_AT, MARK);
+	end_cpu(dmabuf, DMA_BUF_SYNC_READ);
+	demo.share.host_crc = dms_crc(demo.fd, bo, HOST_AT, MARK);
+	count_job(MARK, 0);
+	demo.share.host_seen = true;
+}
+
+/* Before a frame is written anew: whoever has it must have given it back. */
+static void share_wait(unsigned int index, bool pending)
+{
+	int fence = demo.share.held[index];
+
+	if (fence < 0)
+		return;
+	demo.share.held[index] = -1;
+	demo.share.waited += pending;
+	ASSERT_MSG(!fence_pending(fence), "a frame that is still held could be written");
+	demo.share.failed += fence_finish(fence) != 0;
+}
+
 /* --- a and b: frames */
 
 /* The classic mistake is to compare two buffers of zeros and be content. */
@@ -258,6 +349,7 @@ static void capture(unsigned int path, unsigned int *number)
 	int dmabuf[N_BUFFERS];
 	struct bo bo[N_BUFFERS];
 	struct vivid v;
+	bool pending;
 
 	vivid_load(paths[path].memory);
 	v = vivid_open(WIDTH, HEIGHT);
@@ -268,6 +360,8 @@ static void capture(unsigned int path, unsigned int *number)
 	}
 	if (!*number)
 		open_importers(bo[0].size);
+	if (demo.share.on)
+		share_begin(bo, &v);
 	vivid_start(&v, dmabuf, N_BUFFERS);
 	for (k = 0; k < paths[path].frames; k++, ++*number) {
 		struct frame *f = &demo.frame[*number];
@@ -287,8 +381,14 @@ static void capture(unsigned int path, unsigned int *number)
 			ASSERT_OK(dmabuf_sync(there->dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 		}
 		check_frame(*number, f);
+		if (demo.share.on)
+			share_publish_frame(*number, f, &bo[index], index);
+		if (demo.share.on && *number == SHOWN)
+			share_show(&bo[index], dmabuf[index]);
+		pending = demo.share.held[index] >= 0 && fence_pending(demo.share.held[index]);
 		/* What is found here next time was captured next time. */
 		begin_cpu(dmabuf[index], DMA_BUF_SYNC_WRITE);
+		share_wait(index, pending);
 		memset(bo[index].map, 0, bo[index].size);
 		end_cpu(dmabuf[index], DMA_BUF_SYNC_WRITE);
 		ASSERT_OK(vivid_try_queue(&v, index));
@@ -501,6 +601,20 @@ static void report_frames(void)
 	printf("  ],\n");
 }
 
+static void report_share(void)
+{
+	unsigned int i;
+
+	if (!demo.share.on)
+		return;
+	printf("  \"share\": {\"published\": %u, \"waited\": %u, \"fences_failed\": %u, \"host_wrote_crc\": \"%08x\", \"host_wrote\": \"",
+	       demo.share.published, demo.share.waited, demo.share.failed,
+	       demo.share.host_crc);
+	for (i = 0; i < MARK; i++)
+		printf("%02x", demo.share.host_wrote[i]);
+	printf("\"},\n");
+}
+
 static void report(bool equal)
 {
 	unsigned int i;
@@ -548,15 +662,21 @@ static void report(bool equal)
 		       i + 1 < LEDGER_COUNTERS ? "," : "");
 	printf("  },\n");
 	report_frames();
+	report_share();
 	printf("  \"device\": {\"version\": \"%llu.%llu\", \"job_queues\": %llu}\n}\n",
 	       (unsigned long long)dms_param(demo.watch, DRM_DMASHARE_PARAM_VERSION) >> 16,
 	       (unsigned long long)dms_param(demo.watch, DRM_DMASHARE_PARAM_VERSION) & 0xffff,
 	       (unsigned long long)dms_param(demo.watch, DRM_DMASHARE_PARAM_NUM_QUEUES));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	unsigned int i;
+
 	setvbuf(stderr, NULL, _IOLBF, 0);
+	demo.share.on = argc > 1 && !strcmp(argv[1], "share");
+	for (i = 0; i < N_BUFFERS; i++)
+		demo.share.held[i] = -1;
 	demo.watch = dms_open();
 	demo.fd = dms_open();
 	ASSERT_MSG(dms_param(demo.fd, DRM_DMASHARE_PARAM_IOMMU),

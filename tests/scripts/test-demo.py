@@ -47,6 +47,19 @@ def good():
         'ledger': 'equal',
         'ledger_counters': {name: {'device': 7, 'guest': 7}
                             for name in demo.COUNTED},
+        'shared': True,
+        'share': {
+            'path': 'guest', 'published': 30, 'fences_failed': 0,
+            'picture': {'bars': 'right', 'frame': 15},
+            'crc_guest': '12345678', 'crc_host': '12345678',
+            'guest_wrote': {'changed': True, 'messages': 0,
+                            'crc_guest': '23456789', 'crc_host': '23456789'},
+            'host_wrote': {'seen': True, 'crc_host': '34567890',
+                           'crc_device': '34567890'},
+            'peer': {'frames': 30, 'crc_mismatches': 0},
+            'frames': [{'crc': f'{n:08x}', 'peer': [f'{n:08x}'] * 3}
+                       for n in range(30)],
+        },
     }
 
 
@@ -108,6 +121,31 @@ class Report(unittest.TestCase):
         report = good()
         report['frame_details'][1] = report['frame_details'][0]
         self.assertTrue(demo.judge(report), 'two equal frames pass')
+
+    def test_shared(self):
+        self.wrong(['share', 'path'], 'none')
+        self.wrong(['share', 'published'], 29)
+        self.wrong(['share', 'fences_failed'], 1)
+        self.wrong(['share', 'picture', 'bars'], 'pixel 7 is not white')
+        self.wrong(['share', 'crc_host'], '12345679')
+        self.wrong(['share', 'guest_wrote', 'crc_host'], '00000000')
+        self.wrong(['share', 'guest_wrote', 'changed'], False)
+        self.wrong(['share', 'guest_wrote', 'messages'], 1)
+        self.wrong(['share', 'host_wrote', 'seen'], False)
+        self.wrong(['share', 'host_wrote', 'crc_device'], '00000000')
+        self.wrong(['share', 'peer', 'frames'], 29)
+        self.wrong(['share', 'peer', 'crc_mismatches'], 1)
+        self.wrong(['share', 'frames'], [])
+        self.wrong(['share', 'frames', 4, 'peer'], ['00000004'] * 2)
+        self.wrong(['share', 'frames', 4, 'peer', 1], '00000005')
+
+    def test_nobody_looks_on_while_it_is_recorded(self):
+        report = good()
+        report['shared'] = False
+        del report['share']
+        self.assertEqual(demo.judge(report), [])
+        self.wrong(['shared'], None)
+        self.wrong(['share'], None)
 
     def test_hold(self):
         self.wrong(['poll_before'], 'signalled')
