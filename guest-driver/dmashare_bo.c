@@ -588,7 +588,7 @@ static int dmashare_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *
 	}
 
 	vm_flags_set(vma, VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	if (bo->dynamic || bo->peer)
+	if (bo->dynamic)
 		vm_flags_set(vma, VM_IO);
 	vma->vm_page_prot = vm_get_page_prot(vma->vm_flags);
 

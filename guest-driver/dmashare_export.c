@@ -31,10 +31,11 @@
  * something does no such importer can attach (-EBUSY). So once attached it is
  * never refused for the buffer's place, as the core expects.
  *
- * A buffer of another VM (dmashare_peer_bo.c) is one that never moves: an importer
- * that cannot reach our BAR cannot attach to it (-EBUSY). When its owner has taken
- * it back new mappings and CPU accesses get -ESTALE, and what was mapped before
- * shows zeros.
+ * A buffer of another VM (dmashare_peer_bo.c) never moves, and an importer that
+ * cannot reach our BAR cannot attach to it (-EBUSY). It is a dynamic one all the
+ * same, for only of such an importer takes BAR addresses; and when its owner takes
+ * it back dynamic importers are told. New mappings and CPU accesses get -ESTALE
+ * then, and what was mapped before shows zeros.
  *
  * Each callback tells the device that it was called (a note, posted), with the
  * errno that it returns. A device that is gone refuses new importers with
@@ -105,7 +106,8 @@ static int dmashare_export_admit(struct dmashare_bo *bo, struct dmashare_importe
 	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
 		return ret;
-	if (dmashare_placement_bar(bo->placement) && (bo->pin_count || !bo->dynamic))
+	if (dmashare_placement_bar(bo->placement) &&
+	    (bo->pin_count || !bo->dynamic || bo->peer))
 		ret = -EBUSY;
 	else
 		bo->system_only++;

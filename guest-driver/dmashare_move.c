@@ -686,8 +686,8 @@ static int dmashare_move_begin(struct dmashare_bo *bo, struct dmashare_backing *
  * When this returns the move is arranged, and its fence is in the reservation.
  * The next one may be arranged before it is done, up to a number.
  *
- * Returns: 0; -EOPNOTSUPP for an imported or a static buffer, or without local
- * memory; -EBUSY if it is pinned; -ERESTARTSYS; -ENODEV; or an error of
+ * Returns: 0; -EOPNOTSUPP for an imported or a static buffer, or another VM's, or
+ * without local memory; -EBUSY if it is pinned; -ERESTARTSYS; -ENODEV; or an error of
  * dmashare_backing_alloc() or dmashare_map()
  */
 int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement, bool interruptible)
@@ -698,7 +698,8 @@ int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement, bool interrup
 
 	dma_resv_assert_held(bo->base.resv);
 
-	if (!bo->dynamic || (placement == DMASHARE_PLACEMENT_LOCAL && !ddev->local.size))
+	if (!bo->dynamic || bo->peer ||
+	    (placement == DMASHARE_PLACEMENT_LOCAL && !ddev->local.size))
 		return -EOPNOTSUPP;
 	if (placement == bo->placement)
 		return 0;

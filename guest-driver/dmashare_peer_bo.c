@@ -5,7 +5,7 @@
  * It is a buffer like another, of placement PEER: jobs use it, user space maps it,
  * and it can be exported on. Its memory is a range of the window, where the device
  * shows the other VM's pages themselves. It never moves: an importer that cannot
- * reach a BAR cannot have it, and there is no place from which it could.
+ * reach a BAR cannot have it, for there is no other place for it.
  *
  * When its owner takes it back there are zeros in that range from one moment to the
  * next. Nobody here can be asked first: who uses it while it is acquired has the
@@ -227,6 +227,7 @@ int dmashare_peer_open_ioctl(struct drm_device *drm, void *data, struct drm_file
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	bo->placement = DMASHARE_PLACEMENT_PEER;
+	bo->dynamic = true;
 	bo->peer_flags = args->flags;
 	if (!(args->flags & DRM_DMASHARE_PEER_WRITE)) {
 		bo->flags = DRM_DMASHARE_BO_READ_ONLY;

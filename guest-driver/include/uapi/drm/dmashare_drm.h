@@ -481,7 +481,7 @@ struct drm_dmashare_bo_import {
  * until that is done. The buffer being there already is success.
  *
  * EINVAL: unknown placement or flag. EOPNOTSUPP: no such placement, an imported
- * or a STATIC buffer. EBUSY: pinned. ENOSPC: no room in local memory and nothing
+ * or a STATIC buffer, or another VM's. EBUSY: pinned. ENOSPC: no room in local memory and nothing
  * there that could be moved out. ENOENT: no such handle. EINTR: a signal came
  * before the move was arranged, or, with WAIT, while it was waited for.
  */
@@ -675,7 +675,8 @@ struct drm_dmashare_peer_next {
  * @buffer: out: the buffer's id in the device
  *
  * The buffer is the other VM's memory itself, in the window behind BAR4: it can
- * be used in jobs, mapped with BO_MMAP, and exported, and stays where it is.
+ * be used in jobs, mapped with BO_MMAP, and exported, and stays where it is: an
+ * importer that does not take BAR addresses cannot attach to it (EBUSY).
  * Without WRITE jobs and mappings that write to it are refused with EACCES. It
  * is opened once at a time. When its owner takes it back it reads as zeros,
  * jobs fail with ESTALE, and new mappings of it are refused with ESTALE.
@@ -701,6 +702,9 @@ struct drm_dmashare_peer_open {
  * @sequence: out: of the last contents that were published
  * @acquired: out: of those that were last granted to PEER_ACQUIRE
  *
+ * Whoever has read the buffer by the CPU, and then finds that it is not WITHDRAWN,
+ * has read its owner's bytes.
+ *
  * ENOENT: no such handle. EINVAL: not made by PEER_OPEN.
  */
 struct drm_dmashare_peer_state {
@@ -714,10 +718,11 @@ struct drm_dmashare_peer_state {
 
 /**
  * struct drm_dmashare_peer_acquire - DRM_IOCTL_DMASHARE_PEER_ACQUIRE, since 1.2
- * @handle: in: made by PEER_OPEN @flags: in: DRM_DMASHARE_PEER_WRITE,
- * DRM_DMASHARE_PEER_CONTENT, DRM_DMASHARE_FENCE_OUT @deadline_ns: in: how long
- * we hold it at most, in the owner's device time; 0 with CONTENT,
- *	where the owner has said so
+ * @handle: in: made by PEER_OPEN
+ * @flags: in: DRM_DMASHARE_PEER_WRITE, DRM_DMASHARE_PEER_CONTENT,
+ *	DRM_DMASHARE_FENCE_OUT
+ * @deadline_ns: in: how long we hold it at most, in the owner's device time, 1 ns
+ *	to one hour; 0 with CONTENT, where the owner has said so
  * @fence_fd: out: with FENCE_OUT
  * @pad: in: must be zero
  *
@@ -725,7 +730,8 @@ struct drm_dmashare_peer_state {
  * added to its reservation, which all users here wait for as for a writer's; it
  * signals when the owner is done with what it did, and fails with what the
  * owner refused it with, ECONNRESET if the owner is gone, ECANCELED if it took
- * the buffer back or the device was reset.
+ * the buffer back or the device was reset. What was refused, or has ended by its
+ * deadline, may be acquired again without a PEER_RELEASE.
  *
  * ENOENT: no such handle. EINVAL: not made by PEER_OPEN, CONTENT of a buffer
  * opened without SUBSCRIBE or together with WRITE, @deadline_ns. EBUSY: it is
@@ -747,8 +753,9 @@ struct drm_dmashare_peer_acquire {
  *
  * Gives the buffer back as soon as all that uses it now (every fence of its
  * reservation) is done; returns at once. If @error is 0 and a fence of this
- * device's jobs failed, its errno is passed on. Closing the last handle does
- * the same with ECANCELED.
+ * device's jobs among them failed, its errno is passed on. Before it was granted,
+ * and if nothing waits for that, it is cancelled: the fence of PEER_ACQUIRE fails
+ * with ECANCELED. Closing the last handle does the same as error ECANCELED.
  *
  * ENOENT: no such handle. EINVAL: not made by PEER_OPEN, not acquired, @error.
  */
