@@ -952,7 +952,8 @@ enum dmashare_event_type {
 	/*
 	 * Sharing, since 1.3. Events of these kinds are never dropped: those
 	 * that find the ring full or disabled are kept, and come when there is
-	 * room. The hold's, or the foreign buffer's, id is in mapping.
+	 * room, for which they get half of the ring. The hold's, or the foreign
+	 * buffer's, id is in mapping.
 	 *
 	 * SHARE_ACQUIRE: a client wants to hold buffer; the driver has its
 	 * users wait for the hold and answers with GRANT. offset is the
