@@ -52,6 +52,19 @@ static void key_command(const DmashareJob *job, DmashareFaultKey *key)
         key->buffer = job->named;
         key->mapping = named(desc->sync.mapping);
         break;
+    case DMASHARE_OP_SHARE:
+        key->buffer = named(desc->share.buffer);
+        key->mapping = named(desc->share.mapping);
+        break;
+    case DMASHARE_OP_UNSHARE:
+        key->buffer = named(desc->unshare.buffer);
+        break;
+    case DMASHARE_OP_PUBLISH:
+        key->buffer = named(desc->publish.buffer);
+        break;
+    case DMASHARE_OP_GRANT:
+        key->buffer = job->named;
+        break;
     default:
         break;
     }

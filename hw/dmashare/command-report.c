@@ -21,6 +21,9 @@ uint32_t dmashare_command_names(const DmashareCommands *cmds,
         map = dmashare_mapping_find(cmds->mappings,
                                     le32_to_cpu(desc->unmap.id));
         break;
+    case DMASHARE_OP_GRANT:
+        return dmashare_share_hold_buffer(cmds->shares,
+                                          le32_to_cpu(desc->hold.hold));
     case DMASHARE_OP_SYNC:
         map = dmashare_mapping_find(cmds->mappings,
                                     le32_to_cpu(desc->sync.mapping));
@@ -83,6 +86,21 @@ static void record_command(DmashareCommands *cmds, const DmashareJob *job,
         record.buffer = job->named;
         record.object = le32_to_cpu(desc->sync.mapping);
         record.bytes = le64_to_cpu(desc->sync.length);
+        break;
+    case DMASHARE_OP_SHARE:
+        record.buffer = le32_to_cpu(desc->share.buffer);
+        record.object = le32_to_cpu(desc->share.mapping);
+        break;
+    case DMASHARE_OP_UNSHARE:
+        record.buffer = le32_to_cpu(desc->unshare.buffer);
+        break;
+    case DMASHARE_OP_PUBLISH:
+        record.buffer = le32_to_cpu(desc->publish.buffer);
+        record.object = le32_to_cpu(desc->publish.hold);
+        break;
+    case DMASHARE_OP_GRANT:
+        record.buffer = job->named;
+        record.object = le32_to_cpu(desc->hold.hold);
         break;
     }
     dmashare_journal_add(cmds->journal, &record);

@@ -15,11 +15,6 @@ QEMU_BUILD_BUG_ON(sizeof(struct dmashare_seg_block) != 16);
 /* Cost of reading a list block, in copied bytes; see DmashareEngineOps. */
 #define BLOCK_COST      1024
 
-static bool body_ends(const struct dmashare_desc *desc, size_t len)
-{
-    return buffer_is_zero(desc->body + len, sizeof(desc->body) - len);
-}
-
 static bool direction_valid(uint32_t direction)
 {
     return direction <= DMASHARE_DIR_FROM_DEVICE;
@@ -89,7 +84,7 @@ static uint16_t job_take(DmashareCommands *cmds, DmashareJob *job)
     if (desc->reserved || desc->n_waits > DMASHARE_MAX_WAITS ||
         le16_to_cpu(desc->flags) & ~(DMASHARE_JOB_F_STRICT |
                                      DMASHARE_JOB_F_UNCACHED) ||
-        !body_ends(desc, sizeof(*body)) ||
+        !dmashare_command_body_ends(job, sizeof(*body)) ||
         !buffer_is_zero(&body->wait[desc->n_waits],
                         (DMASHARE_MAX_WAITS - desc->n_waits) *
                         sizeof(body->wait[0]))) {
@@ -157,7 +152,7 @@ static uint16_t buffer_create(DmashareCommands *cmds, DmashareJob *job)
     uint32_t flags = le32_to_cpu(body->flags);
     uint32_t placement = le32_to_cpu(body->placement);
 
-    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+    if (body->reserved || !dmashare_command_body_ends(job, sizeof(*body)) ||
         flags & ~DMASHARE_BUFFER_F_IMPORTED ||
         !placement_valid(cmds, placement) ||
         (placement != DMASHARE_PLACEMENT_SYSTEM &&
@@ -174,7 +169,7 @@ static uint16_t attach(DmashareCommands *cmds, DmashareJob *job)
     const struct dmashare_body_attach *body = &job->desc.attach;
     uint32_t flags = le32_to_cpu(body->flags);
 
-    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+    if (body->reserved || !dmashare_command_body_ends(job, sizeof(*body)) ||
         flags & ~(DMASHARE_ATTACH_F_DYNAMIC | DMASHARE_ATTACH_F_P2P |
                   DMASHARE_ATTACH_F_SELF)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
@@ -189,7 +184,7 @@ static uint16_t by_id(DmashareCommands *cmds, DmashareJob *job)
     uint32_t id = le32_to_cpu(body->id);
     uint16_t status;
 
-    if (body->reserved || !body_ends(&job->desc, sizeof(*body))) {
+    if (body->reserved || !dmashare_command_body_ends(job, sizeof(*body))) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
     if (job->desc.opcode == DMASHARE_OP_DETACH) {
@@ -213,6 +208,7 @@ static bool destroy_step(DmashareCommands *cmds, DmashareJob *job,
         !dmashare_poison_destroyed(cmds->poison, buf, &job->wipe, budget)) {
         return false;
     }
+    dmashare_share_destroyed(cmds->shares, id);
     job->status = dmashare_buffer_remove(cmds->buffers, id);
     return true;
 }
@@ -223,7 +219,7 @@ static uint16_t place(DmashareCommands *cmds, DmashareJob *job)
     uint32_t placement = le32_to_cpu(body->placement);
     uint16_t status;
 
-    if (!body_ends(&job->desc, sizeof(*body)) ||
+    if (!dmashare_command_body_ends(job, sizeof(*body)) ||
         !placement_valid(cmds, placement)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
@@ -241,7 +237,7 @@ static uint16_t note(DmashareCommands *cmds, DmashareJob *job)
     const struct dmashare_body_note *body = &job->desc.note;
     uint32_t kind = le32_to_cpu(body->kind);
 
-    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+    if (body->reserved || !dmashare_command_body_ends(job, sizeof(*body)) ||
         kind >= DMASHARE_NOTE_COUNT) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
@@ -261,7 +257,7 @@ static uint16_t query_ledger(DmashareCommands *cmds, DmashareJob *job)
     uint8_t out[DMASHARE_LEDGER_MAX_LENGTH];
     uint16_t status;
 
-    if (!body_ends(&job->desc, sizeof(*body)) || addr & 7) {
+    if (!dmashare_command_body_ends(job, sizeof(*body)) || addr & 7) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
     if (len < 8 || len & 7) {
@@ -300,7 +296,7 @@ static uint16_t map_start(DmashareCommands *cmds, DmashareJob *job)
     };
 
     job->list = le64_to_cpu(body->list);
-    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+    if (body->reserved || !dmashare_command_body_ends(job, sizeof(*body)) ||
         job->list & 7 || !placement_valid(cmds, req.placement) ||
         req.flags & ~(DMASHARE_MAP_F_SKIP_SYNC | DMASHARE_MAP_F_UNCACHED)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
@@ -420,7 +416,7 @@ static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
     DmashareMapping *map;
     uint16_t status;
 
-    if (!body_ends(&job->desc, sizeof(*body)) ||
+    if (!dmashare_command_body_ends(job, sizeof(*body)) ||
         flags & ~DMASHARE_UNMAP_F_SKIP_SYNC) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
@@ -431,6 +427,7 @@ static uint16_t unmap_start(DmashareCommands *cmds, DmashareJob *job)
     }
 
     map = job->ending;
+    dmashare_share_unmapped(cmds->shares, map);
     if (map->placement == DMASHARE_PLACEMENT_SYSTEM) {
         if (!skip) {
             sweep_start(job, DMASHARE_SWEEP_FLUSH, 0, map->length);
@@ -479,7 +476,7 @@ static uint16_t sync_start(DmashareCommands *cmds, DmashareJob *job)
     uint64_t length = le64_to_cpu(body->length);
     DmashareMapping *map;
 
-    if (body->reserved || !body_ends(&job->desc, sizeof(*body)) ||
+    if (body->reserved || !dmashare_command_body_ends(job, sizeof(*body)) ||
         (flags != DMASHARE_SYNC_F_FOR_CPU &&
          flags != DMASHARE_SYNC_F_FOR_DEVICE)) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
@@ -530,7 +527,8 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_desc *desc = &job->desc;
 
-    if (desc->opcode > DMASHARE_OP_SYNC) {
+    if (desc->opcode > DMASHARE_OP_SYNC &&
+        !dmashare_command_share_exists(cmds, desc->opcode)) {
         return DMASHARE_STATUS_BAD_OPCODE;
     }
     if (desc->reserved || desc->n_waits || desc->flags) {
@@ -539,7 +537,7 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
 
     switch (desc->opcode) {
     case DMASHARE_OP_NOP:
-        return body_ends(desc, 0) ? DMASHARE_STATUS_OK :
+        return dmashare_command_body_ends(job, 0) ? DMASHARE_STATUS_OK :
                DMASHARE_STATUS_BAD_DESCRIPTOR;
     case DMASHARE_OP_BUFFER_CREATE:
         return buffer_create(cmds, job);
@@ -561,7 +559,7 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
     case DMASHARE_OP_SYNC:
         return sync_start(cmds, job);
     default:
-        return DMASHARE_STATUS_BAD_OPCODE;
+        return dmashare_command_share_start(cmds, job);
     }
 }
 
@@ -578,7 +576,7 @@ static bool control_step(DmashareCommands *cmds, DmashareJob *job,
     case DMASHARE_OP_SYNC:
         return sync_step(cmds, job, budget);
     default:
-        return true;
+        return dmashare_command_share_step(cmds, job, budget);
     }
 }
 
@@ -642,6 +640,7 @@ void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job)
     if (job->syncing) {
         dmashare_mapping_unref(job->syncing);
     }
+    dmashare_command_share_abort(cmds, job);
     dmashare_engine_release(job);
     g_free(job);
 }

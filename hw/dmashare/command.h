@@ -8,7 +8,9 @@
 #ifndef HW_DMASHARE_COMMAND_H
 #define HW_DMASHARE_COMMAND_H
 
+#include "qemu/cutils.h"
 #include "hw/dmashare/engine.h"
+#include "hw/dmashare/share.h"
 
 /**
  * DmashareCommands: what commands work on
@@ -18,6 +20,7 @@
  * @fences: timelines
  * @engines: of the jobs
  * @poison: for local memory that was left
+ * @shares: what is shared outside of the VM
  * @faults: fault rules
  * @journal: where what happens is written
  * @notify: who is told of it at once
@@ -30,6 +33,7 @@ typedef struct DmashareCommands {
     DmashareFences *fences;
     DmashareEngines *engines;
     DmasharePoison *poison;
+    DmashareShares *shares;
     DmashareFaults *faults;
     DmashareJournal *journal;
     const DmashareNotify *notify;
@@ -61,6 +65,25 @@ uint16_t dmashare_command_start(DmashareCommands *cmds, DmashareJob *job,
  */
 bool dmashare_command_step(DmashareCommands *cmds, DmashareJob *job,
                            int64_t *budget);
+
+/* Is there nothing in its body after the first @len bytes? */
+static inline bool dmashare_command_body_ends(const DmashareJob *job,
+                                              size_t len)
+{
+    return buffer_is_zero(job->desc.body + len, sizeof(job->desc.body) - len);
+}
+
+/*
+ * command-share.c: the commands of sharing, as dmashare_command_start() and
+ * _step(); abort is for one that was begun and is given up.
+ */
+bool dmashare_command_share_exists(const DmashareCommands *cmds,
+                                   uint8_t opcode);
+uint16_t dmashare_command_share_start(DmashareCommands *cmds,
+                                      DmashareJob *job);
+bool dmashare_command_share_step(DmashareCommands *cmds, DmashareJob *job,
+                                 int64_t *budget);
+void dmashare_command_share_abort(DmashareCommands *cmds, DmashareJob *job);
 
 /*
  * command-report.c: a control command is over, or was refused: the journal and

@@ -48,6 +48,11 @@ const char *dmashare_core_id(DmashareCore *core)
     return DEVICE(container_of(core, DmashareState, core))->id;
 }
 
+DmashareServer *dmashare_core_server(DmashareCore *core)
+{
+    return container_of(core, DmashareState, core)->server;
+}
+
 DmashareCore *dmashare_core_find(const char *path, Error **errp)
 {
     bool ambiguous = false;

@@ -9,7 +9,7 @@
 #define HW_DMASHARE_CONTROL_H
 
 #include "qapi/error.h"
-#include "hw/dmashare/core.h"
+#include "hw/dmashare/server.h"
 
 /**
  * DMASHARE_EXPECTS: refuse an argument
@@ -34,6 +34,9 @@ GPtrArray *dmashare_core_paths(void);
 char *dmashare_core_path(DmashareCore *core);
 const char *dmashare_core_id(DmashareCore *core);
 
+/* Its share server, or NULL. */
+DmashareServer *dmashare_core_server(DmashareCore *core);
+
 /*
  * Check the argument "limit" of a command that returns pages: @max at most, and
  * @none if it was not given.
@@ -55,6 +58,7 @@ typedef enum DmashareNotifyKind {
     DMASHARE_NOTIFY_FENCE_HELD,
     DMASHARE_NOTIFY_WATCHDOG,
     DMASHARE_NOTIFY_ENGINE_HUNG,
+    DMASHARE_NOTIFY_CLIENT,
     DMASHARE_NOTIFY__MAX,
 } DmashareNotifyKind;
 

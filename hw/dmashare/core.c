@@ -104,6 +104,7 @@ static void core_do_reset(DmashareCore *core)
     core->fatal = false;
     dmashare_holds_reset(&core->holds);
     dmashare_queues_reset(&core->queues);
+    dmashare_shares_reset(&core->shares);
     dmashare_events_reset(&core->events);
     dmashare_fences_reset(&core->fences);
     dmashare_mappings_reset(&core->mappings);
@@ -382,6 +383,57 @@ static const DmashareHoldOps core_hold_ops = {
 };
 
 /*
+ * Sharing
+ */
+
+static void core_share_alarm(void *opaque, int64_t when)
+{
+    DmashareCore *core = opaque;
+
+    if (when == INT64_MAX) {
+        dmashare_timer_del(core->share_timer);
+    } else {
+        dmashare_timer_mod(core->share_timer, when);
+    }
+}
+
+static void core_share_timer(void *opaque)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_core_enter(core);
+    dmashare_shares_expire(&core->shares);
+    dmashare_core_leave(core, true);
+}
+
+static const DmashareShareOps core_share_ops = {
+    .now = core_hold_now,
+    .alarm = core_share_alarm,
+};
+
+static void core_shares_init(DmashareCore *core)
+{
+    core->shares.limits = (DmashareShareLimits) {
+        .enabled = core->cfg.share,
+        .max_shares = DMASHARE_MAX_SHARES,
+        /* What clients can have leaves one for the contents of each. */
+        .max_holds = core->cfg.share_max_clients * DMASHARE_MAX_CLIENT_HOLDS +
+                     DMASHARE_MAX_SHARES,
+        .max_size = core->cfg.share_max_size,
+    };
+    core->shares.host = &core->page_host;
+    core->shares.buffers = &core->buffers;
+    core->shares.mappings = &core->mappings;
+    core->shares.events = &core->events;
+    core->shares.journal = &core->journal;
+    core->shares.ops = &core_share_ops;
+    core->shares.opaque = core;
+    core->share_timer = dmashare_timer_new(&core->clock, core_share_timer,
+                                           core);
+    dmashare_shares_init(&core->shares);
+}
+
+/*
  * Faults
  */
 
@@ -497,6 +549,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->commands.mappings = &core->mappings;
     core->commands.fences = &core->fences;
     core->commands.poison = &core->poison;
+    core->commands.shares = &core->shares;
     core->commands.journal = &core->journal;
     core->commands.notify = &core->notify;
     core->commands.engines = &core->engines;
@@ -531,6 +584,8 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->queues.signal_work = core_signal_work;
     core->queues.work_opaque = core;
     dmashare_queues_init(&core->queues);
+
+    core_shares_init(core);
 }
 
 void dmashare_core_stop(DmashareCore *core)
@@ -552,6 +607,7 @@ void dmashare_core_destroy(DmashareCore *core)
     }
     core_do_reset(core);
     dmashare_queues_destroy(&core->queues);
+    dmashare_shares_destroy(&core->shares);
     dmashare_holds_destroy(&core->holds);
     dmashare_fences_destroy(&core->fences);
     dmashare_mappings_destroy(&core->mappings);
@@ -559,6 +615,7 @@ void dmashare_core_destroy(DmashareCore *core)
     g_clear_pointer(&core->commands.block, g_free);
     dmashare_faults_destroy(&core->faults);
     dmashare_journal_destroy(&core->journal);
+    dmashare_timer_free(core->share_timer);
     dmashare_timer_free(core->hold_timer);
     dmashare_timer_free(core->late_timer);
     dmashare_timer_free(core->irq_timer);

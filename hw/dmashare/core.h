@@ -15,8 +15,12 @@
 #include "hw/dmashare/notify.h"
 #include "hw/dmashare/pages.h"
 #include "hw/dmashare/queue.h"
+#include "hw/dmashare/share.h"
 
 typedef struct DmashareRecorder DmashareRecorder;
+
+/* Buffers that are shared at once. */
+#define DMASHARE_MAX_SHARES     256
 
 /**
  * DmashareConfig: what the device was made with, constant from realize on
@@ -41,6 +45,9 @@ typedef struct DmashareRecorder DmashareRecorder;
  * @coherent: engines work on memory itself
  * @cache_size: bytes of all copies together, when not @coherent
  * @journal_size: entries that the journal keeps
+ * @share: buffers can be shared outside of the VM
+ * @share_max_clients: connected at once
+ * @share_max_size: bytes of a shared buffer
  * @paced: timers run when they are told to
  */
 typedef struct DmashareConfig {
@@ -64,6 +71,9 @@ typedef struct DmashareConfig {
     bool coherent;
     uint64_t cache_size;
     uint32_t journal_size;
+    bool share;
+    uint32_t share_max_clients;
+    uint64_t share_max_size;
     bool paced;
 } DmashareConfig;
 
@@ -90,6 +100,7 @@ typedef struct DmashareConfig {
  * @engines: engines
  * @commands: commands
  * @events: event ring
+ * @shares: what is shared with them
  * @queues: queues
  * @ctrl: register, DMASHARE_CTRL_ENABLE
  * @time_latch: high half of the time when the low half was read
@@ -100,6 +111,7 @@ typedef struct DmashareConfig {
  * @irq_timer: sends those that a register access left pending
  * @late_timer: when the first of @late is due
  * @hold_timer: the watchdog of held fences
+ * @share_timer: the deadlines of those that hold what is shared
  * @busy: work is going on; a reset has to wait for its end
  * @reset_wanted: it does
  * @fatal: register STATUS: it stopped, and only a reset helps
@@ -128,6 +140,7 @@ typedef struct DmashareCore {
     DmashareEngines engines;
     DmashareCommands commands;
     DmashareEvents events;
+    DmashareShares shares;
     DmashareQueues queues;
 
     uint32_t ctrl;
@@ -140,6 +153,7 @@ typedef struct DmashareCore {
     DmashareTimer *irq_timer;
     DmashareTimer *late_timer;
     DmashareTimer *hold_timer;
+    DmashareTimer *share_timer;
     unsigned busy;
     bool reset_wanted;
     bool fatal;

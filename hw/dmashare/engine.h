@@ -10,6 +10,7 @@
 #include "hw/dmashare/fence.h"
 #include "hw/dmashare/mapping.h"
 #include "hw/dmashare/poison.h"
+#include "hw/dmashare/share.h"
 
 typedef struct DmashareEngineOps DmashareEngineOps;
 
@@ -101,6 +102,8 @@ typedef enum DmashareJobState {
  * @sweeping: there are copies of a buffer to go through
  * @sweep: and this is to be done to them
  * @wipe: UNMAP, BUFFER_DESTROY: how far local memory was poisoned
+ * @pages: SHARE: what is being looked for; UNSHARE: discarded
+ * @unsharing: UNSHARE: what is not shared any more
  */
 typedef struct DmashareJob {
     QTAILQ_ENTRY(DmashareJob) next;
@@ -139,6 +142,8 @@ typedef struct DmashareJob {
     bool sweeping;
     DmashareSweep sweep;
     DmashareWipe wipe;
+    DmasharePages *pages;
+    DmashareShare *unsharing;
 } DmashareJob;
 
 /**

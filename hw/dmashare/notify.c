@@ -133,6 +133,21 @@ static void notify_engine_hung(void *opaque, uint32_t rule, uint32_t queue,
     }
 }
 
+static void notify_client(void *opaque, const DmashareClientNotice *notice)
+{
+    uint64_t suppressed;
+    g_autofree char *path = notify_path(opaque, DMASHARE_NOTIFY_CLIENT,
+                                        &suppressed);
+
+    if (path) {
+        qapi_event_send_dmashare_client(path, notice->state,
+                                        notice->client != DMASHARE_NO_ID,
+                                        notice->client, notice->pid,
+                                        notice->uid, notice->name,
+                                        notice->why, suppressed);
+    }
+}
+
 static const DmashareNotifyOps notify_ops = {
     .exported = notify_exported,
     .released = notify_released,
@@ -141,6 +156,7 @@ static const DmashareNotifyOps notify_ops = {
     .fence_held = notify_fence_held,
     .watchdog = notify_watchdog,
     .engine_hung = notify_engine_hung,
+    .client = notify_client,
 };
 
 void dmashare_notifier_init(DmashareNotifier *notifier, DmashareCore *core)

@@ -9,6 +9,8 @@
 #ifndef HW_DMASHARE_NOTIFY_H
 #define HW_DMASHARE_NOTIFY_H
 
+#include "qapi/qapi-types-dmashare.h"
+
 /**
  * DmashareFaultNotice: an access was refused, or a fault rule fired
  * @rule: id of the rule, or DMASHARE_NO_ID
@@ -30,6 +32,24 @@ typedef struct DmashareFaultNotice {
 } DmashareFaultNotice;
 
 /**
+ * DmashareClientNotice: a client of the share server came, or went
+ * @state: which of it
+ * @client: its number, or DMASHARE_NO_ID if it never was one
+ * @pid: of its process
+ * @uid: of its user
+ * @name: that it gives itself, empty if none
+ * @why: it is none any more, or NULL
+ */
+typedef struct DmashareClientNotice {
+    DmashareClientState state;
+    uint32_t client;
+    uint32_t pid;
+    uint32_t uid;
+    const char *name;
+    const char *why;
+} DmashareClientNotice;
+
+/**
  * DmashareNotifyOps: what there is to tell; all of them are there
  * @exported: the driver made a dma-buf of a buffer; @name has
  *            DMASHARE_NAME_LEN bytes and need not end in zero
@@ -41,6 +61,7 @@ typedef struct DmashareFaultNotice {
  * @watchdog: a fence failed because it was held for too long by @hold, or
  *            (DMASHARE_NO_ID) a job because it waited for too long
  * @engine_hung: a fault rule hung the engine of a queue, or stopped the device
+ * @client: see DmashareClientNotice
  *
  * They may be called in the middle of anything, and must not call back.
  */
@@ -57,6 +78,7 @@ typedef struct DmashareNotifyOps {
                      uint64_t seqno);
     void (*engine_hung)(void *opaque, uint32_t rule, uint32_t queue,
                         bool fatal);
+    void (*client)(void *opaque, const DmashareClientNotice *notice);
 } DmashareNotifyOps;
 
 /**
@@ -129,6 +151,14 @@ static inline void dmashare_notify_engine_hung(const DmashareNotify *n,
 {
     if (n && n->ops) {
         n->ops->engine_hung(n->opaque, rule, queue, fatal);
+    }
+}
+
+static inline void dmashare_notify_client(const DmashareNotify *n,
+                                          const DmashareClientNotice *notice)
+{
+    if (n && n->ops) {
+        n->ops->client(n->opaque, notice);
     }
 }
 

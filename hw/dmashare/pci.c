@@ -346,6 +346,9 @@ static bool config_check(const DmashareConfig *c, Error **errp)
                     DMASHARE_PEER_SIZE_MAX, errp) &&
            in_range("cache-size", c->cache_size, DMASHARE_CACHE_PAGE, 4 * GiB,
                     errp) &&
+           in_range("share-max-clients", c->share_max_clients, 1, 64, errp) &&
+           in_range("share-max-size", c->share_max_size, 4 * KiB, 1 * TiB,
+                    errp) &&
            in_range("journal-size", c->journal_size, 1, 1 * MiB, errp);
 }
 
@@ -363,6 +366,15 @@ static bool power_realize(PCIDevice *pdev, Error **errp)
     return true;
 }
 
+static bool server_realize(DmashareState *s, Error **errp)
+{
+    if (s->share) {
+        s->server = dmashare_server_new(&s->core, s->share, s->share_uid,
+                                        errp);
+    }
+    return !s->share || s->server;
+}
+
 static void dmashare_realize(PCIDevice *pdev, Error **errp)
 {
     DmashareState *s = DMASHARE(pdev);
@@ -371,6 +383,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     DmashareLocal local;
     int pos;
 
+    s->config.share = s->share;
     if (!config_check(&s->config, errp)) {
         return;
     }
@@ -412,9 +425,11 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     dmashare_core_init(&s->core, &s->config, &local, &window, &face_ops, s);
     dmashare_notifier_init(&s->notifier, &s->core);
     if (!dmashare_pci_pages_realize(s, errp) ||
+        !server_realize(s, errp) ||
         !dmashare_pci_record_realize(s, errp)) {
-        dmashare_pci_pages_unrealize(s);
         dmashare_core_stop(&s->core);
+        g_clear_pointer(&s->server, dmashare_server_free);
+        dmashare_pci_pages_unrealize(s);
         dmashare_core_destroy(&s->core);
         dmashare_link_unrealize(s);
         goto unwindow;
@@ -440,6 +455,7 @@ static void dmashare_exit(PCIDevice *pdev)
 
     dmashare_pci_record_unrealize(s);
     dmashare_core_stop(&s->core);
+    g_clear_pointer(&s->server, dmashare_server_free);
     dmashare_pci_pages_unrealize(s);
     dmashare_link_unrealize(s);
     if (pci_bus_is_express(pci_get_bus(pdev))) {
@@ -528,6 +544,12 @@ static const Property dmashare_properties[] = {
                        65536),
     DEFINE_PROP_STRING("record", DmashareState, record),
     DEFINE_PROP_STRING("share", DmashareState, share),
+    DEFINE_PROP_UINT32("share-uid", DmashareState, share_uid,
+                       DMASHARE_SERVER_NO_UID),
+    DEFINE_PROP_UINT32("share-max-clients", DmashareState,
+                       config.share_max_clients, 16),
+    DEFINE_PROP_SIZE("share-max-size", DmashareState, config.share_max_size,
+                     4 * GiB),
     DEFINE_PROP_BOOL("share-writable", DmashareState, share_writable, false),
     DEFINE_PROP_BOOL("share-guest-memory", DmashareState, share_guest_memory,
                      false),
@@ -572,6 +594,10 @@ static const struct {
     { "record", "file, which must not exist: record everything from the "
                 "beginning (docs/recording.rst)" },
     { "share", "unix:PATH: socket to share buffers on (docs/host.rst)" },
+    { "share-uid", "user that may connect to it, besides the one that runs "
+                   "QEMU" },
+    { "share-max-clients", "clients connected at once, 1 to 64" },
+    { "share-max-size", "bytes of one shared buffer, 4096 to 1 TiB" },
     { "share-writable", "on: clients may write buffers that the guest shares "
                         "for that" },
     { "share-guest-memory", "on: clients may be given all of the guest's "

@@ -51,7 +51,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @record: property
  * @peer: property
  * @exit: ends a recording when QEMU ends
+ * @server: the share server, or NULL
  * @share: property: where clients find the share server, or NULL
+ * @share_uid: property
  * @share_writable: property
  * @share_guest_memory: property
  * @share_udmabuf: property
@@ -80,7 +82,9 @@ struct DmashareState {
     char *record;
     char *peer;
     Notifier exit;
+    DmashareServer *server;
     char *share;
+    uint32_t share_uid;
     bool share_writable;
     bool share_guest_memory;
     OnOffAuto share_udmabuf;

@@ -19,6 +19,7 @@
 static uint64_t features(const DmashareCore *core)
 {
     return (core->local.size ? DMASHARE_FEATURE_LOCAL : 0) |
+           (core->cfg.share ? DMASHARE_FEATURE_SHARE : 0) |
            (core->window.half ? DMASHARE_FEATURE_PEER : 0) |
            (core->cfg.coherent ? 0 : DMASHARE_FEATURE_NONCOHERENT);
 }
@@ -86,6 +87,7 @@ static bool doorbell_exists(DmashareCore *core, uint64_t addr)
 static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
 {
     const DmashareConfig *cfg = &core->cfg;
+    const DmashareShareLimits *share = &core->shares.limits;
     uint64_t now;
 
     if (addr >= QUEUE_REGS && addr < QUEUE_REGS_END) {
@@ -186,6 +188,18 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
         return true;
     case DMASHARE_REG_FENCE_CTRL:
         *value = core->fence_ctrl;
+        return true;
+    case DMASHARE_REG_MAX_SHARES:
+        *value = share->enabled ? share->max_shares : 0;
+        return true;
+    case DMASHARE_REG_MAX_HOLDS:
+        *value = share->enabled ? share->max_holds : 0;
+        return true;
+    case DMASHARE_REG_MAX_SHARE_SIZE_LO:
+        *value = share->enabled ? share->max_size : 0;
+        return true;
+    case DMASHARE_REG_MAX_SHARE_SIZE_HI:
+        *value = share->enabled ? share->max_size >> 32 : 0;
         return true;
     case DMASHARE_REG_EVQ_ADDR_LO:
         *value = core->events.addr;

@@ -154,3 +154,21 @@ DmashareRecording *qmp_dmashare_record_stop(const char *path, Error **errp)
 {
     return not_built(errp);
 }
+
+DmashareShareInfoList *qmp_query_dmashare_shares(const char *path,
+                                                 Error **errp)
+{
+    return not_built(errp);
+}
+
+DmashareClientInfoList *qmp_query_dmashare_clients(const char *path,
+                                                   Error **errp)
+{
+    return not_built(errp);
+}
+
+void qmp_dmashare_client_disconnect(const char *path, uint32_t client,
+                                    Error **errp)
+{
+    not_built(errp);
+}

@@ -6,6 +6,7 @@
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
 #include "qapi/error.h"
+#include "hw/dmashare/fd.h"
 #include "hw/dmashare/wire.h"
 #include "trace.h"
 
@@ -191,15 +192,6 @@ const char *dmashare_wire_check(const struct dmashare_msg *msg, unsigned n_fds,
     return NULL;
 }
 
-void dmashare_wire_init(struct dmashare_msg *msg, uint32_t type,
-                        uint32_t serial)
-{
-    memset(msg, 0, sizeof(*msg));
-    msg->type = cpu_to_le32(type);
-    msg->length = cpu_to_le32(DMASHARE_MSG_SIZE);
-    msg->serial = cpu_to_le32(serial);
-}
-
 void dmashare_wire_error(struct dmashare_msg *msg, uint32_t serial, int error,
                          const char *fmt, ...)
 {
@@ -223,6 +215,14 @@ static void close_fds(const int *fds, unsigned n_fds)
     }
 }
 
+/* Those that came from the other side. */
+static void discard_fds(const int *fds, unsigned n_fds)
+{
+    for (unsigned i = 0; i < n_fds; i++) {
+        dmashare_fd_discard(fds[i]);
+    }
+}
+
 /*
  * The end
  */
@@ -241,7 +241,7 @@ static void wire_stop(DmashareWire *wire)
     wire_unwatch(&wire->in_tag);
     wire_unwatch(&wire->out_tag);
     wire_unwatch(&wire->linger_tag);
-    close_fds(wire->in_fds, wire->in_n_fds);
+    discard_fds(wire->in_fds, wire->in_n_fds);
     wire->in_n_fds = 0;
     for (; wire->n; wire->n--) {
         WireMessage *first = &wire->queue[wire->first];
@@ -308,7 +308,7 @@ static void wire_take_fds(DmashareWire *wire, int *fds, size_t n_fds)
         if (wire->in_n_fds < DMASHARE_WIRE_FDS) {
             wire->in_fds[wire->in_n_fds++] = fds[i];
         } else {
-            close(fds[i]);
+            dmashare_fd_discard(fds[i]);
             wire->in_excess = true;
         }
     }
@@ -328,7 +328,7 @@ static void wire_whole(DmashareWire *wire)
     wire->in_n_fds = 0;
     wire->in_excess = false;
     if (why) {
-        close_fds(fds, n_fds);
+        discard_fds(fds, n_fds);
         wire_unwatch(&wire->in_tag);
         trace_dmashare_wire_broken(le32_to_cpu(msg.type), n_fds, why);
         wire->ops->broken(wire->opaque, why);

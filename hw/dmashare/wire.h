@@ -11,7 +11,7 @@
 #define HW_DMASHARE_WIRE_H
 
 #include "io/channel-socket.h"
-#include "dmashare/share.h"
+#include "hw/dmashare/message.h"
 
 typedef struct DmashareWire DmashareWire;
 
@@ -70,9 +70,6 @@ unsigned dmashare_wire_room(const DmashareWire *wire);
 /* Read no more; call closed() when what is in the queue has been sent. */
 void dmashare_wire_finish(DmashareWire *wire);
 
-/* An empty message. */
-void dmashare_wire_init(struct dmashare_msg *msg, uint32_t type,
-                        uint32_t serial);
 /* An ERROR. */
 void G_GNUC_PRINTF(4, 5)
 dmashare_wire_error(struct dmashare_msg *msg, uint32_t serial, int error,
