@@ -372,6 +372,7 @@ int dmashare_after_collect(struct dmashare_after *after, struct dma_resv *resv,
 
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_after_collect);
 
 /**
  * dmashare_after_start - do something when all fences have signalled
@@ -390,6 +391,7 @@ void dmashare_after_start(struct dmashare_after *after,
 		dmashare_dma_fence_enable(after->fence[i]);
 	queue_work(dmashare_move_wq, &after->work);
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_after_start);
 
 /**
  * dmashare_after_fini - drop the fences
@@ -402,3 +404,4 @@ void dmashare_after_fini(struct dmashare_after *after)
 	kfree(after->fence);
 	after->fence = NULL;
 }
+EXPORT_SYMBOL_IF_KUNIT(dmashare_after_fini);

@@ -316,7 +316,7 @@ static void dmashare_move_retire(struct dmashare_move *move)
 	dmashare_put_user(ddev);
 }
 
-/* Is the old memory what the device shares with others? */
+/* Is the old memory what others may have as well? */
 static bool dmashare_move_shared(struct dmashare_move *move)
 {
 	struct dmashare_device *ddev = move->ddev;

@@ -177,7 +177,7 @@ struct dmashare_share *dmashare_share_moving(struct dmashare_bo *bo,
 }
 
 /**
- * dmashare_share_uses - does the device share the pages of a mapping?
+ * dmashare_share_uses - may others have the pages of a mapping?
  * @share: the share, or NULL
  * @mapping: mapping id
  *
@@ -191,7 +191,8 @@ bool dmashare_share_uses(struct dmashare_share *share, u32 mapping)
 		return false;
 
 	mutex_lock(&share->lock);
-	uses = share->live && le32_to_cpu(share->body.mapping) == mapping;
+	uses = (share->live || share->exposed) &&
+	       le32_to_cpu(share->body.mapping) == mapping;
 	mutex_unlock(&share->lock);
 
 	return uses;

@@ -567,8 +567,7 @@ struct drm_dmashare_bo_vmap {
  * imported or another VM's, the host cannot pass such pages, or the device reaches
  * them by a bounce buffer. EACCES: WRITE, and the host permits reading alone, or the
  * buffer was created with READ_ONLY. EINVAL: @stride * @height over the buffer's
- * size. ENOSPC: as many are shared as can be, or it is too large. ENODEV: also if
- * its bytes went with the device.
+ * size. ENOSPC: as many are shared as can be, or it is too large.
  */
 struct drm_dmashare_bo_share {
 	__u32 handle;
