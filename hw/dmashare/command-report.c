@@ -100,6 +100,20 @@ static void record_command(DmashareCommands *cmds, const DmashareJob *job,
         break;
     case DMASHARE_OP_GRANT:
         record.buffer = job->named;
+        break;
+    case DMASHARE_OP_PEER_QUERY:
+        record.object = le32_to_cpu(desc->query.id);
+        break;
+    case DMASHARE_OP_PEER_MAP:
+        record.object = le32_to_cpu(desc->peer_map.peer);
+        break;
+    case DMASHARE_OP_PEER_UNMAP:
+        record.object = le32_to_cpu(desc->id.id);
+        break;
+    case DMASHARE_OP_PEER_ACQUIRE:
+        record.object = le32_to_cpu(desc->peer_acquire.hold);
+        break;
+    case DMASHARE_OP_PEER_RELEASE:
         record.object = le32_to_cpu(desc->hold.hold);
         break;
     }

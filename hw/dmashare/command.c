@@ -528,7 +528,8 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
     const struct dmashare_desc *desc = &job->desc;
 
     if (desc->opcode > DMASHARE_OP_SYNC &&
-        !dmashare_command_share_exists(cmds, desc->opcode)) {
+        !dmashare_command_share_exists(cmds, desc->opcode) &&
+        !dmashare_command_peer_exists(cmds, desc->opcode)) {
         return DMASHARE_STATUS_BAD_OPCODE;
     }
     if (desc->reserved || desc->n_waits || desc->flags) {
@@ -558,6 +559,12 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
         return place(cmds, job);
     case DMASHARE_OP_SYNC:
         return sync_start(cmds, job);
+    case DMASHARE_OP_PEER_QUERY:
+    case DMASHARE_OP_PEER_MAP:
+    case DMASHARE_OP_PEER_UNMAP:
+    case DMASHARE_OP_PEER_ACQUIRE:
+    case DMASHARE_OP_PEER_RELEASE:
+        return dmashare_command_peer(cmds, job);
     default:
         return dmashare_command_share_start(cmds, job);
     }

@@ -10,6 +10,7 @@
 
 #include "qemu/cutils.h"
 #include "hw/dmashare/engine.h"
+#include "hw/dmashare/peer.h"
 #include "hw/dmashare/share.h"
 
 /**
@@ -19,6 +20,7 @@
  * @mappings: mappings
  * @fences: timelines
  * @engines: of the jobs
+ * @peer: buffers of another VM, NULL without the feature
  * @poison: for local memory that was left
  * @shares: what is shared outside of the VM
  * @faults: fault rules
@@ -32,6 +34,7 @@ typedef struct DmashareCommands {
     DmashareMappings *mappings;
     DmashareFences *fences;
     DmashareEngines *engines;
+    DmasharePeer *peer;
     DmasharePoison *poison;
     DmashareShares *shares;
     DmashareFaults *faults;
@@ -94,6 +97,12 @@ uint32_t dmashare_command_names(const DmashareCommands *cmds,
                                 const struct dmashare_desc *desc);
 void dmashare_command_report(DmashareCommands *cmds, const DmashareJob *job,
                              uint16_t status);
+
+/* command-peer.c: PEER_QUERY to PEER_RELEASE. Does this one exist? */
+bool dmashare_command_peer_exists(const DmashareCommands *cmds,
+                                  uint8_t opcode);
+/* Do it; returns its status. */
+uint16_t dmashare_command_peer(DmashareCommands *cmds, DmashareJob *job);
 
 /*
  * command-fault.c: it is about to start. Does a fault rule object? Returns OK

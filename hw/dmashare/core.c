@@ -109,6 +109,7 @@ static void core_do_reset(DmashareCore *core)
     dmashare_fences_reset(&core->fences);
     dmashare_mappings_reset(&core->mappings);
     dmashare_buffers_reset(&core->buffers);
+    dmashare_peer_reset(&core->peer);
     core->ctrl = 0;
     core->time_latch = 0;
     core->fence_addr = 0;
@@ -411,6 +412,21 @@ static const DmashareShareOps core_share_ops = {
     .alarm = core_share_alarm,
 };
 
+static void core_peer_init(DmashareCore *core)
+{
+    const DmashareShareLimits *share = &core->shares.limits;
+
+    core->peer.window = &core->window;
+    core->peer.events = &core->events;
+    core->peer.notify = &core->notify;
+    core->peer.journal = &core->journal;
+    /* One register has the limit of both. */
+    core->peer.max_holds = share->enabled ? share->max_holds
+                                          : DMASHARE_PEER_MAX_HOLDS;
+    dmashare_peer_init(&core->peer);
+    core->commands.peer = core->window.half ? &core->peer : NULL;
+}
+
 static void core_shares_init(DmashareCore *core)
 {
     core->shares.limits = (DmashareShareLimits) {
@@ -565,6 +581,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->events.limits = ring_limits;
     dmashare_events_init(&core->events);
 
+
     core->queues.bus = &core->bus;
     core->queues.clock = &core->clock;
     core->queues.interrupt = &core->interrupt;
@@ -586,6 +603,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     dmashare_queues_init(&core->queues);
 
     core_shares_init(core);
+    core_peer_init(core);
 }
 
 void dmashare_core_stop(DmashareCore *core)
@@ -608,6 +626,7 @@ void dmashare_core_destroy(DmashareCore *core)
     core_do_reset(core);
     dmashare_queues_destroy(&core->queues);
     dmashare_shares_destroy(&core->shares);
+    dmashare_peer_destroy(&core->peer);
     dmashare_holds_destroy(&core->holds);
     dmashare_fences_destroy(&core->fences);
     dmashare_mappings_destroy(&core->mappings);

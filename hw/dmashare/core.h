@@ -14,6 +14,7 @@
 #include "hw/dmashare/local.h"
 #include "hw/dmashare/notify.h"
 #include "hw/dmashare/pages.h"
+#include "hw/dmashare/peer.h"
 #include "hw/dmashare/queue.h"
 #include "hw/dmashare/share.h"
 
@@ -101,6 +102,7 @@ typedef struct DmashareConfig {
  * @commands: commands
  * @events: event ring
  * @shares: what is shared with them
+ * @peer: buffers of another VM
  * @queues: queues
  * @ctrl: register, DMASHARE_CTRL_ENABLE
  * @time_latch: high half of the time when the low half was read
@@ -141,6 +143,7 @@ typedef struct DmashareCore {
     DmashareCommands commands;
     DmashareEvents events;
     DmashareShares shares;
+    DmasharePeer peer;
     DmashareQueues queues;
 
     uint32_t ctrl;

@@ -157,6 +157,9 @@ static bool link_down(DmashareState *s, Error **errp)
     }
     s->link_down = true;
     dmashare_core_stop(&s->core);
+    if (s->peer_link) {
+        dmashare_peer_link_stop(s->peer_link);
+    }
     link_show(s, false);
     return true;
 }
@@ -185,6 +188,9 @@ static bool link_up(DmashareState *s, Error **errp)
     s->link_down = false;
     link_show(s, true);
     dmashare_core_restart(&s->core);
+    if (s->peer_link) {
+        dmashare_peer_link_start(s->peer_link);
+    }
     pci_device_reset(pdev);
     if (pdev->exp.aer_cap) {
         aer_forget(pdev);

@@ -148,6 +148,19 @@ static void notify_client(void *opaque, const DmashareClientNotice *notice)
     }
 }
 
+static void notify_peer(void *opaque, bool connected, const char *device,
+                        const char *why)
+{
+    uint64_t suppressed;
+    g_autofree char *path = notify_path(opaque, DMASHARE_NOTIFY_PEER,
+                                        &suppressed);
+
+    if (path) {
+        qapi_event_send_dmashare_peer(path, connected, device, why,
+                                      suppressed);
+    }
+}
+
 static const DmashareNotifyOps notify_ops = {
     .exported = notify_exported,
     .released = notify_released,
@@ -157,6 +170,7 @@ static const DmashareNotifyOps notify_ops = {
     .watchdog = notify_watchdog,
     .engine_hung = notify_engine_hung,
     .client = notify_client,
+    .peer = notify_peer,
 };
 
 void dmashare_notifier_init(DmashareNotifier *notifier, DmashareCore *core)

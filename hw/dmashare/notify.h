@@ -62,6 +62,8 @@ typedef struct DmashareClientNotice {
  *            (DMASHARE_NO_ID) a job because it waited for too long
  * @engine_hung: a fault rule hung the engine of a queue, or stopped the device
  * @client: see DmashareClientNotice
+ * @peer: there is a connection to the share server of @device, and what it
+ *        shares is known; or there is none for the reason @why
  *
  * They may be called in the middle of anything, and must not call back.
  */
@@ -79,6 +81,8 @@ typedef struct DmashareNotifyOps {
     void (*engine_hung)(void *opaque, uint32_t rule, uint32_t queue,
                         bool fatal);
     void (*client)(void *opaque, const DmashareClientNotice *notice);
+    void (*peer)(void *opaque, bool connected, const char *device,
+                 const char *why);
 } DmashareNotifyOps;
 
 /**
@@ -159,6 +163,15 @@ static inline void dmashare_notify_client(const DmashareNotify *n,
 {
     if (n && n->ops) {
         n->ops->client(n->opaque, notice);
+    }
+}
+
+static inline void dmashare_notify_peer(const DmashareNotify *n,
+                                        bool connected, const char *device,
+                                        const char *why)
+{
+    if (n && n->ops) {
+        n->ops->peer(n->opaque, connected, device, why);
     }
 }
 

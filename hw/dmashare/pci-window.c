@@ -93,6 +93,22 @@ void dmashare_pci_window_unrealize(DmashareState *s)
     }
 }
 
+bool dmashare_pci_window_connect(DmashareState *s, Error **errp)
+{
+    if (!s->peer) {
+        return true;
+    }
+    s->peer_link = dmashare_peer_link_new(&s->core, s->peer,
+                                          s->peer_reconnect_ms,
+                                          DEVICE(s)->id ?: "dmashare", errp);
+    if (!s->peer_link) {
+        return false;
+    }
+    s->core.peer.address = s->peer;
+    dmashare_peer_link_start(s->peer_link);
+    return true;
+}
+
 /* The regions are gone, and with them everybody who could touch the bytes. */
 void dmashare_pci_window_finalize(DmashareState *s)
 {

@@ -426,8 +426,10 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     dmashare_notifier_init(&s->notifier, &s->core);
     if (!dmashare_pci_pages_realize(s, errp) ||
         !server_realize(s, errp) ||
+        !dmashare_pci_window_connect(s, errp) ||
         !dmashare_pci_record_realize(s, errp)) {
         dmashare_core_stop(&s->core);
+        g_clear_pointer(&s->peer_link, dmashare_peer_link_free);
         g_clear_pointer(&s->server, dmashare_server_free);
         dmashare_pci_pages_unrealize(s);
         dmashare_core_destroy(&s->core);
@@ -456,6 +458,7 @@ static void dmashare_exit(PCIDevice *pdev)
     dmashare_pci_record_unrealize(s);
     dmashare_core_stop(&s->core);
     g_clear_pointer(&s->server, dmashare_server_free);
+    g_clear_pointer(&s->peer_link, dmashare_peer_link_free);
     dmashare_pci_pages_unrealize(s);
     dmashare_link_unrealize(s);
     if (pci_bus_is_express(pci_get_bus(pdev))) {
@@ -537,6 +540,8 @@ static const Property dmashare_properties[] = {
                      TYPE_MEMORY_BACKEND, HostMemoryBackend *),
     DEFINE_PROP_STRING("peer", DmashareState, peer),
     DEFINE_PROP_SIZE("peer-size", DmashareState, config.peer_size, 256 * MiB),
+    DEFINE_PROP_UINT32("peer-reconnect-ms", DmashareState, peer_reconnect_ms,
+                       1000),
     DEFINE_PROP_BOOL("coherent", DmashareState, config.coherent, true),
     DEFINE_PROP_SIZE("cache-size", DmashareState, config.cache_size,
                      64 * MiB),
@@ -587,6 +592,8 @@ static const struct {
               "offered to the guest" },
     { "peer-size", "bytes of each half of the window on these buffers, a "
                    "power of two" },
+    { "peer-reconnect-ms", "ms of real time between attempts to connect, 0 "
+                           "for only one" },
     { "coherent", "off: engines see memory through a cache that the driver "
                   "has to synchronize" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },

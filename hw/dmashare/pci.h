@@ -11,6 +11,7 @@
 #include "hw/pci/pci_device.h"
 #include "system/hostmem.h"
 #include "hw/dmashare/control.h"
+#include "hw/dmashare/peer-connect.h"
 #include "hw/dmashare/record.h"
 
 #define TYPE_DMASHARE "dmashare"
@@ -49,7 +50,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @entered: nested pieces of the core's work
  * @guard: what the re-entrancy guard was before it
  * @record: property
- * @peer: property
+ * @peer: property: whose buffers are offered to the guest
+ * @peer_reconnect_ms: property
+ * @peer_link: to there
  * @exit: ends a recording when QEMU ends
  * @server: the share server, or NULL
  * @share: property: where clients find the share server, or NULL
@@ -81,6 +84,8 @@ struct DmashareState {
     bool guard;
     char *record;
     char *peer;
+    uint32_t peer_reconnect_ms;
+    DmasharePeerLink *peer_link;
     Notifier exit;
     DmashareServer *server;
     char *share;
@@ -114,11 +119,13 @@ bool dmashare_pci_local_discard(void *opaque, uint64_t offset, uint64_t len);
  * pci-window.c: the window on another VM's buffers, and BAR4. Realize wants
  * local memory, and registers the BAR if there is anything to show in it;
  * finalize gives the addresses back. Describe tells the core what there is;
- * written is its DmashareBusOps.
+ * written is its DmashareBusOps. Connect, when there is a core, makes what
+ * leads to another device's share server.
  */
 bool dmashare_pci_window_realize(DmashareState *s, Error **errp);
 void dmashare_pci_window_unrealize(DmashareState *s);
 void dmashare_pci_window_finalize(DmashareState *s);
+bool dmashare_pci_window_connect(DmashareState *s, Error **errp);
 void dmashare_pci_window_describe(DmashareState *s, DmasharePeerWindow *window);
 void dmashare_pci_window_written(void *opaque, uint64_t offset, uint64_t len);
 

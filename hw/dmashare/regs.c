@@ -193,7 +193,7 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
         *value = share->enabled ? share->max_shares : 0;
         return true;
     case DMASHARE_REG_MAX_HOLDS:
-        *value = share->enabled ? share->max_holds : 0;
+        *value = share->enabled || core->window.half ? core->peer.max_holds : 0;
         return true;
     case DMASHARE_REG_MAX_SHARE_SIZE_LO:
         *value = share->enabled ? share->max_size : 0;

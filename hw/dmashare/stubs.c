@@ -172,3 +172,8 @@ void qmp_dmashare_client_disconnect(const char *path, uint32_t client,
 {
     not_built(errp);
 }
+
+DmasharePeersInfo *qmp_query_dmashare_peers(const char *path, Error **errp)
+{
+    return not_built(errp);
+}

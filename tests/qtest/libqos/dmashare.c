@@ -191,10 +191,11 @@ static void map_bars(QDmashare *d)
 {
     qpci_device_enable(&d->dev);
     d->regs = qpci_iomap(&d->dev, DMASHARE_BAR_REGS, NULL);
-    if (qdmashare_readl(d, DMASHARE_REG_FEATURES_LO) &
-        DMASHARE_FEATURE_LOCAL) {
-        d->local_size = qdmashare_readq(d, DMASHARE_REG_LOCAL_SIZE_LO);
+    d->local_size = qdmashare_readq(d, DMASHARE_REG_LOCAL_SIZE_LO);
+    d->window_size = qdmashare_readq(d, DMASHARE_REG_PEER_SIZE_LO);
+    if (d->local_size || d->window_size) {
         qdmashare_local_move(d, QDMASHARE_LOCAL_BASE(d->dev.devfn >> 3));
+        d->window = d->local + qdmashare_readq(d, DMASHARE_REG_PEER_OFFSET_LO);
     }
 }
 

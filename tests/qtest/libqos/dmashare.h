@@ -40,6 +40,8 @@ typedef struct QDmashare {
     QPCIBar regs;
     uint64_t local;             /* guest-physical, of BAR4; 0: there is none */
     uint64_t local_size;
+    uint64_t window;            /* guest-physical; of another VM's buffers */
+    uint64_t window_size;       /* of each half; 0: there is none */
     /*
      * DMA address of guest-physical address 0.  Not zero when a test has put
      * an IOMMU in front of the device; see qdmashare_dma().
