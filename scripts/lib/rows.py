@@ -292,6 +292,11 @@ class Boot:
         row.case(not found and status == 0, 'powers off with a clean console',
                  f'status {status} of QEMU')
         self.splats(self.suite, found)
+        if machine.hostile:
+            row.case(machine.hostile.good, 'hostile clients find no fault',
+                     machine.hostile.said)
+            common.say(f'{self.plan.group}: {self.suite}: hostile clients: '
+                       + machine.hostile.said)
 
     def suite_of(self, entry):
         """What its results are called."""

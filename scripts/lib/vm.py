@@ -23,6 +23,7 @@ import time
 import common
 import console as console_reader
 import hostclock
+import hostile
 
 IOMMUS = ('vtd', 'virtio', 'none')
 ACCELS = ('auto', 'tcg', 'kvm')
@@ -70,6 +71,7 @@ class Settings:
     memory: str = '512M'
     ram: str = 'private'        # shared: a memory file, as sharing needs it
     smp: str = '1'
+    hostile: str = '0'          # clients of the share server that are so
     kernel_args: str = ''
     qemu_args: str = ''
     skip: str = ''              # modules not to load at boot
@@ -80,7 +82,7 @@ class Settings:
              'hotplug': 'HOTPLUG',
              'memory': 'MEM', 'ram': 'RAM', 'smp': 'SMP',
              'kernel_args': 'KERNEL_ARGS', 'qemu_args': 'QEMU_ARGS',
-             'skip': 'SKIP_MODULES'}
+             'hostile': 'HOSTILE', 'skip': 'SKIP_MODULES'}
 
     @classmethod
     def read(cls, source, base=None):
@@ -116,6 +118,12 @@ class Settings:
                        + ', '.join(RAMS))
         if not str(self.smp).isdigit() or not 1 <= int(self.smp) <= 16:
             common.die(f'SMP={self.smp} is not a number from 1 to 16')
+        if not self.hostile.isdigit() or int(self.hostile) > 64:
+            common.die(f'HOSTILE={self.hostile} is not a number of clients up '
+                       'to 64')
+        if int(self.hostile) and '{share}' not in self.device_args:
+            common.die('HOSTILE needs something to be hostile to: '
+                       'DEVICE_ARGS=share=unix:{share}')
         if self.memory.isdigit():
             self.memory += 'M'
         if not (self.memory[:-1].isdigit() and self.memory[-1] in 'MG'):
@@ -331,6 +339,7 @@ class Machine:
         self.share = ''
         self.process = None
         self.clients = None         # a process
+        self.hostile = None         # hostile.Clients
         self.channel = None
         self.monitor = None
         self.received = b''         # ... from the channel
@@ -353,10 +362,8 @@ class Machine:
 
     # -- the command line
 
-    def command(self, channel_fd, monitor_fd, guest_fds, client_fd=None):
-        """The words that start QEMU.  `guest_fds` are the two ends of what
-        connects the guest's own port with a monitor of its own, `client_fd`
-        leads to the clients that a guest program steers."""
+    def hardware(self):
+        """What the machine is made of, but for what leads out of it."""
         s = self.settings
         # 5-level paging makes sanitizer kernels fail now and then.
         cpu = 'max,la57=off'
@@ -366,7 +373,7 @@ class Machine:
             cpu += ',vendor=AuthenticAMD,family=23'
             # What these promise to be quick is emulated byte by byte.
             cpu += ',erms=off,fsrm=off,fzrm=off,fsrs=off,fsrc=off'
-        words = [find_qemu(), '-nodefaults', '-no-user-config', '-no-reboot',
+        words = ['-nodefaults', '-no-user-config', '-no-reboot',
                  '-display', 'none',
                  '-M', 'q35' + (',memory-backend=ram' if s.ram == 'shared'
                                 else ''),
@@ -400,6 +407,13 @@ class Machine:
                 args = args.replace('{share}', self.share)
                 device += f',{args}' if args else ''
             words += ['-device', device]
+        return words
+
+    def command(self, channel_fd, monitor_fd, guest_fds, client_fd=None):
+        """The words that start QEMU.  `guest_fds` are the two ends of what
+        connects the guest's own port with a monitor of its own, `client_fd`
+        leads to the clients that a guest program steers."""
+        words = [find_qemu(), *self.hardware()]
         if self.mode == 'agent':
             words += ['-chardev', f'file,id=console,path={self.console}']
         else:
@@ -430,7 +444,7 @@ class Machine:
             words += ['-mon', 'chardev=console,mode=readline']
         words += ['-kernel', self.kernel.image, '-initrd', self.initramfs,
                   '-append', self.kernel_words()]
-        return words + shlex.split(s.qemu_args)
+        return words + shlex.split(self.settings.qemu_args)
 
     def kernel_words(self):
         """The kernel's command line."""
@@ -527,11 +541,17 @@ class Machine:
         if kind != 'hello':
             raise VmError(f'the guest said "{kind}" instead of hello')
         self.hello = parse_pairs(data)
+        if int(self.settings.hostile):
+            self.hostile = hostile.Clients(
+                self.share, self.settings.hostile, self.folder, FOLDERS.fds)
 
     def stop(self):
         """End the VM, gracefully when it still listens."""
         if self.process is None:
             return
+        if self.hostile:
+            # Before what they talk to goes away, which they would resent.
+            self.hostile.stop()
         if self.process.poll() is None and self.hello and self.channel:
             try:
                 self.channel.sendall(b'poweroff\n')

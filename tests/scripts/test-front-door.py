@@ -121,6 +121,12 @@ class Scripts(Base):
         self.environment['RAM'] = 'some'
         self.refuses(['scripts/vm', 'true'], 'RAM=some', 'private, shared')
 
+    def test_hostile_to_what(self):
+        self.environment['HOSTILE'] = '8'
+        self.refuses(['scripts/vm', 'true'], 'share=unix:{share}')
+        self.environment['HOSTILE'] = 'many'
+        self.refuses(['scripts/vm', 'true'], 'HOSTILE=many')
+
     def test_cache_cannot_be_made(self):
         with open(os.path.join(self.dir, 'file'), 'w', encoding='utf-8'):
             pass

@@ -72,6 +72,10 @@ struct QDmashareFuzz {
     uint64_t sent;              /* atomic */
     bool stop;                  /* atomic */
     unsigned running;           /* atomic */
+    bool paced;
+    uint64_t allowed;           /* to be sent for now, if paced */
+    GMutex lock;                /* of these two */
+    GCond more;
     unsigned n;
     GThread **thread;
     FuzzClient *client;

@@ -141,11 +141,17 @@ static struct dmashare_msg request(FuzzClient *c)
         DMASHARE_MSG_SUBSCRIBE, DMASHARE_MSG_ACQUIRE, DMASHARE_MSG_ACQUIRE,
         DMASHARE_MSG_RELEASE, DMASHARE_MSG_RELEASE,
     };
-    struct dmashare_msg m = header(c, types[fuzz_roll(c, ARRAY_SIZE(types))]);
+    uint32_t type = types[fuzz_roll(c, ARRAY_SIZE(types))];
     FuzzShare *s = fuzz_share_any(c);
+    struct dmashare_msg m;
     uint32_t id = s ? s->id : fuzz_roll(c, 10);
 
-    switch (le32_to_cpu(m.type)) {
+    /* What was not opened is good for little else. */
+    if (s && !s->open && type != DMASHARE_MSG_RELEASE && fuzz_chance(c, 80)) {
+        type = DMASHARE_MSG_OPEN;
+    }
+    m = header(c, type);
+    switch (type) {
     case DMASHARE_MSG_OPEN:
         m.open.share = cpu_to_le32(id);
         m.open.generation = cpu_to_le32(s ? s->generation : 1);
@@ -541,6 +547,26 @@ static void step(FuzzClient *c)
     }
 }
 
+/* Until it is this client's turn to go on. */
+static void pace(QDmashareFuzz *f)
+{
+    g_mutex_lock(&f->lock);
+    while (f->paced && !qatomic_read(&f->stop) &&
+           qatomic_read(&f->sent) >= f->allowed) {
+        g_cond_wait(&f->more, &f->lock);
+    }
+    g_mutex_unlock(&f->lock);
+}
+
+void qdmashare_fuzz_allow(QDmashareFuzz *f, uint64_t messages)
+{
+    g_mutex_lock(&f->lock);
+    f->paced = true;
+    f->allowed = qatomic_read(&f->sent) + messages;
+    g_cond_broadcast(&f->more);
+    g_mutex_unlock(&f->lock);
+}
+
 static void *client_main(void *opaque)
 {
     FuzzClient *c = opaque;
@@ -548,6 +574,7 @@ static void *client_main(void *opaque)
 
     while (!qatomic_read(&f->stop) && qatomic_read(&f->sent) < f->messages) {
         step(c);
+        pace(f);
     }
     fuzz_doing(c, "the end");
     fuzz_forget(c);
@@ -569,6 +596,8 @@ QDmashareFuzz *qdmashare_fuzz_start(const char *socket, unsigned clients,
     f->seed = seed;
     f->messages = messages;
     f->n = f->running = clients;
+    g_mutex_init(&f->lock);
+    g_cond_init(&f->more);
     f->client = g_new0(FuzzClient, clients);
     f->thread = g_new0(GThread *, clients);
     for (unsigned i = 0; i < clients; i++) {
@@ -591,6 +620,9 @@ bool qdmashare_fuzz_done(QDmashareFuzz *f)
 void qdmashare_fuzz_stop(QDmashareFuzz *f)
 {
     qatomic_set(&f->stop, true);
+    g_mutex_lock(&f->lock);
+    g_cond_broadcast(&f->more);
+    g_mutex_unlock(&f->lock);
 }
 
 void qdmashare_fuzz_join(QDmashareFuzz *f, QDmashareFuzzCount *count)
@@ -611,6 +643,8 @@ void qdmashare_fuzz_join(QDmashareFuzz *f, QDmashareFuzzCount *count)
         count->thrown_out += one->thrown_out;
         count->dropped += one->dropped;
     }
+    g_mutex_clear(&f->lock);
+    g_cond_clear(&f->more);
     g_free(f->thread);
     g_free(f->client);
     g_free(f->socket);

@@ -36,6 +36,12 @@ typedef struct QDmashareFuzz QDmashareFuzz;
 
 QDmashareFuzz *qdmashare_fuzz_start(const char *socket, unsigned clients,
                                     uint64_t messages, uint64_t seed);
+/*
+ * Clients are quicker than a guest that a test plays: let them send so many
+ * more messages, about, and then wait. Those of a fuzz that this is never
+ * called for do not wait.
+ */
+void qdmashare_fuzz_allow(QDmashareFuzz *fuzz, uint64_t messages);
 /* Nothing more is sent by any client, all that there was to do is done. */
 bool qdmashare_fuzz_done(QDmashareFuzz *fuzz);
 /* Stop at the next message, whatever is left. */
