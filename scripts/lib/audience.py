@@ -17,7 +17,7 @@ import common
 import picture
 import vm
 
-TOOL = os.path.join(common.BUILD, 'lib', 'dmashare')
+TOOL = os.path.join(common.BUILD, 'lib', 'tool', 'dmashare')
 CONSUMER = 'consumer'
 BUFFERS = 3
 FRAME = 'frame-'
@@ -145,7 +145,7 @@ class Audience:
                    f'{SHOWN}:')
         for line in self.tool('list').splitlines():
             common.say(f'  {line}')
-        self.tool('dump', '--png', self.picture, name)
+        self.tool('dump', '--png', '--output', self.picture, name)
         crc = self.tool('crc', name).split()[0]
         self.report['crc_guest'] = self.published[SHOWN][1]
         self.report['crc_host'] = crc
