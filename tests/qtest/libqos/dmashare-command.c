@@ -87,6 +87,30 @@ void qdmashare_desc_to_le(struct dmashare_desc *desc)
         desc->query.length = cpu_to_le32(desc->query.length);
         desc->query.addr = cpu_to_le64(desc->query.addr);
         break;
+    case DMASHARE_OP_SHARE:
+        desc->share.buffer = cpu_to_le32(desc->share.buffer);
+        desc->share.mapping = cpu_to_le32(desc->share.mapping);
+        desc->share.flags = cpu_to_le32(desc->share.flags);
+        desc->share.fourcc = cpu_to_le32(desc->share.fourcc);
+        desc->share.width = cpu_to_le32(desc->share.width);
+        desc->share.height = cpu_to_le32(desc->share.height);
+        desc->share.stride = cpu_to_le32(desc->share.stride);
+        desc->share.reserved = cpu_to_le32(desc->share.reserved);
+        break;
+    case DMASHARE_OP_UNSHARE:
+        desc->unshare.buffer = cpu_to_le32(desc->unshare.buffer);
+        desc->unshare.flags = cpu_to_le32(desc->unshare.flags);
+        break;
+    case DMASHARE_OP_PUBLISH:
+        desc->publish.buffer = cpu_to_le32(desc->publish.buffer);
+        desc->publish.hold = cpu_to_le32(desc->publish.hold);
+        desc->publish.sequence = cpu_to_le64(desc->publish.sequence);
+        desc->publish.deadline = cpu_to_le64(desc->publish.deadline);
+        break;
+    case DMASHARE_OP_GRANT:
+        desc->hold.hold = cpu_to_le32(desc->hold.hold);
+        desc->hold.error = cpu_to_le32(desc->hold.error);
+        break;
     default:
         if (desc->opcode < DMASHARE_OP_JOB_NOOP) {
             break;              /* no body */
