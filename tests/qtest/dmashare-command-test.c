@@ -59,6 +59,7 @@ static void test_bad_opcode(void *obj, void *data, QGuestAllocator *alloc)
     QDmashare *d = obj;
     unsigned op;
 
+    /* Those of sharing need a feature that this device has not. */
     qdmashare_start(d);
     for (op = DMASHARE_OP_SYNC + 1; op < 0x100; op++) {
         struct dmashare_desc desc = { .opcode = op };

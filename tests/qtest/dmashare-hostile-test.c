@@ -143,7 +143,7 @@ static void test_bytes(void *obj, void *data, QGuestAllocator *alloc)
             qdmashare_noise(desc, sizeof(desc), qdmashare_random(&rng));
             desc[0] = one_in(&rng, 4, desc[0],
                              (q ? DMASHARE_OP_JOB_NOOP : 0) +
-                             desc[0] % (DMASHARE_OP_SYNC + 1));
+                             desc[0] % (DMASHARE_OP_PEER_RELEASE + 1));
             qdmashare_push_raw(d, q, desc);
         }
         run_batch(d, q, &tally);
@@ -225,7 +225,7 @@ static void some_command(QDmashare *d, struct dmashare_desc *desc,
 
     *desc = (struct dmashare_desc) {
         .opcode = one_in(rng, 3, DMASHARE_OP_MAP, qdmashare_random(rng) %
-                         (DMASHARE_OP_SYNC + 1)),
+                         (DMASHARE_OP_GRANT + 1)),
     };
     switch (desc->opcode) {
     case DMASHARE_OP_BUFFER_CREATE:
@@ -273,6 +273,28 @@ static void some_command(QDmashare *d, struct dmashare_desc *desc,
                                    qdmashare_random(rng) % ARENA_SIZE);
         desc->sync.length = one_in(rng, 10, edgy(rng),
                                    qdmashare_random(rng) % 8192);
+        break;
+    case DMASHARE_OP_SHARE:
+        desc->share.buffer = some_id(rng);
+        desc->share.mapping = some_id(rng);
+        desc->share.flags = one_in(rng, 10, edgy(rng),
+                                   qdmashare_random(rng) % 2);
+        break;
+    case DMASHARE_OP_UNSHARE:
+        desc->unshare.buffer = some_id(rng);
+        desc->unshare.flags = one_in(rng, 10, edgy(rng),
+                                     qdmashare_random(rng) % 4);
+        break;
+    case DMASHARE_OP_PUBLISH:
+        desc->publish.buffer = some_id(rng);
+        desc->publish.hold = one_in(rng, 10, edgy(rng), some_id(rng));
+        desc->publish.sequence = one_in(rng, 10, edgy(rng), 1);
+        desc->publish.deadline = one_in(rng, 10, edgy(rng), 1000);
+        break;
+    case DMASHARE_OP_GRANT:
+        desc->hold.hold = one_in(rng, 4, edgy(rng), DMASHARE_HOLD_DEVICE +
+                                 qdmashare_random(rng) % 64);
+        desc->hold.error = one_in(rng, 10, edgy(rng), 0);
         break;
     case DMASHARE_OP_NOTE:
         desc->note.kind = qdmashare_random(rng) % 14;

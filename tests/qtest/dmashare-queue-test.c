@@ -534,7 +534,7 @@ static void test_wrong_queue(void *obj, void *data, QGuestAllocator *alloc)
     unsigned op;
 
     qdmashare_start(d);
-    for (op = DMASHARE_OP_NOP; op <= DMASHARE_OP_SYNC; op++) {
+    for (op = DMASHARE_OP_NOP; op <= DMASHARE_OP_PEER_RELEASE; op++) {
         struct dmashare_completion c;
 
         c = qdmashare_run(d, 1, &(struct dmashare_desc) { .opcode = op });
