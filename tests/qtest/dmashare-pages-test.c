@@ -7,12 +7,11 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/units.h"
-#include <sys/un.h>
+#include <sys/mman.h>
 #include "libqtest.h"
 #include "qobject/qdict.h"
 #include "qobject/qjson.h"
-#include "dmashare/share.h"
-#include "libqos/dmashare-machine.h"
+#include "libqos/dmashare-client.h"
 
 #define PAGE            4096ULL
 #define SIZE            (16 * PAGE)
@@ -36,21 +35,19 @@
 
 /**
  * Rig: a machine with a device that shares, and one client
- * @dir: temporary
+ * @socket: of its share server
  * @log: what QEMU says
- * @fd: of the client
- * @serial: of its last request
- * @announced: of the share it heard of last
+ * @c: the client
+ * @announced: what it was told of the share
  * @noise: what the buffer is filled with
  */
 typedef struct Rig {
     QDmashareMachine *m;
     QDmashare *d;
-    char *dir;
+    QDmashareSocket *socket;
     char *log;
-    int fd;
-    uint32_t serial;
-    struct dmashare_msg_announce announced;
+    QDmashareClient *c;
+    struct dmashare_msg announced;
     uint8_t noise[SIZE];
 } Rig;
 
@@ -63,119 +60,26 @@ typedef struct View {
     uint8_t *page[SIZE / PAGE];
 } View;
 
-/*
- * The client
- */
-
-/* The next message of that type; only announcements may come before it. */
-static struct dmashare_msg client_read(Rig *r, uint32_t type, int *fds,
-                                       unsigned *n_fds)
-{
-    struct dmashare_msg msg;
-
-    do {
-        char control[CMSG_SPACE(4 * sizeof(int))] = { 0 };
-        struct iovec iov = { .iov_base = &msg, .iov_len = sizeof(msg) };
-        struct msghdr hdr = {
-            .msg_iov = &iov, .msg_iovlen = 1,
-            .msg_control = control, .msg_controllen = sizeof(control),
-        };
-        struct cmsghdr *c;
-
-        g_assert_cmpint(recvmsg(r->fd, &hdr, MSG_WAITALL | MSG_CMSG_CLOEXEC),
-                        ==, sizeof(msg));
-        c = CMSG_FIRSTHDR(&hdr);
-        if (c) {
-            g_assert_nonnull(fds);
-            *n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-            g_assert_cmpuint(*n_fds, <=, 2);
-            memcpy(fds, CMSG_DATA(c), *n_fds * sizeof(int));
-        }
-        if (le32_to_cpu(msg.type) == DMASHARE_MSG_ANNOUNCE) {
-            r->announced = msg.announce;
-        }
-    } while (le32_to_cpu(msg.type) != type);
-    return msg;
-}
-
-static struct dmashare_msg client_ask(Rig *r, struct dmashare_msg msg,
-                                      uint32_t answer, int *fds,
-                                      unsigned *n_fds)
-{
-    msg.length = cpu_to_le32(sizeof(msg));
-    msg.serial = cpu_to_le32(++r->serial);
-    g_assert_cmpint(write(r->fd, &msg, sizeof(msg)), ==, sizeof(msg));
-    msg = client_read(r, answer, fds, n_fds);
-    g_assert_cmpuint(le32_to_cpu(msg.serial), ==, r->serial);
-    return msg;
-}
-
-static void client_connect(Rig *r, const char *path)
-{
-    struct sockaddr_un addr = { .sun_family = AF_UNIX };
-    struct dmashare_msg hello = {
-        .type = cpu_to_le32(DMASHARE_MSG_HELLO),
-        .hello.magic = cpu_to_le32(DMASHARE_MSG_MAGIC),
-        .hello.version = cpu_to_le32(DMASHARE_PROTOCOL_MAJOR << 16 |
-                                     DMASHARE_PROTOCOL_MINOR),
-    };
-
-    r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    g_assert_cmpint(r->fd, >=, 0);
-    g_strlcpy(addr.sun_path, path, sizeof(addr.sun_path));
-    g_assert_cmpint(connect(r->fd, (struct sockaddr *)&addr, sizeof(addr)),
-                    ==, 0);
-    client_ask(r, hello, DMASHARE_MSG_WELCOME, NULL, NULL);
-    client_read(r, DMASHARE_MSG_READY, NULL, NULL);
-}
-
-/* OPEN of the share that was announced last, or what is said against it. */
-static struct dmashare_msg client_open(Rig *r, bool write, uint32_t answer,
-                                       int *fds, unsigned *n_fds)
-{
-    struct dmashare_msg open = {
-        .type = cpu_to_le32(DMASHARE_MSG_OPEN),
-        .open.share = r->announced.share,
-        .open.generation = r->announced.generation,
-        .open.flags = cpu_to_le32(write ? DMASHARE_OPEN_F_WRITE : 0),
-    };
-
-    return client_ask(r, open, answer, fds, n_fds);
-}
-
-static void client_refused(Rig *r, bool write, int error)
-{
-    struct dmashare_msg msg = client_open(r, write, DMASHARE_MSG_ERROR, NULL,
-                                          NULL);
-
-    g_assert_cmpuint(le32_to_cpu(msg.error.error), ==, error);
-}
-
-/*
- * Opens the share, and maps what the descriptors say is the buffer.
- */
+/* Open the share, and map what the descriptors say is the buffer. */
 static View view_open(Rig *r, bool write)
 {
     View v = { .list_fd = -1 };
     struct dmashare_msg_opened *o = &v.opened;
-    unsigned n_fds = 0, page = 0;
-    int fds[2];
+    unsigned page = 0;
 
-    *o = client_open(r, write, DMASHARE_MSG_OPENED, fds, &n_fds).opened;
+    *o = qdmashare_client_open(r->c, &r->announced, write ?
+                               DMASHARE_OPEN_F_WRITE : 0).opened;
     o->size = le64_to_cpu(o->size);
     o->offset = le64_to_cpu(o->offset);
     o->n_ranges = le32_to_cpu(o->n_ranges);
-    o->path = le32_to_cpu(o->path);
     o->flags = le32_to_cpu(o->flags);
     g_assert_cmpuint(o->size, ==, SIZE);
-    g_assert_cmpuint(o->path, ==, le32_to_cpu(r->announced.path));
     g_assert_cmpint(!!(o->flags & DMASHARE_OPENED_F_WRITE), ==, write);
     g_assert_cmpuint(o->n_ranges, >=, 1);
-    g_assert_cmpuint(n_fds, ==, o->n_ranges > 1 ? 2 : 1);
-    v.fd = fds[0];
+    v.fd = r->c->fds[0];
     v.range = g_new0(struct dmashare_range, o->n_ranges);
-    if (n_fds == 2) {
-        v.list_fd = fds[1];
+    if (r->c->n_fds == 2) {
+        v.list_fd = r->c->fds[1];
         g_assert_cmpint(pread(v.list_fd, v.range,
                               (o->n_ranges + 1) * sizeof(*v.range), 0), ==,
                         o->n_ranges * sizeof(*v.range));
@@ -226,20 +130,18 @@ static Rig *rig_start(QDmashareMachine *(*start)(const char *args,
                       const char *args, const char *properties)
 {
     Rig *r = g_new0(Rig, 1);
-    g_autofree char *path = NULL, *all_args = NULL, *all = NULL;
-    GError *error = NULL;
+    g_autofree char *all_args = NULL, *all = NULL;
 
-    r->dir = g_dir_make_tmp("dmashare-XXXXXX", &error);
-    g_assert_no_error(error);
-    r->log = g_build_filename(r->dir, "log", NULL);
-    path = g_build_filename(r->dir, "share", NULL);
+    r->socket = qdmashare_socket_new();
+    r->log = g_strdup_printf("%s.log", r->socket->path);
     all_args = g_strdup_printf("%s 2>%s", args, r->log);
-    all = g_strdup_printf("share=unix:%s%s%s", path, *properties ? "," : "",
-                          properties);
+    all = g_strdup_printf("share=unix:%s%s%s", r->socket->path,
+                          *properties ? "," : "", properties);
     r->m = start(all_args, all);
     r->d = r->m->d;
     qdmashare_noise(r->noise, SIZE, 1);
-    client_connect(r, path);
+    r->c = qdmashare_client_new(r->socket->path, NULL);
+    qdmashare_client_notice(r->c, DMASHARE_MSG_READY);
     return r;
 }
 
@@ -260,15 +162,11 @@ static QDmashareMachine *start_vtd(const char *args, const char *properties)
 
 static void rig_free(Rig *r)
 {
-    g_autofree char *path = g_build_filename(r->dir, "share", NULL);
-
-    close(r->fd);
+    qdmashare_client_free(r->c);
     qdmashare_machine_free(r->m);
     unlink(r->log);
-    unlink(path);
-    g_assert_cmpint(rmdir(r->dir), ==, 0);
-    g_free(r->dir);
     g_free(r->log);
+    qdmashare_socket_free(r->socket);
     g_free(r);
 }
 
@@ -289,39 +187,18 @@ static unsigned rig_said(Rig *r, const char *text)
     return n;
 }
 
-static struct dmashare_completion share(QDmashare *d, uint32_t flags)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_SHARE,
-        .share.buffer = BUFFER,
-        .share.mapping = BUFFER,
-        .share.flags = flags,
-    };
-
-    return qdmashare_run(d, 0, &desc);
-}
-
-static struct dmashare_completion unshare_buffer(QDmashare *d, uint32_t flags)
-{
-    struct dmashare_desc desc = {
-        .opcode = DMASHARE_OP_UNSHARE,
-        .unshare.buffer = BUFFER,
-        .unshare.flags = flags,
-    };
-
-    return qdmashare_run(d, 0, &desc);
-}
-
 /* SHARE succeeds; the client has heard of it. */
 static void rig_share(Rig *r, uint32_t flags, uint32_t path)
 {
-    struct dmashare_completion c = share(r->d, flags);
+    struct dmashare_completion c = qdmashare_share(r->d, BUFFER, BUFFER,
+                                                   flags);
+    struct dmashare_msg_announce *a = &r->announced.announce;
 
     g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
-    client_read(r, DMASHARE_MSG_ANNOUNCE, NULL, NULL);
-    g_assert_cmpuint(le32_to_cpu(r->announced.share), ==, c.result);
-    g_assert_cmpuint(le32_to_cpu(r->announced.path), ==, path);
-    g_assert_cmpuint(le64_to_cpu(r->announced.size), ==, SIZE);
+    r->announced = qdmashare_client_announced(r->c);
+    g_assert_cmpuint(le32_to_cpu(a->share), ==, c.result);
+    g_assert_cmpuint(le32_to_cpu(a->path), ==, path);
+    g_assert_cmpuint(le64_to_cpu(a->size), ==, SIZE);
 }
 
 /*
@@ -403,6 +280,7 @@ static void test_guest(void)
 {
     g_autoptr(Rig) r = rig_new(MEMFD, GUEST);
     QDmashareBuf buf = qdmashare_buf(r->d, BUFFER, SIZE, 0);
+    struct dmashare_msg open;
     View v;
 
     rig_share(r, 0, DMASHARE_PATH_GUEST);
@@ -413,7 +291,10 @@ static void test_guest(void)
     assert_sealed(&v, false, false);
     view_close(&v);
     /* nobody may write what the guest has not shared for that */
-    client_refused(r, true, EACCES);
+    open = qdmashare_msg_open(le32_to_cpu(r->announced.announce.share),
+                              le32_to_cpu(r->announced.announce.generation),
+                              DMASHARE_OPEN_F_WRITE);
+    g_assert_cmpuint(qdmashare_client_error(r->c, open), ==, EACCES);
 }
 
 static void test_guest_written(void)
@@ -504,7 +385,7 @@ static void test_iommu_refuses(void)
         qvtd_map(r->m->dom, bad, mem, PAGE, cases[i].perm);
         qvtd_invalidate_iotlb(r->m->vtd);
         qdmashare_bus_buf(r->d, BUFFER, IOVA, SIZE, cases[i].direction);
-        c = share(r->d, 0);
+        c = qdmashare_share(r->d, BUFFER, BUFFER, 0);
         g_assert_cmphex(c.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
         g_assert_cmphex(c.detail, ==, bad);
         qdmashare_machine_vtd_fault(r->m, r->d, bad, cases[i].read,
@@ -514,7 +395,7 @@ static void test_iommu_refuses(void)
         qdmashare_destroy(r->d, BUFFER);
     }
     /* refused is refused: nothing was announced */
-    g_assert_cmpuint(r->announced.share, ==, 0);
+    qdmashare_client_assert_quiet(r->c);
 }
 
 /*
@@ -548,7 +429,7 @@ static void test_local(void)
     g_autoptr(Rig) r = rig_new("", "local-size=4M");
 
     check_local(r, false, true);
-    g_assert_cmphex(share(r->d, DMASHARE_SHARE_WRITE).status, ==,
+    g_assert_cmphex(qdmashare_share(r->d, BUFFER, BUFFER, 0).status, ==,
                     DMASHARE_STATUS_ID_EXISTS);
 }
 
@@ -590,9 +471,10 @@ static void test_local_zeros(void)
 static void refuses(Rig *r, uint32_t flags, unsigned status, const char *text)
 {
     for (unsigned i = 0; i < 5; i++) {
-        g_assert_cmphex(share(r->d, flags).status, ==, status);
+        g_assert_cmphex(qdmashare_share(r->d, BUFFER, BUFFER, flags).status,
+                        ==, status);
     }
-    g_assert_cmpuint(r->announced.share, ==, 0);
+    qdmashare_client_assert_quiet(r->c);
     g_assert_cmpuint(rig_said(r, "cannot share a buffer"), ==, text ? 1 : 0);
     if (text) {
         g_assert_cmpuint(rig_said(r, text), ==, 1);
@@ -682,7 +564,7 @@ static void test_refused_nowhere(void)
     struct dmashare_completion c;
 
     qdmashare_bus_buf(r->d, BUFFER, QDMASHARE_NOWHERE, SIZE, 0);
-    c = share(r->d, 0);
+    c = qdmashare_share(r->d, BUFFER, BUFFER, 0);
     g_assert_cmphex(c.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
     g_assert_cmphex(c.detail, ==, QDMASHARE_NOWHERE);
     refuses(r, 0, DMASHARE_STATUS_FAULT_TRANSLATION, NULL);
@@ -758,10 +640,10 @@ static void check_discard(Rig *r, uint64_t phys)
 
     v = view_open(r, false);
     both_ways_at(r, &v, phys, false);
-    c = unshare_buffer(r->d, DMASHARE_UNSHARE_F_DISCARD);
+    c = qdmashare_unshare(r->d, BUFFER, DMASHARE_UNSHARE_F_DISCARD);
     g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
     g_assert_cmpuint(c.result, ==, 0);
-    msg = client_read(r, DMASHARE_MSG_WITHDRAW, NULL, NULL);
+    msg = qdmashare_client_notice(r->c, DMASHARE_MSG_WITHDRAW);
     g_assert_cmpuint(le32_to_cpu(msg.withdraw.flags), ==, 0);
     qdmashare_assert_checksum(r->d, BUFFER, 0, r->noise, SIZE);
     view_assert(&v, r->noise);
