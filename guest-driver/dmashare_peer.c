@@ -439,7 +439,7 @@ void dmashare_peer_unclaim(struct dmashare_device *ddev, struct dmashare_peer *p
  * dmashare_peers_reset - the device is being reset, and forgets all
  * @ddev: the device, stopped; state_sem is held for writing
  *
- * When it is started again, all that there is is announced anew.
+ * When it is started again, all foreign buffers are announced anew.
  */
 void dmashare_peers_reset(struct dmashare_device *ddev)
 {
@@ -560,6 +560,8 @@ static void dmashare_peers_fini(struct drm_device *drm, void *unused)
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct dmashare_peer *peer, *next;
 
+	/* Queued by somebody who opened one while the device went, it does nothing. */
+	cancel_work_sync(&ddev->peers.work);
 	/* No buffer of this device is left that could have one open. */
 	list_for_each_entry_safe(peer, next, &ddev->peers.list, link) {
 		drm_WARN_ON(drm, peer->bo);
