@@ -7,11 +7,12 @@ SHELL := /bin/bash
 BUILD := $(CURDIR)/build
 MAKEFLAGS += --no-print-directory
 
-TARGETS := demo replay check vm qtest guest-test scenarios nested lint docs qemu clean help
+TARGETS := demo replay check vm qtest guest-test scenarios nested lib lib-test \
+	install lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES HOSTILE \
-	TIMEOUT ONLY JOBS FULL SANITIZE V RECORD FILE REPEAT
+	TIMEOUT ONLY JOBS FULL SANITIZE V RECORD FILE REPEAT PREFIX DESTDIR
 ACCEL_VALUES := auto tcg kvm
 IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
@@ -83,6 +84,9 @@ help:
 	@echo '                  them; ONLY=text picks some, KERNEL=debug as above'
 	@echo 'make nested       sharing by real dma-bufs: our QEMU in a VM whose kernel has'
 	@echo '                  /dev/udmabuf, as the host; SANITIZE=1 as above'
+	@echo 'make lib          libdmashare and the command dmashare, for programs of the host'
+	@echo 'make lib-test     their tests'
+	@echo 'make install      installs these two alone; PREFIX=/usr/local DESTDIR='
 	@echo 'make lint         checkpatch (QEMU and Linux), sparse, W=1, shellcheck'
 	@echo 'make docs         build/docs/html/index.html'
 	@echo 'make qemu         only build the emulator'
@@ -111,7 +115,7 @@ replay: setup
 	@scripts/replay --repeat '$(or $(REPEAT),1)' '$(FILE)'
 
 check: setup
-	@scripts/build emulator vm
+	@scripts/build emulator vm lib-tests
 	@scripts/check
 
 vm: setup
@@ -143,6 +147,17 @@ ifeq ($(SANITIZE),1)
 else
 	@scripts/nested
 endif
+
+lib: setup
+	@scripts/build library
+	@echo build/lib/tool/dmashare
+
+lib-test: setup
+	@scripts/build lib-tests
+	@scripts/check lib
+
+install: setup
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' scripts/install
 
 lint: setup
 	@scripts/build emulator driver
