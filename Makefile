@@ -107,7 +107,7 @@ ifeq ($(SANITIZE),1)
 endif
 
 demo: setup
-	@scripts/build vm
+	@scripts/build vm library
 	@scripts/demo
 
 replay: setup
@@ -124,10 +124,11 @@ vm: setup
 
 qtest: setup
 ifeq ($(SANITIZE),1)
+	@scripts/build library
 	@scripts/qemu-build --sanitize
 	@scripts/qtest --sanitize --only '$(ONLY)' --report
 else
-	@scripts/build emulator
+	@scripts/build emulator library
 	@scripts/qtest --only '$(ONLY)' --report
 endif
 

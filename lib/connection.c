@@ -252,9 +252,9 @@ static int greet(struct dmashare *ds, const char *name, int64_t until)
 			       DMASHARE_PROTOCOL_MINOR);
 	ds->instance = le64toh(w->instance);
 	ds->max_holds = le32toh(w->max_holds);
-	if (!ds->max_holds || ds->max_holds > DS_MAX_HOLDS)
+	if (!ds->max_holds || ds->max_holds > DMASHARE_MAX_CLIENT_HOLDS)
 		return ds_lie(ds, "%u holds for a client, at most %u are possible",
-			      ds->max_holds, DS_MAX_HOLDS);
+			      ds->max_holds, DMASHARE_MAX_CLIENT_HOLDS);
 	ds_text(ds->device, sizeof(ds->device), w->device, sizeof(w->device));
 	while (!ds->ready) {
 		ret = read_one(ds, 0, NULL);

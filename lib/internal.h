@@ -22,7 +22,8 @@
 /* More than any device has; a server that says more lies. */
 #define DS_MAX_SHARES	65536
 #define DS_MAX_EVENTS	65536
-#define DS_MAX_HOLDS	DMASHARE_MAX_CLIENT_HOLDS
+/* Those that were asked for, and one of the contents of each open buffer. */
+#define DS_MAX_HOLDS	(DMASHARE_MAX_CLIENT_HOLDS + DMASHARE_MAX_OPEN)
 
 #define DS_TEXT		256
 

@@ -144,10 +144,15 @@ struct ds_hold *ds_hold_find(struct dmashare *ds, uint32_t id)
 
 int ds_hold_add(struct dmashare *ds, const struct ds_hold *hold)
 {
+	size_t most = hold->content ? DMASHARE_MAX_OPEN : ds->max_holds;
+	size_t i, n = 0;
+
+	for (i = 0; i < ds->n_holds; i++)
+		n += ds->hold[i].content == hold->content;
 	if (!hold->id || ds_hold_find(ds, hold->id))
 		return ds_lie(ds, "hold %u anew", hold->id);
-	if (ds->n_holds == ds->max_holds)
-		return ds_lie(ds, "more than %u holds", ds->max_holds);
+	if (n >= most)
+		return ds_lie(ds, "more than %zu holds", most);
 	ds->hold[ds->n_holds++] = *hold;
 	return 0;
 }
