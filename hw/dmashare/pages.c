@@ -88,6 +88,7 @@ uint16_t dmashare_pages_begin(DmasharePageHost *host, DmashareMapping *map,
     pages->write = write;
     pages->size = map->length;
     pages->dma_buf = -1;
+    pages->list = -1;
     *out = pages;
     return DMASHARE_STATUS_OK;
 }
@@ -355,6 +356,9 @@ void dmashare_pages_unref(DmasharePages *pages)
     if (pages->dma_buf >= 0) {
         close(pages->dma_buf);
     }
+    if (pages->list >= 0) {
+        close(pages->list);
+    }
     for (unsigned i = 0; i < pages->n_files; i++) {
         bus->ops->put(bus->opaque, &pages->files[i]);
     }
@@ -436,12 +440,12 @@ static int dma_buf_make(DmasharePages *pages, Error **errp)
  * The file opened once more: what the other side does to its description of it
  * is nothing to us, and it may be a read-only one.
  */
-static int file_open(const DmashareMemory *mem, bool write, Error **errp)
+static int file_open(int fd, bool write, Error **errp)
 {
-    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", mem->fd);
-    int fd = qemu_open(path, write ? O_RDWR : O_RDONLY, errp);
+    g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+    int other = qemu_open(path, write ? O_RDWR : O_RDONLY, errp);
 
-    return fd < 0 ? -errno : fd;
+    return other < 0 ? -errno : other;
 }
 
 int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
@@ -454,7 +458,7 @@ int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
     assert(pages->path != DMASHARE_PATH_NONE && write <= pages->write);
     if (pages->path != DMASHARE_PATH_UDMABUF) {
         *enforced = !write && mem->seals & DMASHARE_SEALS_WRITE;
-        fd = file_open(mem, write, errp);
+        fd = file_open(mem->fd, write, errp);
     } else {
         *enforced = false;
         fd = made ? 0 : dma_buf_make(pages, errp);
@@ -487,15 +491,13 @@ static bool list_write(const DmasharePages *pages, int fd, uint32_t from,
     return qemu_write_full(fd, list, bytes) == bytes;
 }
 
-int dmashare_pages_ranges_fd(const DmasharePages *pages, Error **errp)
+/* Written once, whoever asks for it and how often. */
+static int list_make(DmasharePages *pages, Error **errp)
 {
-    uint32_t n = dmashare_pages_n_ranges(pages);
+    uint32_t n = pages->n_ranges;
     bool ok = true;
     int fd, err;
 
-    if (n == 1) {
-        return -1;
-    }
     fd = qemu_memfd_create("dmashare-ranges",
                            n * sizeof(struct dmashare_range), false, 0,
                            F_SEAL_SHRINK | F_SEAL_GROW, errp);
@@ -511,7 +513,21 @@ int dmashare_pages_ranges_fd(const DmasharePages *pages, Error **errp)
         close(fd);
         return -err;
     }
-    return fd;
+    pages->list = fd;
+    return 0;
+}
+
+int dmashare_pages_ranges_fd(DmasharePages *pages, Error **errp)
+{
+    int ret = 0;
+
+    if (dmashare_pages_n_ranges(pages) == 1) {
+        return -1;
+    }
+    if (pages->list < 0) {
+        ret = list_make(pages, errp);
+    }
+    return ret < 0 ? ret : file_open(pages->list, false, errp);
 }
 
 /*

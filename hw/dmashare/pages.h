@@ -86,6 +86,7 @@ typedef struct DmasharePageRange {
  * @done: bytes that have been found; of the range @next, been discarded
  * @next: segment to look at, or range to discard
  * @dma_buf: made of them, or -1
+ * @list: memory file of the ranges, or -1
  * @cut: the guest has other pages by now than those who were given the dma-buf
  */
 typedef struct DmasharePages {
@@ -103,6 +104,7 @@ typedef struct DmasharePages {
     uint64_t done;
     uint32_t next;
     int dma_buf;
+    int list;
     bool cut;
 } DmasharePages;
 
@@ -137,10 +139,10 @@ int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
                       Error **errp);
 /*
  * A new descriptor of the list of ranges, if there are more than one: a memory
- * file of struct dmashare_range that nobody can change. Else -1 and no error; a
- * negative errno with one.
+ * file of struct dmashare_range that nobody can change, written for the first
+ * one. Else -1 and no error; a negative errno with one.
  */
-int dmashare_pages_ranges_fd(const DmasharePages *pages, Error **errp);
+int dmashare_pages_ranges_fd(DmasharePages *pages, Error **errp);
 
 /*
  * UNSHARE_F_DISCARD, when nobody is given them any more: have the guest find

@@ -402,7 +402,9 @@ static void test_scattered(void)
     g_autoptr(Host) h = host_new();
     g_autoptr(DmasharePages) pages = NULL;
     uint64_t addr[BUFFER_PAGES];
-    int fd;
+    g_autofree char *path = NULL;
+    struct stat st[2];
+    int fd, again;
 
     for (unsigned i = 0; i < BUFFER_PAGES; i++) {
         addr[i] = PIECE(0) + page[i] * PAGE;
@@ -413,12 +415,22 @@ static void test_scattered(void)
     g_assert_cmpuint(h->host.total_ranges, ==, 5);
     check_bytes(h, pages, false, addr);
 
-    /* nobody can make the list another one */
+    /* it is the same one each time, and nobody can make it another one */
     fd = dmashare_pages_ranges_fd(pages, &error_abort);
+    g_assert_cmpint(fstat(fd, &st[0]), ==, 0);
+    close(fd);
+    fd = dmashare_pages_ranges_fd(pages, &error_abort);
+    g_assert_cmpint(fstat(fd, &st[1]), ==, 0);
+    g_assert_cmpuint(st[0].st_ino, ==, st[1].st_ino);
+    g_assert_cmpint(lseek(fd, 0, SEEK_CUR), ==, 0);
     g_assert_cmpint(dmashare_seals(fd), ==, SEALED | F_SEAL_WRITE);
-    g_assert_cmpint(pwrite(fd, &addr, 1, 0), ==, -1);
+    path = g_strdup_printf("/proc/self/fd/%d", fd);
+    again = open(path, O_RDWR);
+    g_assert_cmpint(again, >=, 0);
+    g_assert_cmpint(pwrite(again, &addr, 1, 0), ==, -1);
     g_assert_cmpint(errno, ==, EPERM);
-    g_assert_cmpint(ftruncate(fd, 0), ==, -1);
+    g_assert_cmpint(ftruncate(again, 0), ==, -1);
+    close(again);
     close(fd);
 }
 
