@@ -579,7 +579,7 @@ static int dmashare_move_queue(struct dmashare_bo *bo, struct dmashare_backing *
 		move->old_map = bo->map;
 		move->old_sgt = bo->sgt;
 		move->old_stale = bo->stale;
-		move->share = dmashare_share_moving(bo, dst);
+		move->share = dmashare_share_moving(bo, dst, dst_sgt);
 	}
 	dmashare_move_arm(move, jobs);
 

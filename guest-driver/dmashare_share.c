@@ -146,10 +146,30 @@ static void dmashare_share_take(struct dmashare_share *share, u32 flags)
 	dmashare_share_end_holds(share, !(flags & DMASHARE_UNSHARE_F_SUSPEND));
 }
 
+/*
+ * Are the DMA addresses those of a bounce buffer? Without an IOMMU that can be told
+ * by their not being the pages'.
+ */
+static bool dmashare_share_bounced(struct dmashare_device *ddev, struct sg_table *sgt)
+{
+	struct scatterlist *sg;
+	int i;
+
+	if (!sgt || dmashare_iommu_translates(ddev))
+		return false;
+
+	for_each_sgtable_sg(sgt, sg, i)
+		if (sg_dma_address(sg) != sg_phys(sg))
+			return true;
+
+	return false;
+}
+
 /**
  * dmashare_share_moving - a move of the buffer begins
  * @bo: the buffer; its reservation lock is held
  * @next: the device's mapping of the new memory
+ * @sgt: what that was made from, or NULL
  *
  * Cannot fail. Whoever calls this calls dmashare_share_moved() when the bytes are
  * there.
@@ -157,7 +177,8 @@ static void dmashare_share_take(struct dmashare_share *share, u32 flags)
  * Returns: reference to the buffer's share, NULL if it was never shared
  */
 struct dmashare_share *dmashare_share_moving(struct dmashare_bo *bo,
-					     const struct dmashare_mapping *next)
+					     const struct dmashare_mapping *next,
+					     struct sg_table *sgt)
 {
 	struct dmashare_share *share = bo->share;
 
@@ -168,7 +189,7 @@ struct dmashare_share *dmashare_share_moving(struct dmashare_bo *bo,
 
 	mutex_lock(&share->lock);
 	share->moves++;
-	share->next = next->id;
+	share->next = dmashare_share_bounced(share->ddev, sgt) ? 0 : next->id;
 	share->next_placement = next->placement;
 	mutex_unlock(&share->lock);
 	kref_get(&share->ref);
@@ -234,7 +255,7 @@ void dmashare_share_moved(struct dmashare_share *share)
 		share->body.mapping = cpu_to_le32(share->next);
 		share->placement = share->next_placement;
 		up_read(&ddev->state_sem);
-		if (!share->over)
+		if (!share->over && share->next)
 			dmashare_share_give(share, true);
 	}
 	mutex_unlock(&share->lock);
@@ -328,26 +349,6 @@ void dmashare_shares_replay(struct dmashare_device *ddev)
 		/* The device failed again: the next reset does it. */
 		share->live = !ret || ret == -EIO;
 	}
-}
-
-/*
- * Are the DMA addresses those of a bounce buffer? Without an IOMMU that can be told
- * by their not being the pages'.
- */
-static bool dmashare_share_bounced(struct dmashare_bo *bo)
-{
-	struct sg_table *sgt = bo->sgt;
-	struct scatterlist *sg;
-	int i;
-
-	if (!sgt || dmashare_iommu_translates(to_dmashare(bo->base.dev)))
-		return false;
-
-	for_each_sgtable_sg(sgt, sg, i)
-		if (sg_dma_address(sg) != sg_phys(sg))
-			return true;
-
-	return false;
 }
 
 static void dmashare_share_fill(struct dmashare_body_share *body, struct dmashare_bo *bo,
@@ -447,7 +448,7 @@ static int dmashare_share_locked(struct dmashare_bo *bo, struct drm_dmashare_bo_
 	ret = dmashare_bo_map_locked(bo);
 	if (ret)
 		return ret;
-	if (dmashare_share_bounced(bo))
+	if (dmashare_share_bounced(to_dmashare(bo->base.dev), bo->sgt))
 		return -EOPNOTSUPP;
 
 	dmashare_share_fill(&body, bo, args);

@@ -22,6 +22,7 @@ struct dmashare_device;
 struct dmashare_mapping;
 struct drm_device;
 struct drm_file;
+struct sg_table;
 
 /* Contents of one buffer that may wait to be published. */
 #define DMASHARE_MAX_PUBLISH	64
@@ -42,7 +43,7 @@ struct drm_file;
  * @exposed: clients may have the present pages, which have to be cut off before
  *	they are used for something else
  * @moves: moves that have not ended
- * @next: the mapping that is to be shared when the last of them has
+ * @next: the mapping that is to be shared when the last of them has, 0: none can be
  * @next_placement: its placement
  * @waiting: contents that are to be published
  * @published: the fence of the last contents; protected by the buffer's reservation
@@ -99,7 +100,8 @@ struct dmashare_acquires {
 void dmashare_share_put(struct dmashare_share *share);
 int dmashare_share_sync(struct dmashare_share *share, u32 flags);
 struct dmashare_share *dmashare_share_moving(struct dmashare_bo *bo,
-					     const struct dmashare_mapping *next);
+					     const struct dmashare_mapping *next,
+					     struct sg_table *sgt);
 bool dmashare_share_uses(struct dmashare_share *share, u32 mapping);
 void dmashare_share_flush(struct dmashare_share *share);
 void dmashare_share_moved(struct dmashare_share *share);

@@ -225,6 +225,9 @@ class Client:
             self.shares[message.share] = message
         if message.kind == 'withdraw' and message.reason != 1:
             self.shares.pop(message.share, None)
+        elif message.kind == 'withdraw' and message.share in self.shares:
+            # Until it is announced again.
+            self.shares[message.share].members['path'] = 0
         self.notices.append(message)
 
     def _ask(self, kind, *values):

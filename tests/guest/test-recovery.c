@@ -32,6 +32,7 @@
 #include "lib/ledger.h"
 #include "lib/module.h"
 #include "lib/place.h"
+#include "lib/sleep.h"
 
 #define PAGE		4096u
 #define ONES		0x0101010101010101ull
@@ -285,59 +286,6 @@ static void error_fatal(void)
 }
 
 /* Suspend. ----------------------------------------------------------------- */
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	ASSERT_MSG(fd >= 0, "%s: %s", path, strerror(errno));
-	ASSERT_MSG(write(fd, text, strlen(text)) == (ssize_t)strlen(text), "%s: \"%s\": %s",
-		   path, text, strerror(errno));
-	close(fd);
-}
-
-/*
- * The next sleep goes as far as @depth of /sys/power/pm_test: from "devices", where
- * drivers are suspended and resumed, to "core", where the next step would be that of
- * the firmware.
- */
-static int sleep_begin(const char *depth)
-{
-	int fd;
-
-	write_file("/sys/module/suspend/parameters/pm_test_delay", "0");
-	write_file("/sys/power/pm_test", depth);
-	fd = open("/sys/power/state", O_WRONLY | O_CLOEXEC);
-	ASSERT_OK(fd);
-	return fd;
-}
-
-static void sleep_end(int fd)
-{
-	close(fd);
-	write_file("/sys/power/pm_test", "none");
-}
-
-static void sleep_to(const char *depth)
-{
-	int fd = sleep_begin(depth), err;
-
-	ASSERT_OK(host_leave());
-	/* Nobody would hear of a failure before they are back. */
-	err = write(fd, "mem", 3) == 3 ? 0 : errno;
-	ASSERT_OK(host_return());
-	sleep_end(fd);
-	ASSERT_MSG(!err, "a sleep to \"%s\": %s", depth, strerror(err));
-}
-
-/* The driver says so before anybody sleeps, so that the ports to QEMU may stay. */
-static void sleep_refused(const char *depth)
-{
-	int fd = sleep_begin(depth);
-
-	ASSERT_ERRNO(write(fd, "mem", 3), EBUSY);
-	sleep_end(fd);
-}
 
 /* In the system, in local memory, and there without leave to go. */
 #define N_ASLEEP	3

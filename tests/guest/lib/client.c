@@ -91,6 +91,14 @@ static void open_port(void)
 	ASSERT_MSG(!strcmp(answer, "ok"), "reset of the clients: %s", answer);
 }
 
+void client_leave(void)
+{
+	if (port >= 0)
+		close(port);
+	port = -1;
+	have = 0;
+}
+
 static int errno_of(const char *name, size_t length)
 {
 	int err;

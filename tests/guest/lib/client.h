@@ -32,6 +32,12 @@ const char *client_answer(void);
 uint64_t client_number(const char *key);
 const char *client_word(const char *key);
 
+/*
+ * Closes the port, which somebody takes away; clients keep what they have until
+ * they are spoken to again, and then begin anew.
+ */
+void client_leave(void);
+
 /* open, and what the client then sees of it. */
 uint32_t client_find(unsigned int number, const char *name);
 /* Whether the client sees these bytes there. */
