@@ -5,6 +5,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/error-report.h"
+#include "qemu/timer.h"
 #include "qapi/error.h"
 #include "hw/dmashare/pages.h"
 #include "trace.h"
@@ -25,6 +26,9 @@ QEMU_BUILD_BUG_ON(sizeof(struct dmashare_range) != 16);
 
 /* At most so much of a range at a time. */
 #define DISCARD_PIECE   (4 * 1024 * 1024)
+
+/* Clients ask for a dma-buf as often as they like; so often it is tried. */
+#define RETRY_MS        1000
 
 /* Entries of the list of ranges that are written at a time. */
 #define LIST_PIECE      1024
@@ -404,37 +408,63 @@ static DmashareUdmabufList *dma_buf_list(const DmasharePages *pages)
 }
 
 /* Clients must find the buffer in it, no less and no more. */
-static int dma_buf_make(DmasharePages *pages, Error **errp)
+static int dma_buf_check(const DmasharePages *pages, int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+
+    return size < 0 || size != pages->size ? EIO : 0;
+}
+
+/* Returns 0 or an errno. */
+static int dma_buf_make(DmasharePages *pages)
 {
     DmashareUdmabuf *udmabuf = &pages->host->udmabuf;
     g_autofree DmashareUdmabufList *list = dma_buf_list(pages);
-    int fd, err = ENOMEM;
-    off_t size;
+    int fd, error;
 
-    fd = list ? udmabuf->ops->create(udmabuf, list) : -1;
+    if (!list) {
+        return ENOMEM;
+    }
+    fd = udmabuf->ops->create(udmabuf, list);
     if (fd < 0) {
-        err = list ? errno : ENOMEM;
-        error_setg_errno(errp, err, "the host cannot make a dma-buf of the "
-                         "buffer");
-        return -err;
+        return errno;
     }
-    size = lseek(fd, 0, SEEK_END);
-    if (size < 0 || size != pages->size) {
-        error_setg(errp, "the host has made a dma-buf of %" PRId64 " bytes in "
-                   "place of %" PRIu64, (int64_t)size, pages->size);
+    error = dma_buf_check(pages, fd);
+    if (error) {
         close(fd);
-        return -EIO;
+    } else {
+        pages->dma_buf = fd;
     }
-    pages->dma_buf = fd;
-    return 0;
+    return error;
 }
 #else
-static int dma_buf_make(DmasharePages *pages, Error **errp)
+static int dma_buf_make(DmasharePages *pages)
 {
-    error_setg(errp, "the host has no dma-bufs");
-    return -EOPNOTSUPP;
+    return EOPNOTSUPP;
 }
 #endif
+
+static int dma_buf_fd(DmasharePages *pages, Error **errp)
+{
+    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    int fd;
+
+    if (pages->dma_buf < 0 && now >= pages->again) {
+        pages->error = dma_buf_make(pages);
+        pages->again = now + RETRY_MS;
+    }
+    if (pages->dma_buf < 0) {
+        error_setg_errno(errp, pages->error, "the host cannot make a dma-buf "
+                         "of the buffer");
+        return -pages->error;
+    }
+    fd = qemu_dup(pages->dma_buf);
+    if (fd < 0) {
+        fd = -errno;
+        error_setg_errno(errp, -fd, "no descriptor is left");
+    }
+    return fd;
+}
 
 /*
  * The file opened once more: what the other side does to its description of it
@@ -456,19 +486,12 @@ int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
     int fd;
 
     assert(pages->path != DMASHARE_PATH_NONE && write <= pages->write);
-    if (pages->path != DMASHARE_PATH_UDMABUF) {
+    if (pages->path == DMASHARE_PATH_UDMABUF) {
+        *enforced = false;
+        fd = dma_buf_fd(pages, errp);
+    } else {
         *enforced = !write && mem->seals & DMASHARE_SEALS_WRITE;
         fd = file_open(mem->fd, write, errp);
-    } else {
-        *enforced = false;
-        fd = made ? 0 : dma_buf_make(pages, errp);
-        if (fd == 0) {
-            fd = qemu_dup(pages->dma_buf);
-            if (fd < 0) {
-                fd = -errno;
-                error_setg_errno(errp, -fd, "no descriptor is left");
-            }
-        }
     }
     trace_dmashare_pages_fd(pages->path, pages->size, write, made,
                             fd < 0 ? -fd : 0);
