@@ -134,6 +134,35 @@ static void print_faults(Monitor *mon, const char *path)
     }
 }
 
+/* Nothing if the device shares nothing. */
+static void print_shares(Monitor *mon, const char *path)
+{
+    g_autoptr(DmashareShareInfoList) shares = qmp_query_dmashare_shares(path,
+                                                                        NULL);
+    g_autoptr(DmashareClientInfoList) clients =
+        qmp_query_dmashare_clients(path, NULL);
+
+    for (DmashareShareInfoList *l = shares; l; l = l->next) {
+        const DmashareShareInfo *s = l->value;
+
+        monitor_printf(mon, "    share %" PRIu32 ": '%s' buffer %" PRIu32
+                       " generation %" PRIu32 " via %s%s, %" PRIu64
+                       " bytes, sequence %" PRIu64 ", opens %" PRIu32
+                       " holds %" PRIu32 "\n", s->share, s->name, s->buffer,
+                       s->generation, DmashareSharePath_str(s->via),
+                       s->writable ? ", writable" : "", s->size, s->sequence,
+                       s->opens, s->holds);
+    }
+    for (DmashareClientInfoList *l = clients; l; l = l->next) {
+        const DmashareClientInfo *c = l->value;
+
+        monitor_printf(mon, "    client %" PRIu32 ": '%s' process %" PRIu32
+                       " user %" PRIu32 ", opens %" PRIu32 " holds %" PRIu32
+                       " unread %" PRIu32 "\n", c->client, c->name, c->pid,
+                       c->uid, c->opens, c->holds, c->unread);
+    }
+}
+
 static void hmp_info_dmashare(Monitor *mon, const QDict *qdict)
 {
     const char *path = qdict_get_try_str(qdict, "path");
@@ -147,6 +176,7 @@ static void hmp_info_dmashare(Monitor *mon, const QDict *qdict)
             print_queues(mon, path);
             print_holds(mon, path);
             print_faults(mon, path);
+            print_shares(mon, path);
         }
     }
     hmp_handle_error(mon, err);

@@ -12,8 +12,13 @@
 
 QEMU_BUILD_BUG_ON(sizeof(struct dmashare_msg) != DMASHARE_MSG_SIZE);
 
-/* Messages read or written before the rest of the main loop has its turn. */
+/*
+ * Messages read or written before the rest of the main loop has its turn. Who
+ * has sent more at once is not read for a while: the main loop holds the lock
+ * that the guest's CPUs need, and must not be kept busy by a flood.
+ */
 #define WIRE_BATCH      32
+#define WIRE_PAUSE_MS   1
 
 /* How long the other side has to read our last words. */
 #define WIRE_LINGER_MS  2000
@@ -47,6 +52,7 @@ typedef struct WireMessage {
  * @out_len: bytes of the first that have gone
  * @queue_fds: descriptors in the queue
  * @in_tag: watch for bytes, or 0
+ * @pause_tag: timer that sets that again, or 0
  * @out_tag: watch for room, or 0
  * @linger_tag: timer of the end, or 0
  * @finishing: nothing is read any more, and the end is near
@@ -70,6 +76,7 @@ struct DmashareWire {
     size_t out_len;
     unsigned queue_fds;
     guint in_tag;
+    guint pause_tag;
     guint out_tag;
     guint linger_tag;
     bool finishing;
@@ -235,10 +242,16 @@ static void wire_unwatch(guint *tag)
     }
 }
 
+static void wire_unwatch_in(DmashareWire *wire)
+{
+    wire_unwatch(&wire->in_tag);
+    wire_unwatch(&wire->pause_tag);
+}
+
 static void wire_stop(DmashareWire *wire)
 {
     wire->over = true;
-    wire_unwatch(&wire->in_tag);
+    wire_unwatch_in(wire);
     wire_unwatch(&wire->out_tag);
     wire_unwatch(&wire->linger_tag);
     discard_fds(wire->in_fds, wire->in_n_fds);
@@ -329,7 +342,7 @@ static void wire_whole(DmashareWire *wire)
     wire->in_excess = false;
     if (why) {
         discard_fds(fds, n_fds);
-        wire_unwatch(&wire->in_tag);
+        wire_unwatch_in(wire);
         trace_dmashare_wire_broken(le32_to_cpu(msg.type), n_fds, why);
         wire->ops->broken(wire->opaque, why);
     } else {
@@ -371,6 +384,17 @@ static bool wire_read(DmashareWire *wire)
     return true;
 }
 
+static void wire_watch_in(DmashareWire *wire);
+
+static gboolean wire_resume(void *opaque)
+{
+    DmashareWire *wire = opaque;
+
+    wire->pause_tag = 0;
+    wire_watch_in(wire);
+    return G_SOURCE_REMOVE;
+}
+
 static gboolean wire_readable(QIOChannel *ioc, GIOCondition cond, void *opaque)
 {
     DmashareWire *wire = opaque;
@@ -380,8 +404,20 @@ static gboolean wire_readable(QIOChannel *ioc, GIOCondition cond, void *opaque)
     for (unsigned i = 0; more && wire->in_tag && i < WIRE_BATCH; i++) {
         more = wire_read(wire);
     }
+    if (more && wire->in_tag) {
+        /* This watch ends by what is returned. */
+        wire->in_tag = 0;
+        wire->pause_tag = g_timeout_add(WIRE_PAUSE_MS, wire_resume, wire);
+    }
     return wire_leave(wire) && wire->in_tag ? G_SOURCE_CONTINUE
                                             : G_SOURCE_REMOVE;
+}
+
+static void wire_watch_in(DmashareWire *wire)
+{
+    wire->in_tag = qio_channel_add_watch(QIO_CHANNEL(wire->sioc),
+                                         G_IO_IN | G_IO_HUP | G_IO_ERR,
+                                         wire_readable, wire, NULL);
 }
 
 /*
@@ -497,7 +533,7 @@ void dmashare_wire_finish(DmashareWire *wire)
 {
     if (!wire->over && !wire->finishing) {
         wire->finishing = true;
-        wire_unwatch(&wire->in_tag);
+        wire_unwatch_in(wire);
         wire_watch_out(wire);
         wire->linger_tag = g_timeout_add(WIRE_LINGER_MS, wire_lingered, wire);
     }
@@ -518,8 +554,6 @@ DmashareWire *dmashare_wire_new(QIOChannelSocket *sioc, DmashareWireSide side,
     wire->ops = ops;
     wire->opaque = opaque;
     qio_channel_set_blocking(QIO_CHANNEL(sioc), false, NULL);
-    wire->in_tag = qio_channel_add_watch(QIO_CHANNEL(sioc),
-                                         G_IO_IN | G_IO_HUP | G_IO_ERR,
-                                         wire_readable, wire, NULL);
+    wire_watch_in(wire);
     return wire;
 }

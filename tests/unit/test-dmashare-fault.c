@@ -301,8 +301,8 @@ static void test_ranges(void)
     match.opcode = DMASHARE_OPCODE_FILL;
     refused(w, &rule, "Parameter 'rule.match.opcode' expects 'nop', "
             "'buffer-create', 'buffer-destroy', 'attach', 'detach', 'map', "
-            "'unmap', 'note', 'query-ledger', 'place' or 'sync' where "
-            "'command'");
+            "'unmap', 'note', 'query-ledger', 'place', 'sync', 'share', "
+            "'unshare', 'publish' or 'grant' where 'command'");
     rule = rule_of(WHERE(INTERRUPT), ACTION(DROP));
     match = (DmashareFaultMatch) { .has_vector = true, .vector = 6 };
     rule.match = &match;
