@@ -419,7 +419,6 @@ static void core_peer_init(DmashareCore *core)
     core->peer.window = &core->window;
     core->peer.events = &core->events;
     core->peer.notify = &core->notify;
-    core->peer.journal = &core->journal;
     /* One register has the limit of both. */
     core->peer.max_holds = share->enabled ? share->max_holds
                                           : DMASHARE_PEER_MAX_HOLDS;

@@ -168,7 +168,7 @@ void dmashare_peer_hold_content(DmasharePeer *peer, DmashareForeign *f,
 {
     DmasharePeerHold *hold = QTAILQ_FIRST(&f->waiting);
 
-    if (!f->subscribed) {
+    if (!f->offer->subscribed) {
         dmashare_peer_give_back(peer, server, ECANCELED);
     } else if (!hold) {
         if (f->content_hold) {
@@ -201,7 +201,7 @@ uint16_t dmashare_peer_acquire(DmasharePeer *peer, uint32_t id, uint32_t flags,
     }
     if (flags & ~(DMASHARE_PEER_ACQUIRE_F_WRITE |
                   DMASHARE_PEER_ACQUIRE_F_CONTENT) ||
-        (content && (!f->subscribed ||
+        (content && (!f->offer->subscribed ||
                      flags & DMASHARE_PEER_ACQUIRE_F_WRITE))) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }

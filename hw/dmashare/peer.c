@@ -155,35 +155,35 @@ static bool ask_release(DmasharePeer *peer, struct dmashare_msg *msg,
     return true;
 }
 
-static void foreign_subscribe(DmasharePeer *peer, DmashareForeign *f, bool on)
+static void offer_subscribe(DmasharePeer *peer, DmashareOffer *offer, bool on)
 {
-    f->subscribed = on;
-    if (f->offer && f->subscribed != f->told && !f->telling) {
-        f->telling = true;
-        QTAILQ_INSERT_TAIL(&peer->subscriptions, f, next_told);
+    offer->subscribed = on;
+    if (on != offer->told && !offer->telling) {
+        offer->telling = true;
+        QTAILQ_INSERT_TAIL(&peer->subscriptions, offer, next_told);
     }
 }
 
-static void foreign_untell(DmasharePeer *peer, DmashareForeign *f)
+static void offer_untell(DmasharePeer *peer, DmashareOffer *offer)
 {
-    if (f->telling) {
-        f->telling = false;
-        QTAILQ_REMOVE(&peer->subscriptions, f, next_told);
+    if (offer->telling) {
+        offer->telling = false;
+        QTAILQ_REMOVE(&peer->subscriptions, offer, next_told);
     }
 }
 
 static bool ask_subscribe(DmasharePeer *peer, struct dmashare_msg *msg,
                           DmasharePeerRequest *request)
 {
-    DmashareForeign *f;
+    DmashareOffer *offer;
 
-    while ((f = QTAILQ_FIRST(&peer->subscriptions))) {
-        foreign_untell(peer, f);
-        if (f->told != f->subscribed) {
-            f->told = f->subscribed;
+    while ((offer = QTAILQ_FIRST(&peer->subscriptions))) {
+        offer_untell(peer, offer);
+        if (offer->told != offer->subscribed) {
+            offer->told = offer->subscribed;
             request->type = DMASHARE_MSG_SUBSCRIBE;
-            msg->subscribe.share = cpu_to_le32(f->info.share);
-            msg->subscribe.on = cpu_to_le32(f->told);
+            msg->subscribe.share = cpu_to_le32(offer->share);
+            msg->subscribe.on = cpu_to_le32(offer->told);
             return true;
         }
     }
@@ -295,7 +295,9 @@ static void foreign_new(DmasharePeer *peer, DmashareOffer *offer)
 static void foreign_unmap(DmasharePeer *peer, DmashareForeign *f)
 {
     dmashare_peer_holds_drop(peer, f);
-    foreign_subscribe(peer, f, false);
+    if (f->offer) {
+        offer_subscribe(peer, f->offer, false);
+    }
     if (f->mapped) {
         f->mapped = false;
         dmashare_window_take(peer->window, &f->place);
@@ -305,7 +307,6 @@ static void foreign_unmap(DmasharePeer *peer, DmashareForeign *f)
 static void foreign_free(DmasharePeer *peer, DmashareForeign *f)
 {
     foreign_unmap(peer, f);
-    foreign_untell(peer, f);
     dmashare_peer_unnote(peer, &f->note);
     if (f->offer) {
         f->offer->foreign = NULL;
@@ -324,8 +325,6 @@ static void foreign_withdraw(DmasharePeer *peer, DmashareForeign *f,
     f->error = error;
     f->info.flags |= DMASHARE_PEER_F_WITHDRAWN;
     f->tell &= ~DMASHARE_TELL_CONTENT;
-    f->subscribed = false;
-    foreign_untell(peer, f);
     if (f->mapped) {
         f->mapped = false;
         dmashare_window_take(peer->window, &f->place);
@@ -364,6 +363,9 @@ static void offer_close(DmasharePeer *peer, DmashareOffer *offer,
         break;
     }
     offer->state = DMASHARE_OFFER_IDLE;
+    offer->subscribed = false;
+    offer->told = false;
+    offer_untell(peer, offer);
     if (offer->foreign) {
         foreign_withdraw(peer, offer->foreign, error);
     }
@@ -751,7 +753,7 @@ uint16_t dmashare_peer_map(DmasharePeer *peer, uint32_t id, uint32_t flags,
         return status;
     }
     f->mapped = true;
-    foreign_subscribe(peer, f, flags & DMASHARE_PEER_MAP_F_SUBSCRIBE);
+    offer_subscribe(peer, f->offer, flags & DMASHARE_PEER_MAP_F_SUBSCRIBE);
     dmashare_peer_work(peer);
     return DMASHARE_STATUS_OK;
 }

@@ -71,6 +71,10 @@ typedef enum DmashareOfferState {
  * @serial: of the OPEN that asked
  * @pages: what was given for it, or NULL
  * @foreign: what the driver knows it as, or NULL
+ * @subscribed: the driver wants to hold its contents
+ * @told: the server has been told so
+ * @telling: it is in DmasharePeer.subscriptions
+ * @next_told: there
  * @wanted: in DmasharePeer.wanted
  */
 typedef struct DmashareOffer {
@@ -84,6 +88,10 @@ typedef struct DmashareOffer {
     uint32_t serial;
     DmasharePeerPages *pages;
     DmashareForeign *foreign;
+    bool subscribed;
+    bool told;
+    bool telling;
+    QTAILQ_ENTRY(DmashareOffer) next_told;
     QTAILQ_ENTRY(DmashareOffer) wanted;
 } DmashareOffer;
 
@@ -96,10 +104,6 @@ typedef struct DmashareOffer {
  * @offer: what it is, NULL once it was withdrawn
  * @mapped: it is in the window
  * @place: where
- * @subscribed: the driver wants to hold its contents
- * @told: the server has been told so
- * @telling: it is in DmasharePeer.subscriptions
- * @next_told: there
  * @content_hold: the server's hold of contents that nobody has acquired, or 0
  * @content_sequence: of those
  * @waiting: holds that want the next contents
@@ -113,10 +117,6 @@ struct DmashareForeign {
     DmashareOffer *offer;
     bool mapped;
     DmasharePlace place;
-    bool subscribed;
-    bool told;
-    bool telling;
-    QTAILQ_ENTRY(DmashareForeign) next_told;
     uint32_t content_hold;
     uint64_t content_sequence;
     QTAILQ_HEAD(, DmasharePeerHold) waiting;
@@ -227,7 +227,6 @@ typedef struct DmasharePeerOps {
  * @window: where they are shown
  * @events: where the driver is told of them
  * @notify: who is told of the connection
- * @journal: where what happens is written
  * @max_holds: of the driver
  * @source: of events
  * @address: where the other device's share server is, or NULL
@@ -248,8 +247,8 @@ typedef struct DmasharePeerOps {
  * @holds: id to DmasharePeerHold
  * @by_server: the server's id to DmasharePeerHold
  * @acquires: holds in state NEW
- * @subscriptions: foreign buffers of which the server is to be told whether
- *                 they are subscribed
+ * @subscriptions: offers of which the server is to be told whether they are
+ *                 subscribed
  * @release: ring of what is to be released
  * @release_first: of the ring
  * @n_releases: in the ring
@@ -262,7 +261,6 @@ typedef struct DmasharePeer {
     DmasharePeerWindow *window;
     DmashareEvents *events;
     const DmashareNotify *notify;
-    DmashareJournal *journal;
     uint32_t max_holds;
     DmashareEventSource source;
     const char *address;
@@ -283,7 +281,7 @@ typedef struct DmasharePeer {
     GHashTable *holds;
     GHashTable *by_server;
     QTAILQ_HEAD(, DmasharePeerHold) acquires;
-    QTAILQ_HEAD(, DmashareForeign) subscriptions;
+    QTAILQ_HEAD(, DmashareOffer) subscriptions;
     DmasharePeerRelease release[DMASHARE_PEER_MAX_RELEASES];
     unsigned release_first;
     unsigned n_releases;

@@ -24,7 +24,7 @@ static DmashareForeignInfo *foreign_info(const DmashareForeign *f)
     info->refused = f->offer ? g_strdup(f->offer->pages->refused) : NULL;
     info->has_offset = f->mapped;
     info->offset = f->mapped ? f->place.node.start : 0;
-    info->subscribed = f->subscribed;
+    info->subscribed = f->offer && f->offer->subscribed;
     QLIST_FOREACH(hold, &f->holds, of) {
         info->holds++;
     }

@@ -42,6 +42,7 @@ void qdmashare_desc_to_le(struct dmashare_desc *desc)
         break;
     case DMASHARE_OP_BUFFER_DESTROY:
     case DMASHARE_OP_DETACH:
+    case DMASHARE_OP_PEER_UNMAP:
         desc->id.id = cpu_to_le32(desc->id.id);
         desc->id.reserved = cpu_to_le32(desc->id.reserved);
         break;
@@ -107,7 +108,25 @@ void qdmashare_desc_to_le(struct dmashare_desc *desc)
         desc->publish.sequence = cpu_to_le64(desc->publish.sequence);
         desc->publish.deadline = cpu_to_le64(desc->publish.deadline);
         break;
+    case DMASHARE_OP_PEER_QUERY:
+        desc->query.id = cpu_to_le32(desc->query.id);
+        desc->query.length = cpu_to_le32(desc->query.length);
+        desc->query.addr = cpu_to_le64(desc->query.addr);
+        break;
+    case DMASHARE_OP_PEER_MAP:
+        desc->peer_map.peer = cpu_to_le32(desc->peer_map.peer);
+        desc->peer_map.flags = cpu_to_le32(desc->peer_map.flags);
+        desc->peer_map.offset = cpu_to_le64(desc->peer_map.offset);
+        break;
+    case DMASHARE_OP_PEER_ACQUIRE:
+        desc->peer_acquire.peer = cpu_to_le32(desc->peer_acquire.peer);
+        desc->peer_acquire.flags = cpu_to_le32(desc->peer_acquire.flags);
+        desc->peer_acquire.hold = cpu_to_le32(desc->peer_acquire.hold);
+        desc->peer_acquire.reserved = cpu_to_le32(desc->peer_acquire.reserved);
+        desc->peer_acquire.deadline = cpu_to_le64(desc->peer_acquire.deadline);
+        break;
     case DMASHARE_OP_GRANT:
+    case DMASHARE_OP_PEER_RELEASE:
         desc->hold.hold = cpu_to_le32(desc->hold.hold);
         desc->hold.error = cpu_to_le32(desc->hold.error);
         break;
