@@ -344,7 +344,7 @@ class Machine:
         self.monitor = None
         self.received = b''         # ... from the channel
         self.answers = b''          # ... from the monitor
-        self.greeted = False
+        self.welcomed = self.greeted = False
         self.talks = {}             # programs that are talked to, by id
         self.next_id = 0
         self.grace = HANG_GRACE
@@ -642,7 +642,9 @@ class Machine:
     def qmp(self, command, **arguments):
         """One QMP command; returns what it returned."""
         if not self.greeted:
-            self._qmp_line()
+            # Whoever listened may have had the greeting.
+            while not self.welcomed:
+                self._qmp_event(self._qmp_line())
             self.greeted = True
             self._qmp_send('qmp_capabilities', {})
         return self._qmp_send(command, arguments)
@@ -667,6 +669,8 @@ class Machine:
     def _qmp_event(self, message):
         if 'event' in message:
             self.events.append(message)
+        elif 'QMP' in message:
+            self.welcomed = True
 
     def _qmp_fill(self):
         try:

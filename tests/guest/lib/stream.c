@@ -42,15 +42,21 @@ struct stream stream_arguments(int argc, char **argv)
 bool stream_told(bool wait)
 {
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
-	char line[80];
+	char c = 0;
 	int n;
 
 	do
 		n = poll(&p, 1, wait ? -1 : 0);
 	while (n < 0 && errno == EINTR);
 	ASSERT_OK(n);
-	if (n)
-		ASSERT_OK(read(STDIN_FILENO, line, sizeof(line)));
+	/* One line: there may be another for whoever looks next. */
+	while (n && c != '\n') {
+		ssize_t got = read(STDIN_FILENO, &c, 1);
+
+		ASSERT_MSG(got >= 0 || errno == EINTR, "stdin: %s", strerror(errno));
+		if (!got)
+			break;
+	}
 	return n;
 }
 
