@@ -41,7 +41,7 @@ static uint32_t by_table(uint32_t c, const uint8_t *p, size_t len)
 }
 
 #if defined(__x86_64__)
-/* The processor's own instruction, three times as fast. */
+/* By the instruction that the processor has for it. */
 static uint32_t __attribute__((target("sse4.2")))
 by_processor(uint32_t c, const uint8_t *p, size_t len)
 {
