@@ -668,6 +668,9 @@ struct dmashare_body_share {
  * others, all zeros, in their place where it can, so that clients keep the old
  * ones and nothing else: what was in the pages is lost to the guest, and result
  * is 1 if it was done, else 0. With F_SUSPEND the share stays, without pages.
+ * With F_DISCARD alone it is also for a buffer that was unshared without before,
+ * while the mapping that SHARE named is there. Events of holds that this ends may
+ * be in the ring already.
  * UNMAP of the mapping that SHARE named is UNSHARE with SUSPEND; RESET ends
  * every share. Refused: BAD_ID (no such buffer, or it is not shared),
  * BAD_DESCRIPTOR (flags).

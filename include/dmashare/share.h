@@ -30,7 +30,7 @@
  * errno and a line for people, and nothing has changed.
  *
  * What goes over the socket is bounded: a client has at most DMASHARE_MAX_OPEN
- * buffers open and DMASHARE_MAX_CLIENT_HOLDS holds. Notices about the same buffer
+ * buffers open and DMASHARE_MAX_CLIENT_HOLDS holds that it asked for. Notices about the same buffer
  * that a slow client has not read are put together; a client that does not read
  * at all while it must be answered is disconnected.
  *
@@ -259,13 +259,14 @@ struct dmashare_msg_content {
  * is the end of it, and no RELEASE follows.
  *
  * With F_FD a descriptor comes with ACQUIRED that can be polled and read
- * without this socket: it becomes readable when GRANTED is sent, giving one
- * le32, the errno (0: granted), and then the end of file; the end of file alone
- * means that the server is gone. It is a pipe and no eventfd: to write to one
+ * without this socket: it becomes readable when GRANTED is sent, or ENDED
+ * in its place, giving one le32, the errno (0: granted), and then the end of file;
+ * the end of file alone means that the hold was released, or the server is gone. It is a pipe and no eventfd: to write to one
  * whose flags the reader can change can block the writer, which is QEMU.
  *
  * ENOENT: not open. EACCES: F_WRITE, and it is not open for writing. ENOSPC:
- * DMASHARE_MAX_CLIENT_HOLDS. EINVAL: deadline 0 or over DMASHARE_MAX_DEADLINE_NS.
+ * DMASHARE_MAX_CLIENT_HOLDS, 16 with F_FD that are not granted, or all that the
+ * device can have. EMFILE: no pipe can be made. EINVAL: deadline 0 or over DMASHARE_MAX_DEADLINE_NS.
  */
 #define DMASHARE_ACQUIRE_F_WRITE	(1 << 0)
 #define DMASHARE_ACQUIRE_F_WAIT		(1 << 1)
