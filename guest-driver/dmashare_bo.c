@@ -307,6 +307,9 @@ static int dmashare_bo_map_own(struct dmashare_bo *bo)
 	int ret;
 
 	ret = dmashare_backing_map(bo, bo->backing, &map, &sgt, &stale);
+	/* Nothing is there in the window: withdrawn, though its event has not come. */
+	if (ret == -EINVAL && bo->peer)
+		ret = -ESTALE;
 	if (ret)
 		return ret;
 

@@ -8,11 +8,12 @@
  * reach a BAR cannot have it, for there is no other place for it.
  *
  * When its owner takes it back there are zeros in that range from one moment to the
- * next. Nobody here can be asked first: who uses it while it is acquired has the
- * owner's word that this does not happen, until a deadline. So whoever wants to
- * know whether what he read are the owner's bytes asks afterwards (PEER_STATE). The
- * range stays the buffer's as long as the buffer lives, so what is still mapped of
- * it never shows another one.
+ * next; a moment before, that is, the memory may be something else of the owner's.
+ * Nobody here can be asked first: who uses it while it is acquired has the owner's
+ * word that this does not happen, until a deadline, and words take time to cross. So
+ * whoever wants to know whether what he read are the buffer's bytes asks the owner
+ * again (PEER_ACQUIRE). The range stays the buffer's as long as the buffer lives, so
+ * what is still mapped of it never shows another one.
  */
 #include <linux/dma-resv.h>
 #include <linux/slab.h>

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -27,6 +28,7 @@
 #include "lib/module.h"
 #include "lib/place.h"
 #include "lib/share.h"
+#include "lib/sleep.h"
 
 #define PAGE	4096u
 #define SIZE	(16 * PAGE)
@@ -673,6 +675,47 @@ static void closing_gives_it_back(void)
 	ASSERT_EQ(fence_finish(owners), ECANCELED);
 }
 
+/*
+ * Each waits for contents, which nobody publishes, and then for a job of ours, so
+ * that it can be given up by PEER_RELEASE but is not over. On several buffers, for
+ * to be given up it waits for all that were there before.
+ */
+static void too_many_holds(void)
+{
+	struct view v = { .a = dms_open_nth(0), .b = dms_open_nth(1) };
+	struct drm_dmashare_peer_acquire a = { .flags = CONTENT };
+	struct bo there, here[64];
+	struct hold h;
+	int in, fence = -1, error = 0;
+	unsigned int i, n;
+
+	h = hold_sync_file(&in);
+	for (i = 0; i < ARRAY_SIZE(here); i++) {
+		there = dms_create_in(v.a, PAGE, LOCAL, 0, "too many");
+		share_bytes(&there, 0);
+		ASSERT_OK(peer_try_find(v.b, "too many", v.found.peer, SOON_NS, &v.found));
+		here[i] = peer_open(v.b, &v.found, DRM_DMASHARE_PEER_SUBSCRIBE);
+		if (fence >= 0)
+			close(fence);
+		fence = dms_submit_after(v.b, 0, 0, in, dms_job_crc(&here[i], 0, PAGE));
+	}
+	for (n = 0; n < 1u << 16 && !error; n++) {
+		a.handle = here[n % ARRAY_SIZE(here)].handle;
+		error = drmIoctl(v.b, DRM_IOCTL_DMASHARE_PEER_ACQUIRE, &a);
+		if (!error)
+			peer_release(&here[n % ARRAY_SIZE(here)], 0);
+	}
+	ASSERT_REFUSED("PEER_ACQUIRE", error, ENOSPC);
+	ASSERT(n > ARRAY_SIZE(here));
+	hold_release(&h);
+	ASSERT_EQ(fence_finish(fence), 0);
+	/* All are given up, one after the other. */
+	while ((fence = peer_try_acquire(&here[0], 0, LONG_NS)) < 0)
+		ASSERT_EQ(errno, ENOSPC);
+	ASSERT_EQ(fence_finish(fence), 0);
+	peer_release(&here[0], 0);
+}
+
 static void acquire_is_checked(void)
 {
 	struct view v = opened("checked", WRITE);
@@ -816,6 +859,27 @@ static void our_device_is_reset(void)
 	peer_release(&v.here, 0);
 }
 
+/* As from a reset; the owner is on a device that sleeps as well. */
+static void the_system_sleeps(void)
+{
+	struct view v = opened_system("asleep", WRITE);
+	struct drm_dmashare_peer_next next;
+
+	ASSERT_EQ(fence_finish(peer_acquire(&v.here, 0, LONG_NS)), 0);
+	sleep_to("devices");
+	ASSERT_OK(peer_try_find(v.b, "asleep", v.found.peer, SOON_NS, &next));
+	check_stale(&v);
+	peer_release(&v.here, 0);
+	dms_destroy(&v.here);
+	v.here = peer_open(v.b, &next, WRITE);
+	peer_map(&v.here, true);
+	ASSERT(pattern_check(v.here.map, SIZE, 1));
+	pattern_fill(v.here.map, SIZE, 2);
+	ASSERT(pattern_check(v.there.map, SIZE, 2));
+	ASSERT_EQ(fence_finish(peer_acquire(&v.here, WRITE, LONG_NS)), 0);
+	peer_release(&v.here, 0);
+}
+
 static void owners_device_is_reset(void)
 {
 	struct view v = opened("owner's reset", 0);
@@ -857,6 +921,118 @@ static void our_device_goes(void)
 	ASSERT(pattern_check(v.here.map, SIZE, 1));
 }
 
+/* --- all at once */
+
+/* Shares a buffer, has it move, and takes it back or frees it, at any time. */
+static void restless_owner(unsigned int n)
+{
+	int a = dms_open_nth(0);
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct drm_dmashare_bo_share s = { .flags = DRM_DMASHARE_SHARE_WRITE };
+		struct bo bo = create_mapped_in(a, SIZE, i % 3 ? LOCAL : SYSTEM);
+
+		memset(bo.map, 0x55, SIZE);
+		snprintf((char *)s.name, sizeof(s.name), "restless");
+		ASSERT_OK(share_try(&bo, &s));
+		if (i % 4)
+			close(share_publish(&bo, i, 10 * MSEC));
+		if (i % 5 == 0)
+			dms_try_move(a, bo.handle, i % 3 ? SYSTEM : LOCAL, 0);
+		dms_run_ok(a, dms_job_noop((i % 7) * MSEC));
+		if (i % 2)
+			share_end(&bo);
+		dms_destroy(&bo);
+	}
+}
+
+/* What may come of it when the owner is faster. */
+static bool lost_the_race(int err)
+{
+	return err == ENOENT || err == ESTALE || err == ECANCELED || err == ETIMEDOUT;
+}
+
+/*
+ * What was seen before the owner lets us have the buffer (again) are its bytes: it
+ * would not if it were not there.
+ */
+static bool use_restless(struct bo *bo, bool content)
+{
+	struct drm_dmashare_job crc = dms_job_crc(bo, 0, SIZE);
+	struct drm_dmashare_submit s = { .flags = DRM_DMASHARE_SUBMIT_OUT_FENCE };
+	int granted, error;
+	bool good;
+
+	if (peer_try_map(bo, !content) && lost_the_race(errno))
+		return false;
+	ASSERT(bo->map);
+	granted = peer_try_acquire(bo, content ? CONTENT : WRITE, content ? 0 : 10 * MSEC);
+	if (granted < 0) {
+		ASSERT_MSG(lost_the_race(errno), "PEER_ACQUIRE: %s", strerror(errno));
+		return false;
+	}
+	if (!dms_try_submit(bo->fd, &s, &crc, 1)) {
+		error = fence_finish(s.out_fence_fd);
+		ASSERT_MSG(!error || lost_the_race(error), "a job: %s", strerror(error));
+	} else {
+		ASSERT_EQ(errno, ESTALE);
+	}
+	good = all_bytes(bo->map, SIZE, 0x55);
+	peer_release(bo, 0);
+	error = fence_finish(granted);
+	ASSERT_MSG(!error || lost_the_race(error), "PEER_ACQUIRE: %s", strerror(error));
+
+	granted = peer_try_acquire(bo, 0, 10 * MSEC);
+	if (granted < 0) {
+		ASSERT_MSG(lost_the_race(errno), "PEER_ACQUIRE: %s", strerror(errno));
+		return false;
+	}
+	error = fence_finish(granted);
+	ASSERT_MSG(!error || lost_the_race(error), "PEER_ACQUIRE: %s", strerror(error));
+	if (error)
+		return false;
+	ASSERT(good);
+	peer_release(bo, 0);
+	return true;
+}
+
+static void an_owner_without_rest(void)
+{
+	int b = dms_open_nth(1), status;
+	uint64_t free = dms_param(b, DRM_DMASHARE_PARAM_PEER_FREE);
+	struct drm_dmashare_peer_next next = { 0 };
+	unsigned int seen = 0, good = 0;
+	struct bo bo;
+	pid_t child = fork();
+
+	ASSERT_OK(child);
+	if (!child) {
+		restless_owner(rounds(300));
+		_exit(0);
+	}
+	while (!waitpid(child, &status, WNOHANG)) {
+		bool content = seen % 3 == 0;
+
+		if (peer_try_find(b, "restless", next.peer, 10 * MSEC, &next)) {
+			ASSERT_EQ(errno, ETIME);
+			continue;
+		}
+		seen++;
+		if (peer_try_open(b, &next, content ? DRM_DMASHARE_PEER_SUBSCRIBE : WRITE,
+				  &bo)) {
+			ASSERT_MSG(lost_the_race(errno), "PEER_OPEN: %s", strerror(errno));
+			continue;
+		}
+		good += use_restless(&bo, content);
+		dms_destroy(&bo);
+	}
+	ASSERT(WIFEXITED(status) && !WEXITSTATUS(status));
+	ktap_diag("%u seen, %u with their bytes", seen, good);
+	ASSERT(seen && good);
+	ASSERT_EQ(dms_param(b, DRM_DMASHARE_PARAM_PEER_FREE), free);
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE(what_the_owner_says),
 	KTAP_CASE(none_and_next),
@@ -881,6 +1057,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(errors_cross),
 	KTAP_CASE(held_too_long),
 	KTAP_CASE(closing_gives_it_back),
+	KTAP_CASE(too_many_holds),
 	KTAP_CASE(acquire_is_checked),
 	KTAP_CASE(each_content_once),
 	KTAP_CASE(content_is_told),
@@ -888,7 +1065,9 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(connection_is_lost),
 	KTAP_CASE(our_device_is_reset),
 	KTAP_CASE(owners_device_is_reset),
+	KTAP_CASE(the_system_sleeps),
 	KTAP_CASE(our_device_goes),
+	KTAP_SLOW(an_owner_without_rest, 120),
 };
 
 int main(int argc, char **argv)

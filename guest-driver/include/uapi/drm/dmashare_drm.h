@@ -701,8 +701,9 @@ struct drm_dmashare_peer_open {
  * @sequence: out: of the last contents that were published
  * @acquired: out: of those that were last granted to PEER_ACQUIRE
  *
- * Whoever has read the buffer by the CPU, and then finds that it is not WITHDRAWN,
- * has read its owner's bytes.
+ * That it is WITHDRAWN takes a moment to come from the owner, who may have used the
+ * memory for something else by then. Whoever has read it by the CPU, and is granted
+ * a PEER_ACQUIRE that he asked for afterwards, has read the buffer's bytes.
  *
  * ENOENT: no such handle. EINVAL: not made by PEER_OPEN.
  */
