@@ -224,11 +224,10 @@ out_put:
 }
 
 /* What used the buffer is done. Others' fences may depend on what is done here. */
-static void dmashare_peer_release_now(struct dmashare_after *after)
+static void dmashare_peer_release_send(struct dmashare_peer_release *release)
 {
-	struct dmashare_peer_release *release =
-		container_of(after, struct dmashare_peer_release, after);
 	struct dmashare_device *ddev = to_dmashare(release->bo->base.dev);
+	struct dmashare_after *after = &release->after;
 	struct dmashare_desc desc;
 	unsigned int i;
 
@@ -247,6 +246,14 @@ static void dmashare_peer_release_now(struct dmashare_after *after)
 	dmashare_hold_end(ddev, release->hold, -ECANCELED);
 
 	trace_dmashare_peer(ddev, release->bo->peer, "released", -release->error);
+}
+
+static void dmashare_peer_release_now(struct dmashare_after *after)
+{
+	struct dmashare_peer_release *release =
+		container_of(after, struct dmashare_peer_release, after);
+
+	dmashare_peer_release_send(release);
 	queue_work(dmashare_wq, &release->put);
 }
 
@@ -282,6 +289,17 @@ static void dmashare_peer_release_skip(struct dmashare_after *after, struct dma_
 		}
 }
 
+static bool dmashare_peer_release_ready(struct dmashare_after *after)
+{
+	unsigned int i;
+
+	for (i = 0; i < after->count; i++)
+		if (!dma_fence_is_signaled(after->fence[i]))
+			return false;
+
+	return true;
+}
+
 static int dmashare_peer_release_locked(struct dmashare_bo *bo, int error)
 {
 	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
@@ -312,7 +330,12 @@ static int dmashare_peer_release_locked(struct dmashare_bo *bo, int error)
 	spin_unlock_irq(&ddev->events.lock);
 	dma_fence_put(bo->hold);
 	bo->hold = NULL;
-	if (over) {
+	release->bo = bo;
+	release->error = error;
+	/* Nothing to be waited for: whoever closed it may open it again at once. */
+	if (over || dmashare_peer_release_ready(&release->after)) {
+		if (!over)
+			dmashare_peer_release_send(release);
 		dmashare_after_fini(&release->after);
 		kfree(release);
 		return 0;
@@ -322,8 +345,6 @@ static int dmashare_peer_release_locked(struct dmashare_bo *bo, int error)
 	refcount_inc(&ddev->users);
 	atomic_inc(&ddev->peers.releases);
 	drm_gem_object_get(&bo->base);
-	release->bo = bo;
-	release->error = error;
 	INIT_WORK(&release->put, dmashare_peer_release_put);
 	dmashare_after_start(&release->after, dmashare_peer_release_now);
 
