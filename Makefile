@@ -141,7 +141,7 @@ scenarios: setup
 	@scripts/check scenarios
 
 nested: setup
-	@scripts/build vm
+	@scripts/build vm nested
 ifeq ($(SANITIZE),1)
 	@scripts/qemu-build --sanitize
 	@scripts/nested --sanitize

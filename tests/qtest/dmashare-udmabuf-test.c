@@ -20,7 +20,7 @@
 #define DEVICE          "/dev/udmabuf"
 #define LIMITS          "/sys/module/udmabuf/parameters/"
 #define BUF             3
-/* A busy host disturbs either of the two; the least of many is what it takes. */
+/* A busy host disturbs either; the least of many is what it takes. */
 #define TIMES           5
 #define MOST_TIMES      40
 /* What export may cost of what the kernel needs alone, in percent. */
