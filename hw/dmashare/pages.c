@@ -412,10 +412,10 @@ static int dma_buf_check(const DmasharePages *pages, int fd)
 {
     off_t size = lseek(fd, 0, SEEK_END);
 
-    return size < 0 || size != pages->size ? EIO : 0;
+    return size < 0 || size != pages->size ? -EIO : 0;
 }
 
-/* Returns 0 or an errno. */
+/* Returns 0 or a negative errno. */
 static int dma_buf_make(DmasharePages *pages)
 {
     DmashareUdmabuf *udmabuf = &pages->host->udmabuf;
@@ -423,11 +423,11 @@ static int dma_buf_make(DmasharePages *pages)
     int fd, error;
 
     if (!list) {
-        return ENOMEM;
+        return -ENOMEM;
     }
     fd = udmabuf->ops->create(udmabuf, list);
     if (fd < 0) {
-        return errno;
+        return -errno;
     }
     error = dma_buf_check(pages, fd);
     if (error) {
@@ -440,7 +440,7 @@ static int dma_buf_make(DmasharePages *pages)
 #else
 static int dma_buf_make(DmasharePages *pages)
 {
-    return EOPNOTSUPP;
+    return -EOPNOTSUPP;
 }
 #endif
 
@@ -454,9 +454,9 @@ static int dma_buf_fd(DmasharePages *pages, Error **errp)
         pages->again = now + RETRY_MS;
     }
     if (pages->dma_buf < 0) {
-        error_setg_errno(errp, pages->error, "the host cannot make a dma-buf "
+        error_setg_errno(errp, -pages->error, "the host cannot make a dma-buf "
                          "of the buffer");
-        return -pages->error;
+        return pages->error;
     }
     fd = qemu_dup(pages->dma_buf);
     if (fd < 0) {

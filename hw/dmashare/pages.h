@@ -86,7 +86,7 @@ typedef struct DmasharePageRange {
  * @done: bytes that have been found; of the range @next, been discarded
  * @next: segment to look at, or range to discard
  * @dma_buf: made of them, or -1
- * @error: why there is none: errno
+ * @error: why there is none: a negative errno
  * @again: when that is tried again, in ms of the host's time
  * @list: memory file of the ranges, or -1
  * @cut: the guest has other pages by now than those who were given the dma-buf
@@ -134,18 +134,18 @@ uint64_t dmashare_pages_offset(const DmasharePages *pages);
 uint32_t dmashare_pages_n_ranges(const DmasharePages *pages);
 
 /*
- * A new descriptor of the memory, to be sent and closed; @enforced: it cannot be
- * written, and the kernel sees to that whatever its owner tries. @write only if
- * the pages are. The first one of path UDMABUF makes the dma-buf, which takes
+ * A new descriptor of the memory, to be sent and closed; @enforced: it cannot
+ * be written, and the kernel sees to that whatever its owner tries. @write only
+ * if the pages are. The first one of path UDMABUF makes the dma-buf, which takes
  * the host some 60 us a MiB; if it fails it is not tried again within a second.
  * Returns a negative errno on failure.
  */
 int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
                       Error **errp);
 /*
- * A new descriptor of the list of ranges, if there are more than one: a memory
- * file of struct dmashare_range that nobody can change, written for the first
- * one. Else -1 and no error; a negative errno with one.
+ * A new descriptor of the list of ranges, if there are more than one: a
+ * memory file of struct dmashare_range that nobody can change, written for the
+ * first one. Else -1 and no error; a negative errno with one.
  */
 int dmashare_pages_ranges_fd(DmasharePages *pages, Error **errp);
 

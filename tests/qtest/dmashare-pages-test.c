@@ -367,12 +367,12 @@ static void test_iommu(void)
 static void test_iommu_refuses(void)
 {
     static const struct {
-        unsigned direction, perm;
+        unsigned direction, perm, reason;
         bool read;
     } cases[] = {
-        { DMASHARE_DIR_TO_DEVICE, QVTD_WRITE, true },
-        { DMASHARE_DIR_FROM_DEVICE, QVTD_READ, false },
-        { DMASHARE_DIR_BIDIRECTIONAL, QVTD_READ, false },
+        { DMASHARE_DIR_TO_DEVICE, QVTD_WRITE, QVTD_FAULT_READ, true },
+        { DMASHARE_DIR_FROM_DEVICE, QVTD_READ, QVTD_FAULT_WRITE },
+        { DMASHARE_DIR_BIDIRECTIONAL, QVTD_READ, QVTD_FAULT_WRITE },
     };
     g_autoptr(Rig) r = rig_start(start_vtd, MEMFD, GUEST);
     uint64_t mem = qdmashare_alloc(r->d, SIZE);
@@ -389,8 +389,7 @@ static void test_iommu_refuses(void)
         g_assert_cmphex(c.status, ==, DMASHARE_STATUS_FAULT_TRANSLATION);
         g_assert_cmphex(c.detail, ==, bad);
         qdmashare_machine_vtd_fault(r->m, r->d, bad, cases[i].read,
-                                    cases[i].read ? QVTD_FAULT_READ :
-                                    QVTD_FAULT_WRITE);
+                                    cases[i].reason);
         qdmashare_unmap(r->d, BUFFER);
         qdmashare_destroy(r->d, BUFFER);
     }

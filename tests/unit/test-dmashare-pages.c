@@ -867,8 +867,9 @@ static void test_udmabuf_limits(void)
                         DMASHARE_STATUS_NOT_SHAREABLE);
         g_assert_cmpint(h->host.warned != 0, ==, !raised && !memory);
         if (!status) {
-            g_assert_cmpuint(pages->path, ==, raised ? DMASHARE_PATH_UDMABUF :
-                             DMASHARE_PATH_GUEST);
+            g_assert_cmpuint(pages->path, ==,
+                             raised ? DMASHARE_PATH_UDMABUF
+                                    : DMASHARE_PATH_GUEST);
         }
     }
 }
