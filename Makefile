@@ -7,7 +7,7 @@ SHELL := /bin/bash
 BUILD := $(CURDIR)/build
 MAKEFLAGS += --no-print-directory
 
-TARGETS := demo replay check vm qtest guest-test scenarios nested lib lib-test \
+TARGETS := demo replay check vm qtest guest-test scenarios share nested lib lib-test \
 	install lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP QEMU_SRC \
@@ -82,6 +82,8 @@ help:
 	@echo '                  KASAN and lockdep (built once, a quarter of an hour)'
 	@echo 'make scenarios    stories of a guest and QMP, with what is to be expected of'
 	@echo '                  them; ONLY=text picks some, KERNEL=debug as above'
+	@echo 'make share        sharing with the host and from one VM to another; FULL=1 kills'
+	@echo '                  fifty VMs'
 	@echo 'make nested       sharing by real dma-bufs: our QEMU in a VM whose kernel has'
 	@echo '                  /dev/udmabuf, as the host; SANITIZE=1 as above'
 	@echo 'make lib          libdmashare and the command dmashare, for programs of the host'
@@ -115,7 +117,7 @@ replay: setup
 	@scripts/replay --repeat '$(or $(REPEAT),1)' '$(FILE)'
 
 check: setup
-	@scripts/build emulator vm lib-tests
+	@scripts/build emulator vm lib-tests perf
 	@scripts/check
 
 vm: setup
@@ -139,6 +141,10 @@ guest-test: setup
 scenarios: setup
 	@scripts/build vm
 	@scripts/check scenarios
+
+share: setup
+	@scripts/build vm library perf
+	@scripts/check share
 
 nested: setup
 	@scripts/build vm nested
