@@ -1009,7 +1009,7 @@ static void an_owner_without_rest(void)
 
 	ASSERT_OK(child);
 	if (!child) {
-		restless_owner(rounds(300));
+		restless_owner(rounds(120));
 		_exit(0);
 	}
 	while (!waitpid(child, &status, WNOHANG)) {
