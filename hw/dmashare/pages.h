@@ -136,9 +136,9 @@ uint32_t dmashare_pages_n_ranges(const DmasharePages *pages);
 /*
  * A new descriptor of the memory, to be sent and closed; @enforced: it cannot
  * be written, and the kernel sees to that whatever its owner tries. @write only
- * if the pages are. The first one of path UDMABUF makes the dma-buf, which takes
- * the host some 60 us a MiB; if it fails it is not tried again within a second.
- * Returns a negative errno on failure.
+ * if the pages are. The first one of path UDMABUF makes the dma-buf, which
+ * takes the host some 60 us a MiB; if it fails it is not tried again within a
+ * second. Returns a negative errno on failure.
  */
 int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
                       Error **errp);

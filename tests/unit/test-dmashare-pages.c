@@ -590,8 +590,9 @@ static void test_refused(void)
         g_assert_cmphex(status, ==, cases[i].status);
         g_assert_cmpint(h->host.warned != 0, ==, cases[i].told);
         if (!status) {
-            g_assert_cmpuint(pages->path, ==, cases[i].udmabuf ?
-                             DMASHARE_PATH_UDMABUF : DMASHARE_PATH_GUEST);
+            g_assert_cmpuint(pages->path, ==,
+                             cases[i].udmabuf ? DMASHARE_PATH_UDMABUF
+                                              : DMASHARE_PATH_GUEST);
         }
         mem->fd = fd;
     }
