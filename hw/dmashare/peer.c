@@ -125,12 +125,12 @@ void dmashare_peer_give_back(DmasharePeer *peer, uint32_t server,
                              uint32_t error)
 {
     unsigned at = (peer->release_first + peer->n_releases) %
-                  DMASHARE_PEER_MAX_RELEASES;
+                  peer->max_releases;
 
     if (!peer_speaks(peer)) {
         return;
     }
-    if (peer->n_releases == DMASHARE_PEER_MAX_RELEASES) {
+    if (peer->n_releases == peer->max_releases) {
         dmashare_peer_break(peer, "it does not read");
         return;
     }
@@ -147,7 +147,7 @@ static bool ask_release(DmasharePeer *peer, struct dmashare_msg *msg,
         return false;
     }
     peer->release_first = (peer->release_first + 1) %
-                          DMASHARE_PEER_MAX_RELEASES;
+                          peer->max_releases;
     peer->n_releases--;
     request->type = DMASHARE_MSG_RELEASE;
     msg->release.hold = cpu_to_le32(release->hold);
@@ -780,6 +780,8 @@ uint16_t dmashare_peer_unmap(DmasharePeer *peer, uint32_t id)
 
 void dmashare_peer_init(DmasharePeer *peer)
 {
+    peer->max_releases = peer->max_holds + DMASHARE_MAX_PEERS;
+    peer->release = g_new(DmasharePeerRelease, peer->max_releases);
     peer->offers = g_hash_table_new(NULL, NULL);
     peer->foreign = g_hash_table_new(NULL, NULL);
     peer->holds = g_hash_table_new(NULL, NULL);
@@ -830,6 +832,7 @@ void dmashare_peer_destroy(DmasharePeer *peer)
         forget_foreign(peer);
         g_clear_pointer(&peer->device, g_free);
         g_clear_pointer(&peer->why, g_free);
+        g_clear_pointer(&peer->release, g_free);
         g_clear_pointer(&peer->offers, g_hash_table_destroy);
         g_clear_pointer(&peer->foreign, g_hash_table_destroy);
         g_clear_pointer(&peer->holds, g_hash_table_destroy);

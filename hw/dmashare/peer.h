@@ -18,8 +18,6 @@
 #define DMASHARE_PEER_MAX_OFFERS    4096
 /* Requests that the server has not answered. */
 #define DMASHARE_PEER_MAX_REQUESTS  512
-/* Holds of the server's to be released. */
-#define DMASHARE_PEER_MAX_RELEASES  1024
 /* Holds of the driver, unless shares have another limit. */
 #define DMASHARE_PEER_MAX_HOLDS     1024
 /* Errnos on the wire are below. */
@@ -249,7 +247,9 @@ typedef struct DmasharePeerOps {
  * @acquires: holds in state NEW
  * @subscriptions: offers of which the server is to be told whether they are
  *                 subscribed
- * @release: ring of what is to be released
+ * @release: ring of what is to be released: holds of the driver, and what the
+ *           server gave without being asked
+ * @max_releases: entries of the ring
  * @release_first: of the ring
  * @n_releases: in the ring
  * @request: ring of what was sent
@@ -282,7 +282,8 @@ typedef struct DmasharePeer {
     GHashTable *by_server;
     QTAILQ_HEAD(, DmasharePeerHold) acquires;
     QTAILQ_HEAD(, DmashareOffer) subscriptions;
-    DmasharePeerRelease release[DMASHARE_PEER_MAX_RELEASES];
+    DmasharePeerRelease *release;
+    unsigned max_releases;
     unsigned release_first;
     unsigned n_releases;
     DmasharePeerRequest request[DMASHARE_PEER_MAX_REQUESTS];

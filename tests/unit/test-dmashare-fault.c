@@ -302,7 +302,8 @@ static void test_ranges(void)
     refused(w, &rule, "Parameter 'rule.match.opcode' expects 'nop', "
             "'buffer-create', 'buffer-destroy', 'attach', 'detach', 'map', "
             "'unmap', 'note', 'query-ledger', 'place', 'sync', 'share', "
-            "'unshare', 'publish' or 'grant' where 'command'");
+            "'unshare', 'publish', 'grant', 'peer-query', 'peer-map', "
+            "'peer-unmap', 'peer-acquire' or 'peer-release' where 'command'");
     rule = rule_of(WHERE(INTERRUPT), ACTION(DROP));
     match = (DmashareFaultMatch) { .has_vector = true, .vector = 6 };
     rule.match = &match;
