@@ -2,11 +2,11 @@
 /*
  * dmashare: buffers of another VM
  *
- * The device as a client of another device's share server: what that announces,
- * what of it the driver knows as foreign buffers, and the holds that the driver
- * has of them. This room knows the protocol and no socket; messages go out when
- * there is room for them, each made from what is so at that time, so that what a
- * guest or a server can make it keep is bounded.
+ * The device as a client of another device's share server: what that
+ * announces, what of it the driver knows as foreign buffers, and the holds that
+ * the driver has of them. This room knows the protocol and no socket; messages
+ * go out when there is room for them, each made from what is so at that time,
+ * so that what a guest or a server can make it keep is bounded.
  */
 #ifndef HW_DMASHARE_PEER_H
 #define HW_DMASHARE_PEER_H

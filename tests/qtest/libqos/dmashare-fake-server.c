@@ -53,8 +53,8 @@ QDmashareMachine *qdmashare_fake_machine(QDmashareFake *s,
                                          const char *properties)
 {
     g_autofree char *all = g_strdup_printf(
-        "id=" QDMASHARE_ID ",peer=unix:%s,peer-reconnect-ms=10,peer-size=1M%s%s",
-        s->path, *properties ? "," : "", properties);
+        "id=" QDMASHARE_ID ",peer=unix:%s,peer-reconnect-ms=10,"
+        "peer-size=1M%s%s", s->path, *properties ? "," : "", properties);
 
     return qdmashare_one("-M q35", all);
 }
