@@ -195,16 +195,16 @@ static void dmashare_share_hold_ready(struct dmashare_after *after)
 	struct dmashare_share_hold *self =
 		container_of(after, struct dmashare_share_hold, after);
 	struct dmashare_share *share = self->share;
+	bool over;
 
 	mutex_lock(&share->lock);
 	if (self->publish)
 		share->waiting--;
-	/* Unless it was ended meanwhile. */
-	if (dma_fence_is_signaled(&self->hold.base))
-		;
-	else if (self->publish)
+	/* It may have been ended meanwhile. */
+	over = dma_fence_is_signaled(&self->hold.base);
+	if (!over && self->publish)
 		dmashare_share_publish(self);
-	else
+	else if (!over)
 		dmashare_share_grant(self);
 	mutex_unlock(&share->lock);
 
@@ -270,7 +270,7 @@ static int dmashare_acquire_locked(struct dmashare_bo *bo, struct dmashare_share
 	struct dma_resv *resv = bo->base.resv;
 	int ret;
 
-	if (!dmashare_share_keeps_map(bo))
+	if (!dmashare_share_on(bo))
 		return -ENOENT;
 	if (dmashare_bo_lost(bo))
 		return -ENODEV;
@@ -484,7 +484,7 @@ static int dmashare_publish(struct dmashare_bo *bo, const struct drm_dmashare_bo
 	if (ret)
 		goto out_put;
 	ret = -EINVAL;
-	if (!dmashare_share_keeps_map(bo))
+	if (!dmashare_share_on(bo))
 		goto out_unlock;
 	kref_get(&bo->share->ref);
 	self->share = bo->share;

@@ -264,16 +264,42 @@ void dmashare_share_moved(struct dmashare_share *share)
 }
 
 /**
- * dmashare_share_keeps_map - is the device's mapping of the buffer needed?
+ * dmashare_share_on - is the buffer shared?
  * @bo: the buffer; its reservation lock is held
  *
- * Returns: true if what it names is shared
+ * Returns: true if so, maybe without pages at present
  */
-bool dmashare_share_keeps_map(struct dmashare_bo *bo)
+bool dmashare_share_on(struct dmashare_bo *bo)
 {
 	dma_resv_assert_held(bo->base.resv);
 
 	return bo->share && !READ_ONCE(bo->share->over);
+}
+
+/**
+ * dmashare_share_keeps_map - is the device's mapping of the buffer needed?
+ * @bo: the buffer; its reservation lock is held
+ *
+ * By the mapping the device knows which pages clients may have, also when the
+ * buffer is shared no more.
+ *
+ * Returns: true if so
+ */
+bool dmashare_share_keeps_map(struct dmashare_bo *bo)
+{
+	struct dmashare_share *share = bo->share;
+	bool keeps;
+
+	dma_resv_assert_held(bo->base.resv);
+
+	if (!share)
+		return false;
+
+	mutex_lock(&share->lock);
+	keeps = !share->over || share->exposed;
+	mutex_unlock(&share->lock);
+
+	return keeps;
 }
 
 /* Forgets it; nothing is left to be told to the device. */

@@ -105,6 +105,7 @@ struct dmashare_share *dmashare_share_moving(struct dmashare_bo *bo,
 bool dmashare_share_uses(struct dmashare_share *share, u32 mapping);
 void dmashare_share_flush(struct dmashare_share *share);
 void dmashare_share_moved(struct dmashare_share *share);
+bool dmashare_share_on(struct dmashare_bo *bo);
 bool dmashare_share_keeps_map(struct dmashare_bo *bo);
 void dmashare_share_free(struct dmashare_bo *bo);
 void dmashare_shares_replay(struct dmashare_device *ddev);

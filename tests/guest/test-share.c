@@ -162,7 +162,11 @@ static void refused(void)
 	ASSERT_REFUSED("BO_UNMAP", drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_UNMAP, &unmap), EBUSY);
 	share_end(&bo);
 	ASSERT_ERRNO(share_try_end(&bo), ENOENT);
+	/* Who had it may have it still, until it is somewhere else. */
+	ASSERT_ERRNO(drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_UNMAP, &unmap), EBUSY);
+	dms_move(&bo, SYSTEM);
 	ASSERT_OK(drmIoctl(fd, DRM_IOCTL_DMASHARE_BO_UNMAP, &unmap));
+	dms_move(&bo, LOCAL);
 	/* Not for ever. */
 	s.flags = 0;
 	ASSERT_OK(share_try(&bo, &s));

@@ -502,7 +502,8 @@ struct drm_dmashare_bo_move {
  * do. Not mapped is success.
  *
  * ENOENT: no such handle. EINTR: a signal came while waiting for the jobs.
- * EBUSY: it is shared (BO_SHARE), which takes the mapping.
+ * EBUSY: it is shared (BO_SHARE), or was and has not moved since: the device needs
+ * the mapping to put the pages out of the reach of clients in the end.
  */
 struct drm_dmashare_bo_unmap {
 	__u32 handle;
@@ -562,7 +563,8 @@ struct drm_dmashare_bo_vmap {
  * fails with ETIMEDOUT (the client's deadline passed), ECONNRESET (the client
  * vanished) or any errno that the client gave.
  *
- * Shared already: what it says of the contents is replaced; EBUSY if @flags differ.
+ * Shared already: what it says of the contents is replaced, if that is something
+ * else, and clients have to open it anew; EBUSY if @flags differ.
  * ENOENT: no such handle. EOPNOTSUPP: the device shares nothing, the buffer is
  * imported or another VM's, the host cannot pass such pages, or the device reaches
  * them by a bounce buffer. EACCES: WRITE, and the host permits reading alone, or the
