@@ -27,8 +27,13 @@ QEMU_BUILD_BUG_ON(sizeof(struct dmashare_range) != 16);
 /* At most so much of a range at a time. */
 #define DISCARD_PIECE   (4 * 1024 * 1024)
 
-/* Clients ask for a dma-buf as often as they like; so often it is tried. */
-#define RETRY_MS        1000
+/*
+ * Clients may ask as often as they like for a dma-buf that cannot be made. What
+ * takes the host longer than this to find out we spend but a small part of our
+ * time on.
+ */
+#define FAILS_FAST_NS   (5 * SCALE_MS)
+#define FAILS_PART      100
 
 /* Entries of the list of ranges that are written at a time. */
 #define LIST_PIECE      1024
@@ -446,12 +451,15 @@ static int dma_buf_make(DmasharePages *pages)
 
 static int dma_buf_fd(DmasharePages *pages, Error **errp)
 {
-    int64_t now = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
+    int64_t start = get_clock(), took;
     int fd;
 
-    if (pages->dma_buf < 0 && now >= pages->again) {
+    if (pages->dma_buf < 0 && start >= pages->again) {
         pages->error = dma_buf_make(pages);
-        pages->again = now + RETRY_MS;
+        took = get_clock() - start;
+        if (took > FAILS_FAST_NS) {
+            pages->again = start + took * FAILS_PART;
+        }
     }
     if (pages->dma_buf < 0) {
         error_setg_errno(errp, -pages->error, "the host cannot make a dma-buf "

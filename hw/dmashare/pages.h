@@ -87,7 +87,7 @@ typedef struct DmasharePageRange {
  * @next: segment to look at, or range to discard
  * @dma_buf: made of them, or -1
  * @error: why there is none: a negative errno
- * @again: when that is tried again, in ms of the host's time
+ * @again: when that is tried again, in ns of the host's time
  * @list: memory file of the ranges, or -1
  * @cut: the guest has other pages by now than those who were given the dma-buf
  */
@@ -137,8 +137,8 @@ uint32_t dmashare_pages_n_ranges(const DmasharePages *pages);
  * A new descriptor of the memory, to be sent and closed; @enforced: it cannot
  * be written, and the kernel sees to that whatever its owner tries. @write only
  * if the pages are. The first one of path UDMABUF makes the dma-buf, which
- * takes the host some 60 us a MiB; if it fails it is not tried again within a
- * second. Returns a negative errno on failure.
+ * takes the host some 60 us a MiB; if it takes that to fail it is not tried
+ * again at once. Returns a negative errno on failure.
  */
 int dmashare_pages_fd(DmasharePages *pages, bool write, bool *enforced,
                       Error **errp);
