@@ -250,12 +250,13 @@ int dmashare_open(struct dmashare *ds, uint32_t id, int flags,
 			return ds->dead;
 		s = ds_share_find(ds, id);
 		if (!s)
-			return ds_fail(ds, -ENOENT, "no buffer %u is shared", id);
+			return ds_fail(ds, -ENOENT, "no buffer %u is shared",
+				       id);
 		if (ds_buffer_find(ds, id))
 			return ds_fail(ds, -EBUSY, "buffer %u is open", id);
 		if (s->info.path == DMASHARE_BY_NONE)
-			return ds_fail(ds, -EAGAIN, "buffer %u has no pages now",
-				       id);
+			return ds_fail(ds, -EAGAIN,
+				       "buffer %u has no pages now", id);
 		if (flags & DMASHARE_WRITE && !s->info.writable)
 			return ds_fail(ds, -EACCES,
 				       "buffer %u is shared for reading alone",
@@ -402,7 +403,7 @@ int dmashare_subscribe(struct dmashare_buffer *buf, int on)
 	ret = usable(buf);
 	if (ret)
 		return ret;
-	/* From when it is sent on contents may come with a hold, or still may. */
+	/* From when it is sent on contents may have a hold, or still may. */
 	buf->subscribed = before || on;
 	ret = ds_request(ds, DMASHARE_MSG_SUBSCRIBE, &msg, DMASHARE_MSG_DONE,
 			 &answer);
@@ -420,16 +421,20 @@ int dmashare_subscribe(struct dmashare_buffer *buf, int on)
 	return ret;
 }
 
+static uint32_t acquire_flags(int flags, bool fd)
+{
+	return (flags & DMASHARE_WRITE ? DMASHARE_ACQUIRE_F_WRITE : 0) |
+	       (flags & DMASHARE_WAIT_ONLY ? DMASHARE_ACQUIRE_F_WAIT : 0) |
+	       (fd ? DMASHARE_ACQUIRE_F_FD : 0);
+}
+
 int dmashare_acquire(struct dmashare_buffer *buf, int flags,
 		     uint64_t deadline_ns, uint32_t *hold, int *fence_fd)
 {
 	bool wait = flags & DMASHARE_WAIT_ONLY;
 	struct dmashare_msg msg = {
 		.acquire.share = htole32(buf->info.id),
-		.acquire.flags = htole32(
-			(flags & DMASHARE_WRITE ? DMASHARE_ACQUIRE_F_WRITE : 0) |
-			(wait ? DMASHARE_ACQUIRE_F_WAIT : 0) |
-			(fence_fd ? DMASHARE_ACQUIRE_F_FD : 0)),
+		.acquire.flags = htole32(acquire_flags(flags, fence_fd)),
 		.acquire.deadline = htole64(wait ? 0 : deadline_ns),
 	};
 	struct dmashare *ds = buf->ds;
@@ -441,7 +446,7 @@ int dmashare_acquire(struct dmashare_buffer *buf, int flags,
 		*fence_fd = -1;
 	if (flags & ~(DMASHARE_WRITE | DMASHARE_WAIT_ONLY))
 		return ds_fail(ds, -EINVAL,
-			       "dmashare_acquire: flags may be DMASHARE_WRITE and DMASHARE_WAIT_ONLY");
+			       "acquire: unknown flags %#x", flags);
 	if (!wait && (!deadline_ns || deadline_ns > DMASHARE_MAX_DEADLINE_NS))
 		return ds_fail(ds, -EINVAL,
 			       "a deadline is 1 ns to one hour, not %llu ns",
@@ -488,8 +493,7 @@ int dmashare_release(struct dmashare *ds, uint32_t hold, int error)
 		return ds->dead;
 	if (error < 0 || error > 4095)
 		return ds_fail(ds, -EINVAL,
-			       "a fence's error is an errno of 0 to 4095, not %d",
-			       error);
+			       "an errno is 0 to 4095, not %d", error);
 	if (!ds_hold_find(ds, hold))
 		return ds_fail(ds, -ENOENT, "hold %u is over", hold);
 	ret = ds_request(ds, DMASHARE_MSG_RELEASE, &msg, DMASHARE_MSG_DONE,

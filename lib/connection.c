@@ -94,8 +94,8 @@ static int refusal(struct dmashare *ds, const struct dmashare_msg *msg)
 
 /*
  * Reads one message. Notices are taken in, an answer is given to the caller if
- * he waits for one (@answer not NULL) with that serial. 1: it was the answer, 2: a
- * notice, 0: nothing whole has come.
+ * he waits for one (@answer not NULL) with that serial. 1: it was the answer, 2:
+ * a notice, 0: nothing whole has come.
  */
 static int read_one(struct dmashare *ds, uint32_t serial,
 		    struct ds_message *answer)
@@ -246,14 +246,14 @@ static int greet(struct dmashare *ds, const char *name, int64_t until)
 	if (version >> 16 != DMASHARE_PROTOCOL_MAJOR ||
 	    (version & 0xffff) > DMASHARE_PROTOCOL_MINOR)
 		return ds_kill(ds, -EPROTONOSUPPORT,
-			       "the server speaks version %u.%u of the protocol, not %u.%u",
+			       "the server's protocol is %u.%u, not %u.%u",
 			       version >> 16, version & 0xffff,
 			       DMASHARE_PROTOCOL_MAJOR,
 			       DMASHARE_PROTOCOL_MINOR);
 	ds->instance = le64toh(w->instance);
 	ds->max_holds = le32toh(w->max_holds);
 	if (!ds->max_holds || ds->max_holds > DMASHARE_MAX_CLIENT_HOLDS)
-		return ds_lie(ds, "%u holds for a client, at most %u are possible",
+		return ds_lie(ds, "%u holds for a client, not 1 to %u",
 			      ds->max_holds, DMASHARE_MAX_CLIENT_HOLDS);
 	ds_text(ds->device, sizeof(ds->device), w->device, sizeof(w->device));
 	while (!ds->ready) {
@@ -380,7 +380,7 @@ int dmashare_next(struct dmashare *ds, int timeout_ms,
 			return ds->dead;
 		ret = read_one(ds, 0, NULL);
 		if (ret > 0)
-			/* Not every notice is an event: time passes all the same. */
+			/* Not every notice is an event, but takes time. */
 			ret = !ds->n_events && until >= 0 &&
 			      ds_now_ms() > until ? 0 : 1;
 		else if (!ret)

@@ -103,8 +103,8 @@ int ds_kill(struct dmashare *ds, int error, const char *fmt, ...)
 int ds_lie(struct dmashare *ds, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 /*
- * Sends @request, whose body alone is filled in, and waits for the answer, which
- * is of type @answer. A refusal is its errno, and noted.
+ * Sends @request, whose body alone is filled in, and waits for the answer, of
+ * type @answer_type. A refusal is its errno, and noted.
  */
 int ds_request(struct dmashare *ds, uint32_t type, struct dmashare_msg *request,
 	       uint32_t answer_type, struct ds_message *answer);
@@ -113,7 +113,7 @@ void ds_text(char *out, size_t size, const uint8_t *in, size_t length);
 
 /* notices.c */
 
-/* Takes a message of type ANNOUNCE or above in. 0, or what ds_lie() returned. */
+/* Takes in a message of type ANNOUNCE or above; 0, or as ds_lie(). */
 int ds_notice(struct dmashare *ds, const struct dmashare_msg *msg);
 /* Moves the oldest event to @notice; false when there is none. */
 bool ds_event_pop(struct dmashare *ds, struct dmashare_notice *notice);

@@ -168,6 +168,7 @@ static const char *ill_formed(const struct ds_message *m)
 /* Takes over the descriptors that came, all of them: also those not wanted. */
 static void take_fds(struct ds_wire *w, struct msghdr *h)
 {
+	static const char too_many[] = "more descriptors than any message has";
 	struct cmsghdr *c;
 
 	for (c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
@@ -183,12 +184,12 @@ static void take_fds(struct ds_wire *w, struct msghdr *h)
 				w->in.fd[w->in.n_fds++] = fd;
 			} else {
 				close(fd);
-				w->why = "more descriptors than any message has";
+				w->why = too_many;
 			}
 		}
 	}
 	if (h->msg_flags & MSG_CTRUNC)
-		w->why = "more descriptors than any message has";
+		w->why = too_many;
 }
 
 /* Reads no further than to the end of the message: the next has its own. */

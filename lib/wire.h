@@ -43,8 +43,8 @@ int ds_wire_connect(struct ds_wire *w, const char *path, int64_t end);
 void ds_wire_close(struct ds_wire *w);
 
 /*
- * Sends as much of @msg from @done on as the socket takes now: how much of it is
- * sent, or -ECONNRESET.
+ * Sends as much of @msg from @done on as the socket takes now; how much of it
+ * is sent by then, or -ECONNRESET.
  */
 int ds_wire_send(struct ds_wire *w, const struct dmashare_msg *msg,
 		 unsigned int done);

@@ -95,7 +95,7 @@ enum dmashare_notice_kind {
  * @error: by @kind; positive errno
  * @hold: of this connection, 0: none
  * @sequence: of the contents
- * @deadline_ns: CONTENT with a hold: how long it can be held, in the guest's time
+ * @deadline_ns: CONTENT with a hold: how long it lasts, in the guest's time
  * @info: of the share; only id and generation unless ANNOUNCED
  */
 struct dmashare_notice {
@@ -154,8 +154,8 @@ int dmashare_list(const struct dmashare *ds, struct dmashare_info *info,
  * (-ETIMEDOUT, and the connection is dead). Events that come meanwhile are kept
  * for dmashare_next().
  */
-#define DMASHARE_WRITE		(1 << 0)	/* open, acquire: for writing as well */
-#define DMASHARE_WAIT_ONLY	(1 << 1)	/* acquire: hold nothing */
+#define DMASHARE_WRITE		(1 << 0)	/* for writing as well */
+#define DMASHARE_WAIT_ONLY	(1 << 1)	/* acquire: nothing is held */
 
 /*
  * Open share @id. -ENOENT, -EACCES, -EBUSY, -EMFILE, -EAGAIN, -EOPNOTSUPP: see
@@ -207,8 +207,8 @@ int dmashare_acquire(struct dmashare_buffer *buf, int flags,
 int dmashare_release(struct dmashare *ds, uint32_t hold, int error);
 
 /*
- * CRC32C of the bytes, as the device's CHECKSUM job computes it; @crc is that of
- * the bytes before, at first 0.
+ * CRC32C of the bytes, as the device's CHECKSUM job computes it; @crc is that
+ * of the bytes before, at first 0.
  */
 uint32_t dmashare_crc32c(uint32_t crc, const void *data, size_t length);
 

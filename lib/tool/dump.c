@@ -54,7 +54,7 @@ static void hex(FILE *f, uint64_t offset, const uint8_t *data, uint64_t length)
 	fprintf(f, "%08" PRIx64 "\n", offset + length);
 }
 
-/* The picture that the guest speaks of, or the options do; dies if none fits. */
+/* The picture of which guest or options speak; dies if there is none. */
 static struct picture picture_of(struct tool *t,
 				 const struct dmashare_info *info,
 				 const uint8_t *data, uint64_t length)

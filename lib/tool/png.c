@@ -13,7 +13,8 @@ struct failure {
 	size_t size;
 };
 
-static void __attribute__((noreturn)) on_error(png_structp png, const char *text)
+static void __attribute__((noreturn))
+on_error(png_structp png, const char *text)
 {
 	struct failure *f = png_get_error_ptr(png);
 

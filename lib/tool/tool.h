@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The command dmashare: what its subcommands have in common. Whatever cannot be
- * done ends the program with one line on stderr and a status that says what kind
- * of failure it was; dmashare(1) documents them.
+ * done ends the program with one line on stderr and a status that says what
+ * kind of failure it was; dmashare(1) documents them.
  */
 #ifndef TOOL_H
 #define TOOL_H
@@ -64,7 +64,7 @@ void tool_connect(struct tool *t);
 /* The buffer that is meant by an id or a name, awaited as the options say. */
 struct dmashare_info tool_find(struct tool *t, const char *which);
 struct dmashare_buffer *tool_open(struct tool *t, const char *which);
-/* The next event; dies at @until (-1: never), saying that @what did not come. */
+/* The next event; dies at @until (-1: never), as @what did not come. */
 struct dmashare_notice tool_next(struct tool *t, int64_t until,
 				 const char *what);
 /* "r-" or "rw", "udmabuf", ...; for people and scripts alike. */
@@ -77,8 +77,8 @@ const char *fourcc_name(uint32_t fourcc, char *text);
 
 /*
  * The right time: when the guest has done what it was doing with the buffer, or
- * has published what the options ask for, until access_end(). @flags as those of
- * dmashare_acquire(); with DMASHARE_WAIT_ONLY nothing is held.
+ * has published what the options ask for, until access_end(). @flags are those
+ * of dmashare_acquire(); with DMASHARE_WAIT_ONLY nothing is held.
  */
 struct access {
 	uint32_t hold;

@@ -41,7 +41,7 @@ struct screen {
 	size_t n_rows, max_rows;
 	int64_t span;			/* number of the present one */
 	int64_t drawn;
-	char trouble[256];		/* why there is no server; "": there is */
+	char trouble[256];		/* why there is no server, or "" */
 	bool colour, utf8, quit;
 	int columns, lines;
 	char *text;			/* of one line, being made */
@@ -312,8 +312,8 @@ static void draw_top(struct screen *s)
 		put(s, " %s  %s; trying again", clock, s->trouble);
 		end_line(s, "\033[31m", "");
 	} else {
-		put(s, " %s  %zu buffers, %s shared in place, %.1f contents/s",
-		    clock, s->n_rows, size, rate);
+		put(s, " %s  %zu buffer%s, %s shared in place, %.1f contents/s",
+		    clock, s->n_rows, s->n_rows == 1 ? "" : "s", size, rate);
 		end_line(s, "", "");
 	}
 	end_line(s, "", "");

@@ -536,7 +536,8 @@ static void lay_out(struct fake_share *s, uint64_t piece)
 		s->range[i].offset = htole64(4096 + (s->n_ranges - 1 - i) *
 					     (piece + 4096));
 	}
-	s->memory_size = 4096 + s->n_ranges * (4096 + (piece ? piece : s->size));
+	s->memory_size = 4096 + s->n_ranges *
+			 (4096 + (piece ? piece : s->size));
 }
 
 struct fake_share *fake_share(struct fake *f, uint32_t id, uint64_t size,

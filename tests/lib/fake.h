@@ -20,8 +20,8 @@
 struct fake;
 
 /*
- * A buffer: @memory is all of its memory file, of @memory_size bytes; range i of
- * the buffer's is @range[i] of that. What a client is told may be changed before
+ * A buffer: @memory is all of its memory file, of @memory_size bytes; @range are
+ * the buffer's in it. What a client is told may be changed before
  * fake_announce(), and again before another.
  */
 struct fake_share {
@@ -38,8 +38,8 @@ struct fake_share {
 
 /*
  * A message on its way out. A test may change it in any way; @skip: it is not
- * sent; @length: how much of it is sent; @hang_up: afterwards; @again: it is sent so
- * many times more.
+ * sent; @length: how much of it is sent; @hang_up: afterwards; @again: it is
+ * sent so many times more.
  */
 struct fake_out {
 	struct dmashare_msg msg;
@@ -60,7 +60,7 @@ void fake_stop(struct fake *f);
 
 /*
  * Makes a buffer of @size bytes in pieces of @piece (0: one), with a pattern
- * that fake_pattern() gives again. It is known to clients after fake_announce().
+ * that fake_pattern() gives again. Clients know it after fake_announce().
  */
 struct fake_share *fake_share(struct fake *f, uint32_t id, uint64_t size,
 			      uint64_t piece);
@@ -82,8 +82,8 @@ void fake_tell(struct fake *f, const struct dmashare_msg *msg);
 void fake_hang_up(struct fake *f);
 
 /*
- * What clients did: waits until it has been done, at most ten seconds, and fails
- * the case if it has not. The error that hold was released with; how many
+ * What clients did: waits until it has been done, at most ten seconds, and
+ * fails the case if it has not. The error that hold was released with; how many
  * requests of that type there have been.
  */
 uint32_t fake_released(struct fake *f, uint32_t hold);

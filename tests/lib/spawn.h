@@ -21,8 +21,8 @@ struct command {
 };
 
 /*
- * Starts `dmashare --socket PATH` with @words, separated by blanks. With @tty its
- * input and output are a terminal.
+ * Starts `dmashare --socket PATH` with @words, separated by blanks. With @tty
+ * its input and output are a terminal.
  */
 struct command command_start(const char *path, bool tty, const char *words);
 /* Gives it a line. */

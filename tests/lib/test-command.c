@@ -630,7 +630,7 @@ static void watch_table(void)
 	setenv("LC_ALL", "C.UTF-8", 1);
 	fake_announce(f, s);
 	c = command_start(fake_path(f), true, "watch");
-	command_await(&c, "1 buffers, 800 KiB shared");
+	command_await(&c, "1 buffer, 800 KiB shared");
 	command_await(&c, "640x480 YUYV");
 	fake_announce(f, b);
 	command_await(&c, "buffer-2");

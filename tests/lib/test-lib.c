@@ -124,7 +124,7 @@ static void lists(void)
 	fake_stop(f);
 }
 
-/* The same bytes and not a copy of them, whatever they are put together from. */
+/* The same bytes and not a copy of them, whatever pieces they are in. */
 static void same_pages(void)
 {
 	static const uint64_t pieces[] = { 0, 3 * PAGE, 2 * PAGE };
@@ -464,7 +464,7 @@ static void server_goes(void)
 	ASSERT_EQ(dmashare_map(buf, &map), 0);
 	fake_publish(f, s, 3);
 	fake_hang_up(f);
-	/* What it said before is told, then that it is gone, again and again. */
+	/* What it said before is told, then that it is gone, every time. */
 	ASSERT_EQ(next(ds, DMASHARE_CONTENT).sequence, 3);
 	ASSERT_EQ(dmashare_next(ds, SOON_MS, &n), -ECONNRESET);
 	ASSERT(can_be_read(ds));
