@@ -11,17 +11,17 @@
  *
  * Transport: a stream socket of AF_UNIX, because file descriptors go with it
  * (SCM_RIGHTS, attached to the first byte of their message). Every message, in
- * both directions, is one struct dmashare_msg of exactly DMASHARE_MSG_SIZE bytes,
- * little-endian. There is no other framing and no variable part. Bytes that a
- * type does not use must be zero, and are checked, so that they can be given a
- * meaning later.
+ * both directions, is one struct dmashare_msg of exactly DMASHARE_MSG_SIZE
+ * bytes, little-endian. There is no other framing and no variable part. Bytes
+ * that a type does not use must be zero, and are checked, so that they can be
+ * given a meaning later.
  *
  * Who begins: the client, with HELLO, and nothing else before WELCOME came.
  *
- * Requests (client to server) carry a serial of the client's choice, not 0; each
- * gets exactly one answer with the same serial: the type named below, or ERROR.
- * Requests of one connection are answered in order. Notices (server to client)
- * have serial 0 and come at any time.
+ * Requests (client to server) carry a serial of the client's choice, not 0;
+ * each gets exactly one answer with the same serial: the type named below, or
+ * ERROR. Requests of one connection are answered in order. Notices (server to
+ * client) have serial 0 and come at any time.
  *
  * A message that breaks a rule of this header (wrong magic, type, length, bits
  * that must be zero, a file descriptor where none belongs, a serial in use)
@@ -30,16 +30,16 @@
  * errno and a line for people, and nothing has changed.
  *
  * What goes over the socket is bounded: a client has at most DMASHARE_MAX_OPEN
- * buffers open and DMASHARE_MAX_CLIENT_HOLDS holds that it asked for. Notices about the same buffer
- * that a slow client has not read are put together; a client that does not read
- * at all while it must be answered is disconnected.
+ * buffers open and DMASHARE_MAX_CLIENT_HOLDS holds that it asked for. Notices
+ * about the same buffer that a slow client has not read are put together; a
+ * client that does not read at all while it must be answered is disconnected.
  *
  * When a connection ends, however it ends, the server releases all that the
  * client holds, with the errno ECONNRESET.
  *
- * Versions: the client says the highest it knows, the server answers with what is
- * spoken: the same major, and the lower of the two minors. Another major is refused
- * with EPROTONOSUPPORT.
+ * Versions: the client says the highest it knows, the server answers with what
+ * is spoken: the same major, and the lower of the two minors. Another major is
+ * refused with EPROTONOSUPPORT.
  *
  * Errnos are those of Linux on the wire, 1..4095.
  */
@@ -84,10 +84,10 @@ enum dmashare_msg_type {
 };
 
 /*
- * HELLO: magic is DMASHARE_MSG_MAGIC; version is major << 16 | minor; name is for
- * people (query-dmashare-clients), padded with zeros. EPROTONOSUPPORT: another
- * major. EACCES: the server does not serve this user. EUSERS: it has as many
- * clients as it takes.
+ * HELLO: magic is DMASHARE_MSG_MAGIC; version is major << 16 | minor; name is
+ * for people (query-dmashare-clients), padded with zeros. EPROTONOSUPPORT:
+ * another major. EACCES: the server does not serve this user. EUSERS: it has as
+ * many clients as it takes.
  *
  * WELCOME comes first; then one ANNOUNCE for each share there is, and READY.
  */
@@ -98,9 +98,9 @@ struct dmashare_msg_hello {
 };
 
 /*
- * device: the device's name (its id, or its path), cut off where it is too long,
- * padded with zeros. instance changes with every start of the server: whoever
- * connects anew knows by it that no share of before is left.
+ * device: the device's name (its id, or its path), cut off where it is too
+ * long, padded with zeros. instance changes with every start of the server:
+ * whoever connects anew knows by it that no share of before is left.
  */
 struct dmashare_msg_welcome {
 	__le32 magic;
@@ -128,10 +128,11 @@ enum dmashare_share_path {
 };
 
 /*
- * ANNOUNCE: a share is there, or has changed: id names it for as long as the guest
- * shares that buffer and is never used again by this instance; generation grows
- * each time that its pages are others. What the guest said of its contents (fourcc,
- * width, height, stride) is not checked against anything: a client does that.
+ * ANNOUNCE: a share is there, or has changed: id names it for as long as the
+ * guest shares that buffer and is never used again by this instance; generation
+ * grows each time that its pages are others. What the guest said of its
+ * contents (fourcc, width, height, stride) is not checked against anything: a
+ * client does that.
  */
 #define DMASHARE_SHARE_F_WRITE		(1 << 0) /* clients may open it for writing */
 
@@ -150,15 +151,16 @@ struct dmashare_msg_announce {
 };
 
 /*
- * WITHDRAW: the pages of that generation are the buffer's no more. RELEASED: the
- * share is gone. MOVED: it stays, and is announced again when it has new pages.
- * RESET: the device was reset or removed; as RELEASED.
+ * WITHDRAW: the pages of that generation are the buffer's no more. RELEASED:
+ * the share is gone. MOVED: it stays, and is announced again when it has new
+ * pages. RESET: the device was reset or removed; as RELEASED.
  *
- * What a client still has mapped never shows the buffer's new bytes. UDMABUF with
- * F_CUT: nor anything else of the guest, which has been given other pages in their
- * place. Otherwise the client must unmap it: the pages are the guest's, which uses
- * them for something else. The descriptors need not be sent back; the client has
- * closed the share as if by CLOSE, and its holds of it have ENDED.
+ * What a client still has mapped never shows the buffer's new bytes. UDMABUF
+ * with F_CUT: nor anything else of the guest, which has been given other pages
+ * in their place. Otherwise the client must unmap it: the pages are the
+ * guest's, which uses them for something else. The descriptors need not be sent
+ * back; the client has closed the share as if by CLOSE, and its holds of it
+ * have ENDED.
  */
 enum dmashare_withdraw_reason {
 	DMASHARE_WITHDRAW_RELEASED	= 0,
@@ -176,13 +178,13 @@ struct dmashare_msg_withdraw {
 };
 
 /*
- * OPEN: be given the pages. Without F_WRITE the descriptor is read-only where the
- * kernel can make one (see enum dmashare_share_path). ENOENT: no such share.
- * ESTALE: it has another generation. EACCES: F_WRITE, and the guest or whoever
- * started QEMU permits reading alone. EBUSY: this client has it open already.
- * EMFILE: DMASHARE_MAX_OPEN. EAGAIN: it has no pages at present. EOPNOTSUPP: the
- * host cannot pass these pages in any way that is permitted. Else what the host's
- * kernel said when it was to make the dma-buf.
+ * OPEN: be given the pages. Without F_WRITE the descriptor is read-only where
+ * the kernel can make one (see enum dmashare_share_path). ENOENT: no such
+ * share. ESTALE: it has another generation. EACCES: F_WRITE, and the guest or
+ * whoever started QEMU permits reading alone. EBUSY: this client has it open
+ * already. EMFILE: DMASHARE_MAX_OPEN. EAGAIN: it has no pages at present.
+ * EOPNOTSUPP: the host cannot pass these pages in any way that is permitted.
+ * Else what the host's kernel said when it was to make the dma-buf.
  *
  * OPENED: the first descriptor is the memory. The buffer's bytes are n_ranges
  * ranges of it, in order: one, from offset on, if n_ranges is 1, else as listed
@@ -235,8 +237,8 @@ struct dmashare_msg_subscribe {
 };
 
 /*
- * CONTENT: the guest has published new contents. To all clients, hold being 0; to
- * subscribers with a hold: the guest writes no other contents before they
+ * CONTENT: the guest has published new contents. To all clients, hold being 0;
+ * to subscribers with a hold: the guest writes no other contents before they
  * RELEASE it, or the deadline has passed. Without a hold a later one replaces
  * one that was not read yet.
  */
@@ -259,14 +261,16 @@ struct dmashare_msg_content {
  * is the end of it, and no RELEASE follows.
  *
  * With F_FD a descriptor comes with ACQUIRED that can be polled and read
- * without this socket: it becomes readable when GRANTED is sent, or ENDED
- * in its place, giving one le32, the errno (0: granted), and then the end of file;
- * the end of file alone means that the hold was released, or the server is gone. It is a pipe and no eventfd: to write to one
- * whose flags the reader can change can block the writer, which is QEMU.
+ * without this socket: it becomes readable when GRANTED is sent, or ENDED in
+ * its place, giving one le32, the errno (0: granted), and then the end of file;
+ * the end of file alone means that the hold was released, or the server is
+ * gone. It is a pipe and no eventfd: to write to one whose flags the reader can
+ * change can block the writer, which is QEMU.
  *
  * ENOENT: not open. EACCES: F_WRITE, and it is not open for writing. ENOSPC:
  * DMASHARE_MAX_CLIENT_HOLDS, 16 with F_FD that are not granted, or all that the
- * device can have. EMFILE: no pipe can be made. EINVAL: deadline 0 or over DMASHARE_MAX_DEADLINE_NS.
+ * device can have. EMFILE: no pipe can be made. EINVAL: deadline 0 or over
+ * DMASHARE_MAX_DEADLINE_NS.
  */
 #define DMASHARE_ACQUIRE_F_WRITE	(1 << 0)
 #define DMASHARE_ACQUIRE_F_WAIT		(1 << 1)
@@ -304,8 +308,8 @@ struct dmashare_msg_release {
 
 /*
  * ENDED: the hold is over without the client's doing: ETIMEDOUT (deadline),
- * ECANCELED (the guest withdrew the buffer, or the device was reset). No RELEASE
- * follows.
+ * ECANCELED (the guest withdrew the buffer, or the device was reset). No
+ * RELEASE follows.
  */
 struct dmashare_msg_ended {
 	__le32 share;
