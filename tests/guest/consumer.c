@@ -157,7 +157,8 @@ static bool receive(struct slot *slot)
 		ASSERT_EQ(sequence, slot->last + stream.buffers);
 	slot->last = sequence;
 
-	ASSERT_OK(dmabuf_sync(slot->dmabuf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+	if (dmabuf_sync(slot->dmabuf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ))
+		return !stale(slot, errno);
 	crc = crc32c(slot->bo.map, slot->bo.size);
 	ASSERT_OK(dmabuf_sync(slot->dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 	dms_submit(fd, 0, 0, jobs + skip, ARRAY_SIZE(jobs) - skip);
