@@ -134,6 +134,35 @@ static void print_faults(Monitor *mon, const char *path)
     }
 }
 
+/* Nothing if the device has nothing to do with another VM. */
+static void print_peers(Monitor *mon, const char *path)
+{
+    g_autoptr(DmasharePeersInfo) peers = qmp_query_dmashare_peers(path, NULL);
+
+    if (!peers) {
+        return;
+    }
+    monitor_printf(mon, "    peer %s: %s%s%s%s%s shares %" PRIu32 "\n",
+                   peers->address, DmasharePeerState_str(peers->state),
+                   peers->device ? " device " : "", peers->device ?: "",
+                   peers->why ? ": " : "", peers->why ?: "", peers->shares);
+    for (DmashareForeignInfoList *l = peers->buffers; l; l = l->next) {
+        const DmashareForeignInfo *f = l->value;
+
+        monitor_printf(mon, "    foreign buffer %" PRIu32 ": share %" PRIu32
+                       " size %" PRIu64 " holds %" PRIu32 "%s%s%s", f->id,
+                       f->share, f->size, f->holds,
+                       f->writable ? " writable" : "",
+                       f->withdrawn ? " withdrawn" : "",
+                       f->subscribed ? " subscribed" : "");
+        if (f->has_offset) {
+            monitor_printf(mon, " at 0x%" PRIx64, f->offset);
+        }
+        monitor_printf(mon, "%s%s\n", f->refused ? ": " : "",
+                       f->refused ?: "");
+    }
+}
+
 /* Nothing if the device shares nothing. */
 static void print_shares(Monitor *mon, const char *path)
 {
@@ -177,6 +206,7 @@ static void hmp_info_dmashare(Monitor *mon, const QDict *qdict)
             print_holds(mon, path);
             print_faults(mon, path);
             print_shares(mon, path);
+            print_peers(mon, path);
         }
     }
     hmp_handle_error(mon, err);

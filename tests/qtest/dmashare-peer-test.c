@@ -195,6 +195,7 @@ static void test_properties(void)
 
 static void test_info(void)
 {
+    g_autofree char *text = NULL, *want = NULL;
     struct dmashare_peer_info info;
     QObject *answer;
     World w;
@@ -228,6 +229,12 @@ static void test_info(void)
     qdmashare_assert_num(answer, "buffers.0.withdrawn", 0);
     qdmashare_assert_absent(answer, "buffers.1");
     qobject_unref(answer);
+    text = qtest_hmp(w.d->qts, "info dmashare " QDMASHARE_ID);
+    want = g_strdup_printf("peer unix:%s: ready device owner shares 1",
+                           w.s->path);
+    g_assert_nonnull(strstr(text, want));
+    g_assert_nonnull(strstr(text, "foreign buffer 1: share 7 size 65536 holds 0"
+                            " writable at 0x110000"));
 
     /* What is announced anew is told anew. */
     qdmashare_fake_announce(w.s, SHARE, 1, SIZE, true);
