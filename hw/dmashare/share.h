@@ -352,8 +352,8 @@ uint32_t dmashare_share_commit(DmashareShares *shares,
 
 /*
  * UNSHARE: from stop on nobody is given the pages, and nobody holds them any
- * more. Withdraw tells the clients, and lets go of the pages and, unless @reason
- * is MOVED, of the share. Stop may have been called before.
+ * more. Withdraw tells the clients, and lets go of the pages and, unless
+ * @reason is MOVED, of the share. Stop may have been called before.
  */
 void dmashare_share_stop(DmashareShares *shares, DmashareShare *share);
 void dmashare_share_withdraw(DmashareShares *shares, DmashareShare *share,

@@ -454,6 +454,90 @@ static void test_guest(void)
                     DMASHARE_STATUS_BAD_ID);
 }
 
+/* A guest that does whatever comes to its mind, and is looked at meanwhile. */
+static void test_noise(void)
+{
+    g_autoptr(World) w = world_new("share-writable=on");
+    g_autoptr(QDmashareClient) c = qdmashare_client_new(w->socket->path, NULL);
+    g_autoptr(QDmashareClient) other = NULL;
+    uint64_t live = 0, bit;
+    struct dmashare_msg msg;
+    unsigned announced = 0;
+    struct dmashare_event e;
+    uint32_t id;
+
+    for (unsigned i = 0; i < 3000; i++) {
+        id = 1 + g_test_rand_int_range(0, 8);
+        bit = 1ULL << id;
+        switch (g_test_rand_int_range(0, 9)) {
+        case 0:
+            if (!(live & bit)) {
+                qdmashare_local_buf(w->d, id, id * SIZE, SIZE,
+                                    DMASHARE_DIR_BIDIRECTIONAL);
+                live |= bit;
+            }
+            break;
+        case 1:
+            if (live & bit) {
+                qdmashare_unmap(w->d, id);
+                qdmashare_destroy(w->d, id);
+                live &= ~bit;
+            }
+            break;
+        case 2 ... 4:
+            qdmashare_share(w->d, id, id, g_test_rand_int_range(0, 2));
+            break;
+        case 5:
+            qdmashare_unshare(w->d, id, g_test_rand_int_range(0, 4));
+            break;
+        case 6:
+            qdmashare_publish(w->d, id, 1 + i, 1 + i, 1);
+            break;
+        case 7:
+            if (!g_test_rand_int_range(0, 20)) {
+                qdmashare_reset(w->d);
+                qdmashare_start(w->d);
+                live = 0;
+            }
+            break;
+        default:
+            while (qdmashare_try_event(w->d, &e)) {
+                if (e.type == DMASHARE_EVENT_SHARE_ACQUIRE) {
+                    qdmashare_grant(w->d, e.mapping,
+                                    g_test_rand_int_range(0, 2) ? EPERM : 0);
+                }
+            }
+            qtest_clock_step(w->m->qts, 1);
+            break;
+        }
+        while (qdmashare_client_readable(c, 0)) {
+            g_assert_true(qdmashare_client_read(c, &msg));
+            if (le32_to_cpu(msg.type) == DMASHARE_MSG_ANNOUNCE) {
+                announced++;
+                /* One at a time; the answers are read like all else. */
+                msg = qdmashare_msg_open(le32_to_cpu(msg.announce.share),
+                                         le32_to_cpu(msg.announce.generation),
+                                         0);
+                msg.serial = cpu_to_le32(i + 1);
+                qdmashare_client_send(c, &msg, sizeof(msg), -1);
+            } else if (le32_to_cpu(msg.type) == DMASHARE_MSG_OPENED) {
+                qdmashare_client_close_fds(c);
+                msg = qdmashare_msg_acquire(le32_to_cpu(msg.opened.share), 0,
+                                            1 + i % 3);
+                msg.serial = cpu_to_le32(i + 1);
+                qdmashare_client_send(c, &msg, sizeof(msg), -1);
+            }
+        }
+    }
+    g_test_message("%u announcements", announced);
+    g_assert_cmpuint(announced, >, 50);
+    /* Nothing is left for the next one. */
+    qdmashare_reset(w->d);
+    other = qdmashare_client_new(w->socket->path, NULL);
+    qdmashare_client_notice(other, DMASHARE_MSG_READY);
+    qdmashare_client_assert_quiet(other);
+}
+
 /*
  * Those who do not read
  */
@@ -696,6 +780,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/share/broken", test_broken);
     qtest_add_func("/dmashare/share/limits", test_limits);
     qtest_add_func("/dmashare/share/guest", test_guest);
+    qtest_add_func("/dmashare/share/noise", test_noise);
     qtest_add_func("/dmashare/share/slow", test_slow);
     qtest_add_func("/dmashare/share/unseen", test_unseen);
     qtest_add_func("/dmashare/share/deaf", test_deaf);

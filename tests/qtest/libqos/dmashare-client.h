@@ -22,7 +22,7 @@ typedef struct QDmashareClient {
     int fd;
     uint32_t serial;            /* of the last request */
     GQueue *notices;            /* struct dmashare_msg that nobody asked for */
-    int fds[QDMASHARE_CLIENT_FDS]; /* of the last answer; the test closes them */
+    int fds[QDMASHARE_CLIENT_FDS]; /* of the last answer: the test's to close */
     unsigned n_fds;
 } QDmashareClient;
 
