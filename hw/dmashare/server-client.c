@@ -387,14 +387,27 @@ static void client_credentials(DmashareServerClient *c, QIOChannelSocket *sioc)
     c->uid = cred.uid;
 }
 
+/* It is told why, if it can be told at once, and nothing is kept of it. */
+static void server_full(DmashareServer *server, QIOChannelSocket *sioc)
+{
+    struct dmashare_msg msg;
+
+    dmashare_server_warn(server, "a connection is refused: there are %u "
+                         "already", server->n_connections);
+    dmashare_wire_error(&msg, 0, EUSERS, "the server has %u connections "
+                        "already", server->n_connections);
+    if (qio_channel_set_blocking(QIO_CHANNEL(sioc), false, NULL) == 0) {
+        qio_channel_write(QIO_CHANNEL(sioc), (char *)&msg, sizeof(msg), NULL);
+    }
+}
+
 void dmashare_server_client_new(DmashareServer *server, QIOChannelSocket *sioc)
 {
     DmashareServerClient *c;
 
     if (server->n_connections >= server->core->cfg.share_max_clients +
                                  DMASHARE_SERVER_STRANGERS) {
-        dmashare_server_warn(server, "a connection is refused: there are %u "
-                             "already", server->n_connections);
+        server_full(server, sioc);
         return;
     }
     c = g_new0(DmashareServerClient, 1);

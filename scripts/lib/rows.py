@@ -26,6 +26,9 @@ import vm
 # The guest program that looks, before a VM ends, for what was left behind.
 EPILOGUE = 'epilogue'
 EPILOGUE_TIMEOUT = 180
+# What shares in the guest while clients are hostile.
+SHARER = 'producer'
+SHARER_TIMEOUT = 7200
 # How long the console may be behind the program's own channel.
 MARK_SECONDS = 20
 # Taints that a program brings by its nature: in-kernel tests set their own; the
@@ -270,12 +273,15 @@ class Boot:
                 row.case(not found, 'boots with a clean console')
                 self.splats(self.suite, found)
                 spoilt = False
+                sharer = self.share() if machine.hostile else None
                 while not spoilt:
                     running = self.plan.next(row)
                     if running is None:
                         break
                     spoilt = self.program(running)
                 running = None
+                if sharer:
+                    self.share_no_more(sharer)
                 if not spoilt:
                     self.epilogue()
         except vm.VmError as error:
@@ -297,6 +303,29 @@ class Boot:
                      machine.hostile.said)
             common.say(f'{self.plan.group}: {self.suite}: hostile clients: '
                        + machine.hostile.said)
+
+    def share(self):
+        """Have the guest share something, for those who are hostile."""
+        sharer = self.machine.talk([SHARER, 'frames=0', 'buffers=8'],
+                                   SHARER_TIMEOUT)
+        sharer.say('go\n')
+        return sharer
+
+    def share_no_more(self, sharer):
+        """Its end, which must be a good one."""
+        sharer.say('end\n')
+        deadline = time.monotonic() + EPILOGUE_TIMEOUT
+        while sharer.result is None and time.monotonic() < deadline:
+            self.machine.listen(1)
+        said = sharer.out.decode(errors='replace').split('\n')
+        frames = sum(line.startswith('frame ') for line in said)
+        status = sharer.result.status if sharer.result else 'none'
+        self.row.case(status == 0 and frames > 0,
+                      'shares while clients are hostile',
+                      f'{frames} frames, status {status}: '
+                      + sharer.err.decode(errors='replace')[-200:])
+        common.say(f'{self.plan.group}: {self.suite}: {frames} frames were '
+                   'published meanwhile')
 
     def suite_of(self, entry):
         """What its results are called."""

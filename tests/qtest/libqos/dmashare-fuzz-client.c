@@ -489,15 +489,18 @@ static void message(FuzzClient *c)
         fuzz_fault(c, "type %u with something behind its body", type);
     }
     if (type == DMASHARE_MSG_ERROR && !m->serial) {
+        uint32_t error = le32_to_cpu(m->error.error);
+
         check_error(c, &m->error);
-        if (!c->doomed && !c->unsure) {
-            fuzz_fault(c, "it was thrown out: %s", m->error.text);
-        }
-        if (le32_to_cpu(m->error.error) != EPROTO) {
-            fuzz_fault(c, "thrown out with errno %u",
-                       le32_to_cpu(m->error.error));
-        }
         c->ended = true;
+        if (error == EUSERS && !c->welcome) {
+            /* Whatever was said: it was not even looked at. */
+            c->pending = 0;
+        } else if (!c->doomed && !c->unsure) {
+            fuzz_fault(c, "it was thrown out: %s", m->error.text);
+        } else if (error != EPROTO) {
+            fuzz_fault(c, "thrown out with errno %u", error);
+        }
     } else if (type < DMASHARE_MSG_ANNOUNCE) {
         answer(c, m);
     } else if (m->serial) {
