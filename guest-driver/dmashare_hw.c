@@ -213,10 +213,6 @@ int dmashare_hw_start(struct dmashare_device *ddev)
 	dmashare_write(ddev, DMASHARE_REG_FENCE_ADDR_HI, upper_32_bits(ddev->fence_dma));
 	dmashare_write(ddev, DMASHARE_REG_FENCE_CTRL, DMASHARE_FENCE_CTRL_ENABLE);
 
-	ret = dmashare_events_start(ddev);
-	if (ret)
-		return ret;
-
 	spin_lock_irq(&ddev->control.lock);
 	ret = dmashare_ring_start(&ddev->control.ring);
 	spin_unlock_irq(&ddev->control.lock);
@@ -228,8 +224,11 @@ int dmashare_hw_start(struct dmashare_device *ddev)
 		ret = dmashare_ring_start(&queue->ring);
 		spin_unlock_irq(&queue->lock);
 	}
+	if (ret)
+		return ret;
 
-	return ret;
+	/* The last one: what the first event says may need a command at once. */
+	return dmashare_events_start(ddev);
 }
 
 /**
