@@ -22,9 +22,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -221,8 +223,12 @@ static bool run(void)
 static void look_around(uint64_t room)
 {
 	struct bo bo = dms_create_mapped(fd, 4096, "own");
+	time_t end = time(NULL) + SOON_MS / 1000;
 	uint8_t want[4096];
 
+	/* What was released has a reference until the device has heard of that. */
+	while (dms_param(fd, DRM_DMASHARE_PARAM_PEER_FREE) != room && time(NULL) < end)
+		sched_yield();
 	ASSERT_EQ(dms_param(fd, DRM_DMASHARE_PARAM_PEER_FREE), room);
 	memset(want, 0x5a, sizeof(want));
 	dms_run_ok(fd, dms_job_fill(&bo, 0, 4096, 0x5a5a5a5a5a5a5a5a));
