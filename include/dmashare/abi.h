@@ -743,8 +743,9 @@ struct dmashare_body_hold {
  * (BAD_DIRECTION). Such mappings need no bus, as those of placement LOCAL.
  *
  * PEER_UNMAP: take it out of the window; holds of it are released with
- * ECANCELED. For a withdrawn one: forget the id. The window shows zeros there.
- * Refused: BAD_ID, also if it is neither mapped nor withdrawn.
+ * ECANCELED, and the completion is their end: no PEER_GRANTED follows. For a
+ * withdrawn one: forget the id. The window shows zeros there. Refused: BAD_ID,
+ * also if it is neither mapped nor withdrawn.
  */
 #define DMASHARE_PEER_MAP_F_WRITE	(1 << 0) /* offset is in the second half */
 #define DMASHARE_PEER_MAP_F_SUBSCRIBE	(1 << 1) /* its owner waits for us: PEER_ACQUIRE_F_CONTENT */

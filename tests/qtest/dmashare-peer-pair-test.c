@@ -10,6 +10,7 @@
 #include "libqos/dmashare-client.h"
 #include "libqos/dmashare-fake-server.h"
 #include "libqos/dmashare-qmp.h"
+#include "libqos/pci-pc.h"
 
 #define HALF        (1 * MiB)
 #define SIZE        (64 * KiB)
@@ -217,6 +218,18 @@ static void test_holds(void)
     pair_stop(&p);
 }
 
+/* QEMU ends as it is, and is not told to tidy up before. */
+static void machine_end(QDmashareMachine *m)
+{
+    qtest_qmp_assert_success(m->qts, "{ 'execute': 'quit' }");
+    qtest_wait_qemu(m->qts);
+    g_free(m->d);
+    alloc_destroy(&m->alloc);
+    qpci_free_pc(m->bus);
+    qtest_quit(m->qts);
+    g_free(m);
+}
+
 /* Either of them ends with a hold of the other's. */
 static void test_end(void)
 {
@@ -236,7 +249,7 @@ static void test_end(void)
                         DMASHARE_STATUS_OK);
         qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED);
         if (owner_ends) {
-            qdmashare_machine_free(g_steal_pointer(&p.owner));
+            machine_end(g_steal_pointer(&p.owner));
             e = qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED);
             g_assert_cmpuint(e.mapping, ==, 3);
             g_assert_cmpuint(e.offset, ==, ECONNRESET);
@@ -250,7 +263,7 @@ static void test_end(void)
                             });
             g_assert_cmphex(qtest_readq(p.u->qts, p.u->window + HALF), ==, 0);
         } else {
-            qdmashare_machine_free(g_steal_pointer(&p.user));
+            machine_end(g_steal_pointer(&p.user));
             e = owner_done(&p, hold, DMASHARE_STATUS_COMMANDED);
             g_assert_cmpuint(e.offset, ==, ECONNRESET);
             g_assert_cmphex(qdmashare_unshare(p.o, BUF, 0).status, ==,

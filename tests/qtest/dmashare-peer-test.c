@@ -5,6 +5,7 @@
  */
 
 #include "qemu/osdep.h"
+#include <sys/mman.h>
 #include "qemu/bswap.h"
 #include "qemu/memfd.h"
 #include "qemu/units.h"
@@ -12,6 +13,7 @@
 #include "libqtest.h"
 #include "libqos/dmashare-fake-server.h"
 #include "libqos/dmashare-qmp.h"
+#include "libqos/pci-pc.h"
 
 #define HALF        (1 * MiB)
 #define SIZE        (64 * KiB)
@@ -757,6 +759,52 @@ static void test_reset(void)
     world_stop(&w);
 }
 
+/* A device that answers no more has no connection either. */
+static void test_link(void)
+{
+    World w;
+
+    world_start(&w, "");
+    world_map(&w, 0, 0);
+    qdmashare_qmp_do(w.d->qts, "dmashare-pci-fault",
+                     "{ 'path': '%s', 'fault': 'link-down' }", QDMASHARE_ID);
+    qdmashare_fake_dropped(w.s);
+    assert_away(w.d, "the device is gone");
+    g_assert_cmphex(qtest_readq(w.d->qts, w.d->window), ==, UINT64_MAX);
+    qdmashare_qmp_do(w.d->qts, "dmashare-pci-fault",
+                     "{ 'path': '%s', 'fault': 'link-up' }", QDMASHARE_ID);
+    qdmashare_fake_welcome(w.s);
+    qdmashare_fake_sync(w.s);
+    world_stop(&w);
+}
+
+/* Out of its slot, with everything under way. */
+static void test_unplug(void)
+{
+    g_autoptr(QDmashareFake) s = qdmashare_fake_new();
+    g_autofree char *props = g_strdup_printf(
+        "id=" QDMASHARE_ID ",peer=unix:%s,peer-size=1M,local-size=64K",
+        s->path);
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc", props);
+    uint8_t *bytes;
+    int fd = qdmashare_fake_memory(SIZE, SEALS, &bytes);
+    uint32_t id;
+
+    qdmashare_fake_welcome(s);
+    qdmashare_fake_ready(s);
+    id = qdmashare_fake_share(s, m->d, 1, fd, 0, SIZE, true);
+    g_assert_cmphex(qdmashare_peer_map(m->d, id, DMASHARE_PEER_MAP_F_WRITE,
+                                       HALF), ==, DMASHARE_STATUS_OK);
+    qdmashare_peer_buf(m->d, 1, HALF, SIZE, DMASHARE_DIR_BIDIRECTIONAL);
+    g_assert_cmphex(qdmashare_peer_acquire(m->d, id, 0, 1, SECOND), ==,
+                    DMASHARE_STATUS_OK);
+    qdmashare_fake_expect(s, DMASHARE_MSG_ACQUIRE);
+    qpci_unplug_acpi_device_test(m->qts, QDMASHARE_ID, QDMASHARE_SLOT);
+    qdmashare_fake_dropped(s);
+    munmap(bytes, SIZE);
+    close(fd);
+}
+
 /* As many as can be known; the next one comes when one is forgotten. */
 static void test_many(void)
 {
@@ -805,6 +853,8 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/peer/lost", test_lost);
     qtest_add_func("/dmashare/peer/late", test_late);
     qtest_add_func("/dmashare/peer/reset", test_reset);
+    qtest_add_func("/dmashare/peer/link", test_link);
+    qtest_add_func("/dmashare/peer/unplug", test_unplug);
     qtest_add_func("/dmashare/peer/many", test_many);
     return g_test_run();
 }
