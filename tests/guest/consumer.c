@@ -150,6 +150,7 @@ static bool receive(struct slot *slot)
 	uint64_t sequence = peer_state(&slot->bo).acquired;
 	bool slow = stream.slow && !(sequence % stream.slow);
 	struct drm_dmashare_job_result direct, copied;
+	struct drm_dmashare_submit submit = { 0 };
 	unsigned int skip = slow ? 0 : 1;
 	uint32_t crc;
 
@@ -163,7 +164,8 @@ static bool receive(struct slot *slot)
 		return !stale(slot, errno);
 	crc = crc32c(slot->bo.map, slot->bo.size);
 	ASSERT_OK(dmabuf_sync(slot->dmabuf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
-	dms_submit(fd, 0, 0, jobs + skip, ARRAY_SIZE(jobs) - skip);
+	if (dms_try_submit(fd, &submit, jobs + skip, ARRAY_SIZE(jobs) - skip))
+		return !stale(slot, errno);
 	if (peer_try_release(&slot->bo, 0))
 		ASSERT_MSG(withdrawn(slot), "PEER_RELEASE: %s", strerror(errno));
 	direct = dms_result(fd, jobs[2].id);
