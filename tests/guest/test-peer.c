@@ -1080,7 +1080,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(errors_cross),
 	KTAP_CASE(held_too_long),
 	KTAP_CASE(closing_gives_it_back),
-	KTAP_CASE(too_many_holds),
+	KTAP_SLOW(too_many_holds, 120),
 	KTAP_CASE(acquire_is_checked),
 	KTAP_CASE(each_content_once),
 	KTAP_CASE(content_is_told),
