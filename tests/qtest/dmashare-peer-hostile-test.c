@@ -222,9 +222,10 @@ static void test_linger(void)
     msg.opened.share = cpu_to_le32(2);
     msg.opened.n_ranges = cpu_to_le32(1);
     fd = lingering(&other);
-    qdmashare_fake_send(s, &msg, &fd, 1);
-    /* The last reference is the device's. */
+    qdmashare_fake_begin(s, &msg, &fd, 1);
+    /* The last reference is the device's, which has no whole message yet. */
     close(fd);
+    qdmashare_fake_bytes(s, (uint8_t *)&msg + 1, sizeof(msg) - 1);
     qdmashare_fake_dropped(s);
     assert_works(s, m->d);
     close(other);

@@ -133,10 +133,10 @@ void qdmashare_fake_bytes(QDmashareFake *s, const void *bytes, size_t len)
     }
 }
 
-void qdmashare_fake_send(QDmashareFake *s, const struct dmashare_msg *msg,
-                         const int *fds, unsigned n_fds)
+void qdmashare_fake_begin(QDmashareFake *s, const struct dmashare_msg *msg,
+                          const int *fds, unsigned n_fds)
 {
-    struct iovec iov = { (void *)msg, sizeof(*msg) };
+    struct iovec iov = { (void *)msg, 1 };
     union {
         struct cmsghdr align;
         char room[CMSG_SPACE(16 * sizeof(int))];
@@ -144,10 +144,6 @@ void qdmashare_fake_send(QDmashareFake *s, const struct dmashare_msg *msg,
     struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
     struct cmsghdr *cmsg;
 
-    if (!n_fds) {
-        qdmashare_fake_bytes(s, msg, sizeof(*msg));
-        return;
-    }
     hdr.msg_control = &control;
     hdr.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
     cmsg = CMSG_FIRSTHDR(&hdr);
@@ -155,8 +151,18 @@ void qdmashare_fake_send(QDmashareFake *s, const struct dmashare_msg *msg,
     cmsg->cmsg_type = SCM_RIGHTS;
     cmsg->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
     memcpy(CMSG_DATA(cmsg), fds, n_fds * sizeof(int));
-    g_assert_cmpint(RETRY_ON_EINTR(sendmsg(s->fd, &hdr, MSG_NOSIGNAL)), ==,
-                    sizeof(*msg));
+    g_assert_cmpint(RETRY_ON_EINTR(sendmsg(s->fd, &hdr, MSG_NOSIGNAL)), ==, 1);
+}
+
+void qdmashare_fake_send(QDmashareFake *s, const struct dmashare_msg *msg,
+                         const int *fds, unsigned n_fds)
+{
+    if (n_fds) {
+        qdmashare_fake_begin(s, msg, fds, n_fds);
+        qdmashare_fake_bytes(s, (const uint8_t *)msg + 1, sizeof(*msg) - 1);
+    } else {
+        qdmashare_fake_bytes(s, msg, sizeof(*msg));
+    }
 }
 
 struct dmashare_msg qdmashare_fake_expect(QDmashareFake *s, uint32_t type)

@@ -44,6 +44,9 @@ void qdmashare_fake_dropped(QDmashareFake *s);
 /* Any message, with its descriptors, which stay the test's. */
 void qdmashare_fake_send(QDmashareFake *s, const struct dmashare_msg *msg,
                          const int *fds, unsigned n_fds);
+/* Its first byte, with the descriptors. */
+void qdmashare_fake_begin(QDmashareFake *s, const struct dmashare_msg *msg,
+                          const int *fds, unsigned n_fds);
 /* Bytes that need not be one. */
 void qdmashare_fake_bytes(QDmashareFake *s, const void *bytes, size_t len);
 /* The next message, which must be of this type, in the host's byte order. */
