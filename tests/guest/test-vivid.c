@@ -302,6 +302,8 @@ static void own_frames_of(enum vivid_memory memory, const char *counterpart)
 	covers("import.read:%s import.write:%s prime:%s", counterpart, counterpart, counterpart);
 	if (dms_info(fd, there[0].handle).flags & DRM_DMASHARE_BO_INFO_DYNAMIC)
 		covers("import.dynamic:%s", counterpart);
+	/* What is compared below are frames that vivid must not be writing. */
+	vivid_pause(&v);
 	for (k = 0; k < n; k++) {
 		ASSERT_OK(dms_try_close(fd, there[k].handle));
 		there[k] = dms_import_as(fd, dmabuf[k], DRM_DMASHARE_IMPORT_STATIC);

@@ -201,14 +201,20 @@ unsigned int vivid_dequeue(struct vivid *v, uint32_t *sequence)
 	return b.index;
 }
 
+void vivid_pause(struct vivid *v)
+{
+	int type = CAPTURE;
+
+	ASSERT_OK(xioctl(v->fd, VIDIOC_STREAMOFF, &type));
+	v->streaming = false;
+}
+
 void vivid_stop(struct vivid *v)
 {
 	struct v4l2_requestbuffers r = { .type = CAPTURE, .memory = v->kind };
-	int type = CAPTURE;
 
 	if (v->streaming)
-		ASSERT_OK(xioctl(v->fd, VIDIOC_STREAMOFF, &type));
-	v->streaming = false;
+		vivid_pause(v);
 	ASSERT_OK(xioctl(v->fd, VIDIOC_REQBUFS, &r));
 }
 

@@ -59,6 +59,8 @@ unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n);
 int vivid_try_queue(struct vivid *v, unsigned int index);
 /* Waits for the next frame; its buffer's index and the frame's number. */
 unsigned int vivid_dequeue(struct vivid *v, uint32_t *sequence);
+/* Stops, and nothing more: the frames are there still, and nobody's but ours. */
+void vivid_pause(struct vivid *v);
 /* Stops, and lets go of the dma-bufs. */
 void vivid_stop(struct vivid *v);
 void vivid_close(struct vivid *v);
