@@ -15,6 +15,10 @@ import subprocess
 import common
 
 PROGRAM = 'tests/qtest/dmashare/dmashare-share-fuzz'
+# Messages a second: a host of two CPUs that does nothing but answer them leaves
+# the guest too little to keep its limits of time.
+RATE = 20000
+SEED = 0x5eed0005
 STOP_SECONDS = 180      # it waits for answers, from a host that may be busy
 
 
@@ -31,9 +35,8 @@ class Clients:
 
     def __init__(self, socket, count, folder, pass_fds=(), seed=None):
         self.log = os.path.join(folder, 'hostile.log')
-        words = [find(), socket, str(count), '0']
-        if seed is not None:
-            words.append(str(seed))
+        words = [find(), socket, str(count), '0',
+                 str(SEED if seed is None else seed), str(RATE)]
         with open(self.log, 'wb') as log:
             self.process = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=log, stderr=log,

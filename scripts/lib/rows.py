@@ -189,6 +189,9 @@ class Plan:
             left = sum(self.expected(e, row.name) for e in row.left)
             if not row.left or (row.active and left < 2 * self.boot_seconds):
                 continue
+            # Its clients are enough for the host, once.
+            if row.active and int(row.settings.hostile):
+                continue
             if left / (row.active + 1) >= most:
                 best, most = row, left / (row.active + 1)
         return best
@@ -326,6 +329,9 @@ class Boot:
                       + sharer.err.decode(errors='replace')[-200:])
         common.say(f'{self.plan.group}: {self.suite}: {frames} frames were '
                    'published meanwhile')
+        # Its mark must not be taken for that of what runs next.
+        if sharer.result:
+            self.ended(self.suite)
 
     def suite_of(self, entry):
         """What its results are called."""

@@ -367,6 +367,7 @@ static void errors_of_holds(void)
 	hold = acquire(0, &c, SHORT_NS, "", true);
 	fence = fences_of(&c, true);
 	ASSERT_EQ(fence_finish(fence), ETIMEDOUT);
+	errno_seen("BO_SHARE", ETIMEDOUT);
 	client_do(0, "wait ended %u %u", c.share, hold);
 	ASSERT_EQ(client_number("error"), ETIMEDOUT);
 
@@ -380,6 +381,7 @@ static void errors_of_holds(void)
 	fence = fences_of(&c, true);
 	client_do(0, "drop");
 	ASSERT_EQ(fence_finish(fence), ECONNRESET);
+	errno_seen("BO_SHARE", ECONNRESET);
 	/* Whatever happened to the fences, the buffer can be used. */
 	dms_run_ok(c.fd, dms_job_fill(&c.bo, 0, SIZE, ONES));
 }
@@ -532,7 +534,9 @@ static void unshared(void)
 	waiting = fences_of(&c, true);
 	share_end(&c.bo);
 	ASSERT_EQ(fence_finish(held), ECANCELED);
+	errno_seen("BO_UNSHARE", ECANCELED);
 	ASSERT_EQ(fence_finish(contents), ECANCELED);
+	errno_seen("BO_PUBLISH", ECANCELED);
 	/* Its status is that of the part that failed, but it is not over. */
 	ASSERT_EQ(poll_now(waiting, POLLIN), 0);
 	work_release(&work);
