@@ -469,15 +469,23 @@ static void receive(void)
 	ssize_t n = read(channel, request + have, sizeof(request) - have);
 	size_t used;
 
+	/*
+	 * A virtio port whose host end is closed reads as an end of file, each time;
+	 * so does one that its driver lets go of just now, once: the driver takes
+	 * that for closed a moment before it says that there is no port any more.
+	 */
+	if (n == 0)
+		n = read(channel, request + have, sizeof(request) - have);
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (n < 0 && errno == ENODEV) {
 		reopen();
 		return;
 	}
-	/* A virtio port whose host end is closed reads as an end of file. */
-	if (n <= 0)
+	if (n == 0)
 		stop("the host closed the channel");
+	if (n < 0)
+		stop("cannot read from the channel");
 	have += n;
 	while ((used = handle(request, have)) > 0) {
 		have -= used;
