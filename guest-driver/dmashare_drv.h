@@ -598,6 +598,7 @@ u64 dmashare_local_free(struct dmashare_device *ddev);
 phys_addr_t dmashare_backing_phys(const struct dmashare_backing *backing);
 void dmashare_local_touch(struct dmashare_bo *bo);
 void dmashare_local_forget(struct dmashare_bo *bo);
+struct dmashare_backing *dmashare_backing_new(struct dmashare_bo *bo, u32 placement);
 struct dmashare_backing *dmashare_backing_alloc(struct dmashare_bo *bo, u32 placement,
 						bool interruptible);
 struct dmashare_backing *dmashare_backing_get(struct dmashare_backing *backing);

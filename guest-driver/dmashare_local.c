@@ -248,6 +248,28 @@ static int dmashare_local_alloc(struct dmashare_device *ddev,
 }
 
 /**
+ * dmashare_backing_new - a backing that has no memory yet
+ * @bo: the buffer it is to be of
+ * @placement: where the memory will be
+ *
+ * Returns: the backing, for kfree() as long as it has none; or NULL
+ */
+struct dmashare_backing *dmashare_backing_new(struct dmashare_bo *bo, u32 placement)
+{
+	struct dmashare_backing *backing = kzalloc(sizeof(*backing), GFP_KERNEL);
+
+	if (!backing)
+		return NULL;
+
+	kref_init(&backing->ref);
+	backing->ddev = to_dmashare(bo->base.dev);
+	backing->placement = placement;
+	backing->size = bo->base.size;
+
+	return backing;
+}
+
+/**
  * dmashare_backing_alloc - memory for a buffer
  * @bo: the buffer, of which flags and size count; it has no pages
  * @placement: where
@@ -267,14 +289,9 @@ struct dmashare_backing *dmashare_backing_alloc(struct dmashare_bo *bo, u32 plac
 	struct dmashare_backing *backing;
 	int ret;
 
-	backing = kzalloc(sizeof(*backing), GFP_KERNEL);
+	backing = dmashare_backing_new(bo, placement);
 	if (!backing)
 		return ERR_PTR(-ENOMEM);
-
-	kref_init(&backing->ref);
-	backing->ddev = ddev;
-	backing->placement = placement;
-	backing->size = bo->base.size;
 
 	if (placement == DMASHARE_PLACEMENT_LOCAL) {
 		ret = dmashare_local_alloc(ddev, backing, interruptible);

@@ -136,14 +136,10 @@ static struct dmashare_backing *dmashare_peer_backing(struct dmashare_bo *bo, bo
 	struct dmashare_backing *backing;
 	int ret;
 
-	backing = kzalloc(sizeof(*backing), GFP_KERNEL);
+	backing = dmashare_backing_new(bo, DMASHARE_PLACEMENT_PEER);
 	if (!backing)
 		return ERR_PTR(-ENOMEM);
 
-	kref_init(&backing->ref);
-	backing->ddev = ddev;
-	backing->placement = DMASHARE_PLACEMENT_PEER;
-	backing->size = bo->base.size;
 	ret = dmashare_window_insert(&ddev->window, backing, write);
 	if (ret) {
 		kfree(backing);
