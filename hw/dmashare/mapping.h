@@ -170,8 +170,8 @@ uint16_t dmashare_mapping_check(const DmashareMapping *map, uint64_t offset,
 /*
  * The DMA address (or offset in local memory or the window) of the byte at
  * @offset, which lies inside a mapping that is not finished, and in @len the
- * bytes that follow it in the same segment, itself included. @hint remembers the segment
- * between calls; it may hold anything.
+ * bytes that follow it in the same segment, itself included. @hint remembers
+ * the segment between calls; it may hold anything.
  */
 uint64_t dmashare_mapping_locate(const DmashareMapping *map, uint64_t offset,
                                  uint32_t *hint, uint64_t *len);

@@ -2,10 +2,10 @@
 """Who looks on while the demonstration runs: programs of the host, and a
 second VM.
 
-The guest program `demo share` says by lines that begin with "@" what it has just
-done and waits for a line where it must not go on (share_*() of
-tests/guest/demo.c); an Audience does its part at each, and has a report of what
-it saw.
+The guest program `demo share` says by lines that begin with "@" what it has
+just done and waits for a line where it must not go on (share_*() of
+tests/guest/demo.c); an Audience does its part at each, and has a report of
+what it saw.
 """
 import os
 import select

@@ -4,10 +4,10 @@
  * usage: dmashare-share-fuzz SOCKET [CLIENTS [MESSAGES [SEED [RATE]]]]
  *
  * Goes on until so many messages were sent, or without a number (0) until it
- * is told to terminate or its input ends; then tells of it in a line. RATE is how
- * many messages a second all clients together send, 0 for as many as they can,
- * which on a small host leaves the guest little to run with. If the
- * server is at fault it says how, and aborts.
+ * is told to terminate or its input ends; then tells of it in a line. RATE is
+ * how many messages a second all clients together send, 0 for as many as they
+ * can, which on a small host leaves the guest little to run with. If the server
+ * is at fault it says how, and aborts.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

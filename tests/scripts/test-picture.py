@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The check of the demonstration's picture must know a right one from others."""
+"""The check of the demonstration's picture knows a right one from others."""
 import os
 import struct
 import sys
