@@ -3,9 +3,10 @@
  * dmashare: what buffers are made of, and the device's local memory
  *
  * A backing is the memory behind a buffer: pages of the system, a range of local
- * memory, or one of the window (dmashare_window.c). It is counted, for it has to outlive the buffer's stay in it:
- * while the buffer moves the engine still reads the old one, and an importer
- * may keep a mapping of it for a while after it was told of the move.
+ * memory, or one of the window (dmashare_window.c). It is counted, for it has to
+ * outlive the buffer's stay in it: while the buffer moves the engine still reads
+ * the old one, and an importer may keep a mapping of it for a while after it was
+ * told of the move.
  *
  * Local memory is behind BAR4. The device keeps no account of it; who has what
  * is in a drm_mm here. When it is full, buffers that nobody keeps there are

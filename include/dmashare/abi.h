@@ -264,7 +264,7 @@ enum dmashare_status {
 	DMASHARE_STATUS_DEADLOCK	= 0x0c,	/* EDEADLK: its waits would close a cycle */
 	DMASHARE_STATUS_OVERLAP		= 0x0d,	/* EINVAL: copy operands overlap in one mapping */
 
-	DMASHARE_STATUS_NOT_SHAREABLE	= 0x0e,	/* EOPNOTSUPP: the host cannot pass these pages; since 1.3 */
+	DMASHARE_STATUS_NOT_SHAREABLE	= 0x0e,	/* EOPNOTSUPP: cannot be passed; since 1.3 */
 	DMASHARE_STATUS_READ_ONLY	= 0x0f,	/* EACCES: may not be written; since 1.3 */
 
 	/* The request was begun and failed; what it wrote before stays written. */
@@ -748,7 +748,7 @@ struct dmashare_body_hold {
  * also if it is neither mapped nor withdrawn.
  */
 #define DMASHARE_PEER_MAP_F_WRITE	(1 << 0) /* offset is in the second half */
-#define DMASHARE_PEER_MAP_F_SUBSCRIBE	(1 << 1) /* its owner waits for us: PEER_ACQUIRE_F_CONTENT */
+#define DMASHARE_PEER_MAP_F_SUBSCRIBE	(1 << 1) /* its owner waits: PEER_ACQUIRE_F_CONTENT */
 
 struct dmashare_body_peer_map {
 	__le32 peer;			/* id of the foreign buffer */
@@ -795,7 +795,7 @@ struct dmashare_peer_info {
 	__le32 flags;			/* DMASHARE_PEER_F_* */
 	__le64 size;			/* bytes, a multiple of 4096 */
 	__le64 sequence;		/* of the last contents published, 0: none yet */
-	__le32 fourcc;			/* as in struct dmashare_body_share: not checked by anybody */
+	__le32 fourcc;			/* as in struct dmashare_body_share: not checked */
 	__le32 width;
 	__le32 height;
 	__le32 stride;
