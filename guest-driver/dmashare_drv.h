@@ -21,8 +21,8 @@
  * To make room in local memory other buffers' reservations are taken while one
  * is held, and once with dmashare_local.lock: only ever those that are free.
  *
- * The end of a move (dmashare_move.c) takes move_lock and what is below it, but
- * no reservation: whoever holds one may wait for a move. So nobody waits for
+ * The end of a move (dmashare_move_end.c) takes move_lock and what is below it,
+ * but no reservation: whoever holds one may wait for a move. So nobody waits for
  * memory to be freed with move_lock held. Nor is state_sem taken with it: a
  * reset holds that while it waits for the device's fences.
  */
@@ -610,18 +610,20 @@ int dmashare_backing_copy(struct dmashare_device *ddev, struct dmashare_backing 
 
 /* dmashare_move.c */
 int dmashare_moves_init(struct dmashare_device *ddev);
-void dmashare_moves_revoke(struct dmashare_device *ddev);
-struct dmashare_move *dmashare_move_get(struct dmashare_bo *bo);
-struct dmashare_move *dmashare_move_pending(struct dmashare_device *ddev);
-void dmashare_move_put(struct dmashare_move *move);
-int dmashare_move_wait(struct dmashare_move *move, bool interruptible);
-int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible,
-			       long timeout);
-int dmashare_move_error(struct dmashare_move *move);
 int dmashare_bo_clear_locked(struct dmashare_bo *bo);
 int dmashare_bo_move_locked(struct dmashare_bo *bo, u32 placement,
 			    bool interruptible);
 void dmashare_bo_leave_locked(struct dmashare_bo *bo);
+
+/* dmashare_move_end.c */
+struct dmashare_move *dmashare_move_get(struct dmashare_bo *bo);
+void dmashare_move_put(struct dmashare_move *move);
+struct dmashare_move *dmashare_move_pending(struct dmashare_device *ddev);
+int dmashare_move_wait(struct dmashare_move *move, bool interruptible);
+int dmashare_move_wait_dropped(struct dmashare_move *move, bool interruptible,
+			       long timeout);
+int dmashare_move_error(struct dmashare_move *move);
+void dmashare_moves_revoke(struct dmashare_device *ddev);
 
 /* dmashare_place.c */
 void dmashare_requests_init(struct dmashare_device *ddev);
