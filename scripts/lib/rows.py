@@ -5,8 +5,9 @@
     plan.add(row, settings, entries)
     plan.run(jobs)
 
-A row of tests/guest/vms is worked on by one VM or by more, as long as there is
-more left to do than a boot costs: each takes the next program that nobody has.
+A row of tests/guest/vms is worked on by one VM, or by more where the others would
+wait for it and there is more left to do than a boot costs: each takes the next
+program that nobody has.
 What a program did goes to scripts/results as the suite PROGRAM[@ROW]; the VMs
 of a row are a suite of their own, vm-ROW, whose cases hold for all its boots.
 """
@@ -142,6 +143,7 @@ class Plan:
         self.kernel = kernel
         self.initramfs = initramfs
         self.rows = []
+        self.jobs = 1
         self.lock = threading.Lock()
         self.boot_seconds = 5.0         # until one was measured
         self.times_file = times or os.path.join(logs, 'times.json')
@@ -163,6 +165,7 @@ class Plan:
 
     def run(self, jobs):
         """Everything, in at most so many VMs at a time."""
+        self.jobs = jobs
         with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
             workers = [pool.submit(self._work) for _ in range(jobs)]
             try:
@@ -183,17 +186,25 @@ class Plan:
     # -- what to do next
 
     def _choose(self):
-        """The row with the most left to do, when a VM more is worth it."""
+        """The row with the most left to do.  One that is worked on already
+        gets a VM more where it would be the last to end without, and what is
+        left is worth the boot."""
+        left = {row.name: sum(self.expected(e, row.name) for e in row.left)
+                for row in self.rows}
+        fair = sum(left[row.name] + (0 if row.active else self.boot_seconds)
+                   for row in self.rows if row.left) / self.jobs
         best, most = None, 0.0
         for row in self.rows:
-            left = sum(self.expected(e, row.name) for e in row.left)
-            if not row.left or (row.active and left < 2 * self.boot_seconds):
+            mine = left[row.name]
+            if not row.left:
                 continue
             # Its clients are enough for the host, once.
-            if row.active and int(row.settings.hostile):
+            if row.active and (int(row.settings.hostile)
+                               or mine < 2 * self.boot_seconds
+                               or mine / row.active < fair):
                 continue
-            if left / (row.active + 1) >= most:
-                best, most = row, left / (row.active + 1)
+            if mine / (row.active + 1) >= most:
+                best, most = row, mine / (row.active + 1)
         return best
 
     def _work(self):

@@ -186,6 +186,17 @@ class Scheduling(unittest.TestCase):
         plan = self.plan({'a@x': 60, 'b@x': 60, 'c@y': 20}, x=['a', 'b'],
                          y=['c'])
         plan.rows[0].active = 1
+        plan.jobs = 2
+        self.assertEqual(plan._choose().name, 'x')
+
+    def test_no_second_vm_while_others_have_as_much(self):
+        plan = self.plan({'a@x': 60, 'b@x': 60, 'c@y': 50, 'd@z': 80},
+                         x=['a', 'b'], y=['c'], z=['d'])
+        plan.rows[0].active = 1
+        plan.jobs = 2
+        self.assertEqual(plan._choose().name, 'z')
+        plan.rows[2].left.clear()
+        plan.rows[2].active = 1
         self.assertEqual(plan._choose().name, 'x')
 
     def test_no_second_vm_when_it_is_not_worth_it(self):
