@@ -7,27 +7,15 @@
 #include "qemu/cutils.h"
 #include "hw/dmashare/command.h"
 
-static uint16_t peer_query(DmashareCommands *cmds, DmashareJob *job)
+static uint16_t fill_info(DmashareCommands *cmds, uint32_t id, uint8_t *out,
+                          uint32_t len)
 {
-    const struct dmashare_body_query *body = &job->desc.query;
-    uint64_t addr = le64_to_cpu(body->addr);
-    uint32_t len = le32_to_cpu(body->length);
-    uint8_t out[DMASHARE_LEDGER_MAX_LENGTH] = { 0 };
+    const DmashareForeign *f = dmashare_peer_find(cmds->peer, id);
     struct dmashare_peer_info info;
-    DmashareForeign *f;
-    uint16_t status;
 
-    if (addr & 7) {
-        return DMASHARE_STATUS_BAD_DESCRIPTOR;
-    }
-    if (len < 8 || len & 7) {
-        return DMASHARE_STATUS_BAD_LENGTH;
-    }
-    f = dmashare_peer_find(cmds->peer, le32_to_cpu(body->id));
     if (!f) {
         return DMASHARE_STATUS_BAD_ID;
     }
-
     info = f->info;
     info.id = cpu_to_le32(info.id);
     info.share = cpu_to_le32(info.share);
@@ -39,15 +27,13 @@ static uint16_t peer_query(DmashareCommands *cmds, DmashareJob *job)
     info.width = cpu_to_le32(info.width);
     info.height = cpu_to_le32(info.height);
     info.stride = cpu_to_le32(info.stride);
-    memcpy(out, &info, sizeof(info));
-    len = MIN(len, sizeof(out));
-    status = dmashare_bus_write(cmds->bus, addr, out, len);
-    if (status) {
-        job->fault.addr = addr;
-        return status;
-    }
-    job->result = len;
+    memcpy(out, &info, MIN(len, sizeof(info)));
     return DMASHARE_STATUS_OK;
+}
+
+static uint16_t peer_query(DmashareCommands *cmds, DmashareJob *job)
+{
+    return dmashare_command_query(cmds, job, fill_info);
 }
 
 static uint16_t peer_map(DmashareCommands *cmds, DmashareJob *job)

@@ -249,15 +249,16 @@ static uint16_t note(DmashareCommands *cmds, DmashareJob *job)
                          le32_to_cpu(body->error));
 }
 
-static uint16_t query_ledger(DmashareCommands *cmds, DmashareJob *job)
+uint16_t dmashare_command_query(DmashareCommands *cmds, DmashareJob *job,
+                                DmashareQueryFill *fill)
 {
     const struct dmashare_body_query *body = &job->desc.query;
     uint64_t addr = le64_to_cpu(body->addr);
     uint32_t len = le32_to_cpu(body->length);
-    uint8_t out[DMASHARE_LEDGER_MAX_LENGTH];
+    uint8_t out[DMASHARE_LEDGER_MAX_LENGTH] = { 0 };
     uint16_t status;
 
-    if (!dmashare_command_body_ends(job, sizeof(*body)) || addr & 7) {
+    if (addr & 7) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
     if (len < 8 || len & 7) {
@@ -265,10 +266,7 @@ static uint16_t query_ledger(DmashareCommands *cmds, DmashareJob *job)
     }
 
     len = MIN(len, sizeof(out));
-    cmds->buffers->ledger.fences_signalled = cmds->fences->signalled;
-    cmds->buffers->ledger.fences_failed = cmds->fences->failed;
-    status = dmashare_ledger_write(cmds->buffers, le32_to_cpu(body->id),
-                                   out, len);
+    status = fill(cmds, le32_to_cpu(body->id), out, len);
     if (status) {
         return status;
     }
@@ -279,6 +277,21 @@ static uint16_t query_ledger(DmashareCommands *cmds, DmashareJob *job)
     }
     job->result = len;
     return DMASHARE_STATUS_OK;
+}
+
+static uint16_t fill_ledger(DmashareCommands *cmds, uint32_t id, uint8_t *out,
+                            uint32_t len)
+{
+    cmds->buffers->ledger.fences_signalled = cmds->fences->signalled;
+    cmds->buffers->ledger.fences_failed = cmds->fences->failed;
+    return dmashare_ledger_write(cmds->buffers, id, out, len);
+}
+
+static uint16_t query_ledger(DmashareCommands *cmds, DmashareJob *job)
+{
+    return dmashare_command_body_ends(job, sizeof(job->desc.query)) ?
+           dmashare_command_query(cmds, job, fill_ledger) :
+           DMASHARE_STATUS_BAD_DESCRIPTOR;
 }
 
 static uint16_t map_start(DmashareCommands *cmds, DmashareJob *job)

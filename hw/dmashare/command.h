@@ -77,6 +77,15 @@ static inline bool dmashare_command_body_ends(const DmashareJob *job,
 }
 
 /*
+ * What QUERY_LEDGER and its like have in common: @fill says in at most @len
+ * bytes of zeros what is to be known of @id, or returns why it cannot.
+ */
+typedef uint16_t DmashareQueryFill(DmashareCommands *cmds, uint32_t id,
+                                   uint8_t *out, uint32_t len);
+uint16_t dmashare_command_query(DmashareCommands *cmds, DmashareJob *job,
+                                DmashareQueryFill *fill);
+
+/*
  * command-share.c: the commands of sharing, as dmashare_command_start() and
  * _step(); abort is for one that was begun and is given up.
  */

@@ -4,7 +4,7 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
-#include "hw/dmashare/peer.h"
+#include "hw/dmashare/peer-room.h"
 #include "trace.h"
 
 /* The server has nothing to do with it any more. */

@@ -320,42 +320,4 @@ uint16_t dmashare_peer_acquire(DmasharePeer *peer, uint32_t id, uint32_t flags,
 uint16_t dmashare_peer_release(DmasharePeer *peer, uint32_t hold,
                                uint32_t error);
 
-/*
- * peer-hold.c, for peer.c
- */
-
-/* The answer to ACQUIRE, 0 and the server's id, or an errno. */
-void dmashare_peer_hold_answered(DmasharePeer *peer,
-                                 const DmasharePeerRequest *request,
-                                 uint32_t error, uint32_t server);
-void dmashare_peer_hold_granted(DmasharePeer *peer,
-                                const struct dmashare_msg_granted *msg);
-void dmashare_peer_hold_ended(DmasharePeer *peer,
-                              const struct dmashare_msg_ended *msg);
-/* Contents that come with a hold of the server's. */
-void dmashare_peer_hold_content(DmasharePeer *peer, DmashareForeign *f,
-                                uint32_t server, uint64_t sequence);
-/* End every hold of a foreign buffer: the driver is told, or knows it. */
-void dmashare_peer_holds_over(DmasharePeer *peer, DmashareForeign *f,
-                              uint32_t error);
-void dmashare_peer_holds_drop(DmasharePeer *peer, DmashareForeign *f);
-/* What the driver is told; may end the hold's life. */
-void dmashare_peer_hold_event(DmasharePeer *peer, DmasharePeerHold *hold,
-                              DmashareEvent *event);
-/* The next ACQUIRE; false if there is none. */
-bool dmashare_peer_hold_ask(DmasharePeer *peer, struct dmashare_msg *msg,
-                            DmasharePeerRequest *request);
-
-/* peer.c, for peer-hold.c */
-
-/* The server broke the protocol, or keeps us waiting without an end. */
-void dmashare_peer_break(DmasharePeer *peer, const char *why);
-void dmashare_peer_note(DmasharePeer *peer, DmashareNote *note);
-void dmashare_peer_unnote(DmasharePeer *peer, DmashareNote *note);
-/* A hold of the server's is to be released. */
-void dmashare_peer_give_back(DmasharePeer *peer, uint32_t server,
-                             uint32_t error);
-/* Send what there is room for, and tell the driver what it may be told. */
-void dmashare_peer_work(DmasharePeer *peer);
-
 #endif /* HW_DMASHARE_PEER_H */
