@@ -14,6 +14,7 @@ import time
 
 import client as share_client
 import common
+import hardware
 import picture
 import vm
 
@@ -46,9 +47,8 @@ class Audience:
         self.folder = folder
         self.socket = vm.FOLDERS.short(os.path.join(folder, 'share.sock'))
         self.peer = vm.Machine(
-            vm.Settings.read({'DEVICE_ARGS': f'peer=unix:{self.socket}'},
-                             vm.Settings(iommu=settings.iommu,
-                                         accel=settings.accel)),
+            hardware.Settings(iommu=settings.iommu, accel=settings.accel,
+                              device_args=f'peer=unix:{self.socket}'),
             *booted, os.path.join(folder, 'peer'))
         self.picture = os.path.join(folder, 'frame.png')
         self.consumer = None

@@ -10,7 +10,7 @@ import sys
 import zlib
 
 import common
-import vm
+import hardware
 
 LIST = os.path.join(common.TOP, 'tests/guest/list')
 VMS = os.path.join(common.TOP, 'tests/guest/vms')
@@ -31,7 +31,7 @@ class Only:
     reason: str
 
     def allows(self, kernel):
-        """May it run on this vm.Kernel?"""
+        """May it run on this hardware.Kernel?"""
         if self.kernel[-1] not in '+-':
             return kernel.name == self.kernel
         newer = version(kernel.release) >= version(self.kernel)
@@ -155,9 +155,9 @@ def read_vms():
         variables = {}
         for word in words[1:]:
             key, equals, value = word.partition('=')
-            if not equals or key not in vm.Settings.NAMES.values():
+            if not equals or key not in hardware.Settings.NAMES.values():
                 common.die(f'{where}: {word} is not VARIABLE=VALUE of '
-                           + ', '.join(vm.Settings.NAMES.values()))
+                           + ', '.join(hardware.Settings.NAMES.values()))
             variables[key] = value
         found[words[0]] = Row(words[0], variables)
     return found
@@ -172,7 +172,7 @@ def find_kernel():
         stdout=subprocess.PIPE, text=True, check=False)
     if result.returncode:
         sys.exit(result.returncode)
-    return vm.Kernel(result.stdout.strip())
+    return hardware.Kernel(result.stdout.strip())
 
 
 def selected_kernel():

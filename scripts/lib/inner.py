@@ -18,6 +18,7 @@ import socket
 import subprocess
 import time
 
+import hardware
 import vm
 
 PORT_NAME = 'org.dmashare.inner'
@@ -106,7 +107,8 @@ class Inner(vm.Machine):
 
     def start(self):
         """Start the emulator, and be connected with what comes out of it."""
-        words = [self.files.emulator, *self.hardware(),
+        words = [self.files.emulator,
+                 *hardware.machine_words(self.settings, self.share),
                  '-chardev', f'file,id=console,path={self.console}',
                  '-serial', 'chardev:console',
                  '-device', 'virtio-serial-pci,addr=0x4',

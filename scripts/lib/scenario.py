@@ -16,9 +16,9 @@ import tomllib
 import common
 import console
 import guest
+import hardware
 import journal
 import qapi
-import vm
 
 FOLDER = os.path.join(common.TOP, 'scenarios')
 KINDS = ('guest', 'qmp', 'wait', 'expect', 'kill')
@@ -164,7 +164,7 @@ class _Reader:
             return where, row.variables, only
         if where is None:
             self.wrong('"vm" is missing')
-        self.keys(where, tuple(vm.Settings.NAMES.values()), '"vm"')
+        self.keys(where, tuple(hardware.Settings.NAMES.values()), '"vm"')
         return name, {key: str(value) for key, value in where.items()}, only
 
     def patterns(self, data, key):

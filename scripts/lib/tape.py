@@ -15,6 +15,7 @@ import re
 import subprocess
 
 import common
+import hardware
 import vm
 
 PROGRAM = os.path.join(common.BUILD,
@@ -70,7 +71,7 @@ class Tape:
         for index, path in self.files.items():
             result = subprocess.run(
                 [PROGRAM, '--repeat', str(times), path], text=True,
-                env={**os.environ, 'QTEST_QEMU_BINARY': vm.find_qemu()},
+                env={**os.environ, 'QTEST_QEMU_BINARY': hardware.find_qemu()},
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                 check=False, timeout=REPLAY_SECONDS + times)
             said = [line for line in result.stdout.splitlines()

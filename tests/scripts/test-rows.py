@@ -15,9 +15,9 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(TOP, 'scripts', 'lib'))
 import guest  # noqa: E402  (needs the path above)
+import hardware  # noqa: E402
 import rows  # noqa: E402
 import tapunit  # noqa: E402
-import vm  # noqa: E402
 
 LEAK = '''
 #include <linux/module.h>
@@ -170,7 +170,7 @@ class Scheduling(unittest.TestCase):
         plan = rows.Plan('group', self.logs, kernel(), None)
         plan.times = times
         for name, suites in work.items():
-            plan.add(name, vm.Settings(), [entry(s) for s in suites])
+            plan.add(name, hardware.Settings(), [entry(s) for s in suites])
         return plan
 
     def test_longest_first(self):
@@ -221,7 +221,7 @@ class Scheduling(unittest.TestCase):
                          ['vm-x', 'vm-y'])
 
     def test_a_row_is_good_when_every_boot_was(self):
-        row = rows.Row('x', vm.Settings(), [])
+        row = rows.Row('x', hardware.Settings(), [])
         for good in (True, False, True):
             row.boots += 1
             row.case(good, 'boots', 'why')
@@ -247,8 +247,8 @@ class Planted(unittest.TestCase):
     def run_row(self, entries, **settings):
         """Run these in a VM without the device; {suite: [cases that failed]}
         and the VM's own cases."""
-        settings = vm.Settings(accel='tcg', devices=0, iommu='none',
-                               **settings)
+        settings = hardware.Settings(accel='tcg', devices=0, iommu='none',
+                                     **settings)
         booted = guest.prepare(settings)
         plan = rows.Plan('group', self.folder, *booted)
         plan.add('default', settings, entries)

@@ -16,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(HERE)),
                                 'scripts', 'lib'))
 import console  # noqa: E402  (needs the path above)
 import guest  # noqa: E402
+import hardware  # noqa: E402
 import hostclock  # noqa: E402
 import tapunit  # noqa: E402
 import vm  # noqa: E402
@@ -40,12 +41,13 @@ def setUpModule():
     if not os.path.exists(guest.AGENT):
         raise unittest.SkipTest('the guest agent is not built: run '
                                 'scripts/build vm')
-    BOOTS.extend(guest.prepare(vm.Settings(**SETTINGS), bare=True))
+    BOOTS.extend(guest.prepare(hardware.Settings(**SETTINGS), bare=True))
 
 
 def boot(folder, **settings):
     """A VM that answers."""
-    machine = vm.Machine(vm.Settings(**SETTINGS, **settings), *BOOTS, folder)
+    machine = vm.Machine(hardware.Settings(**SETTINGS, **settings), *BOOTS,
+                         folder)
     machine.start()
     try:
         machine.wait_ready()
