@@ -15,7 +15,6 @@
 
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
-#include <xf86drm.h>
 
 #include "lib/crc32c.h"
 #include "lib/dms.h"
@@ -190,13 +189,9 @@ static void pressure(void)
 static void without_device(void)
 {
 	int fd = dms_open(), heap = heap_open(0), dmabuf = heap_alloc(heap, SIZE);
-	drmDevicePtr dev = NULL;
-	char address[32];
+	char address[BUS_ADDRESS];
 
-	ASSERT_EQ(drmGetDevice2(fd, 0, &dev), 0);
-	snprintf(address, sizeof(address), "%04x:%02x:%02x.%x", dev->businfo.pci->domain,
-		 dev->businfo.pci->bus, dev->businfo.pci->dev, dev->businfo.pci->func);
-	drmFreeDevice(&dev);
+	ASSERT(bus_address(fd, address));
 	close(fd);
 
 	driver_control(address, "unbind");

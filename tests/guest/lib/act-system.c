@@ -96,17 +96,12 @@ static int cmd_unload(struct act *a)
 static int cmd_unbind(struct act *a)
 {
 	struct act_thing *d = act_find_kind(a, a->words[1], ACT_DEVICE);
-	drmDevicePtr device = NULL;
-	char address[32];
+	char address[BUS_ADDRESS];
 
 	if (!d)
 		return -1;
-	if (drmGetDevice2(d->fd, 0, &device))
+	if (!bus_address(d->fd, address))
 		return act_error(a, ENODEV, "%s has no place on the bus", d->name);
-	snprintf(address, sizeof(address), "%04x:%02x:%02x.%x", device->businfo.pci->domain,
-		 device->businfo.pci->bus, device->businfo.pci->dev,
-		 device->businfo.pci->func);
-	drmFreeDevice(&device);
 	act_say(a, d->name, "address", "%s", address);
 	driver_control(address, "unbind");
 	return 0;

@@ -10,16 +10,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <xf86drm.h>
-
 #include "control.h"
 #include "dms.h"
 #include "fence.h"
 #include "host.h"
 #include "hotplug.h"
 #include "ktap.h"
+#include "module.h"
 
-/* What scripts/lib/vm.py gives the first slot. */
+/* What scripts/lib/hardware.py gives the first slot. */
 #define SLOT	"/sys/bus/pci/slots/1/"
 #define PORT	"/sys/bus/pci/devices/0000:00:10.0/"
 
@@ -45,16 +44,9 @@ bool hotplug_there(void)
 
 static bool is_in_slot(int fd)
 {
-	char busid[32];
-	drmDevicePtr dev = NULL;
+	char found[BUS_ADDRESS];
 
-	/* A node whose device is gone has no bus id. */
-	if (drmGetDevice2(fd, 0, &dev))
-		return false;
-	snprintf(busid, sizeof(busid), "%04x:%02x:%02x.%x", dev->businfo.pci->domain,
-		 dev->businfo.pci->bus, dev->businfo.pci->dev, dev->businfo.pci->func);
-	drmFreeDevice(&dev);
-	return !strcmp(busid, address());
+	return bus_address(fd, found) && !strcmp(found, address());
 }
 
 /* The first or the second device; -1 if it has no node. */

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <xf86drm.h>
+
 #include "dms.h"
 #include "ktap.h"
 #include "module.h"
@@ -136,6 +138,21 @@ int module_ktap_main_with(const char *options, int argc, char **argv,
 		status = 1;
 	}
 	return status;
+}
+
+bool bus_address(int fd, char address[BUS_ADDRESS])
+{
+	drmDevicePtr dev = NULL;
+	drmPciBusInfoPtr at;
+
+	/* A node whose device is gone has no place. */
+	if (drmGetDevice2(fd, 0, &dev))
+		return false;
+	at = dev->businfo.pci;
+	snprintf(address, BUS_ADDRESS, "%04x:%02x:%02x.%x", at->domain, at->bus, at->dev,
+		 at->func);
+	drmFreeDevice(&dev);
+	return true;
 }
 
 void driver_control(const char *address, const char *what)

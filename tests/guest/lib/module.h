@@ -39,6 +39,10 @@ int module_ktap_main(int argc, char **argv, const struct ktap_case *cases, size_
 int module_ktap_main_with(const char *options, int argc, char **argv,
 			  const struct ktap_case *cases, size_t n);
 
+#define BUS_ADDRESS	32
+
+/* Where the device of an open node is on the bus; false when it is not any more. */
+bool bus_address(int fd, char address[BUS_ADDRESS]);
 /* Writes a device's address to "bind" or "unbind" of the dmashare driver. */
 void driver_control(const char *address, const char *what);
 

@@ -12,6 +12,9 @@
 
 #include "dms.h"
 
+/* A deadline that no case reaches. */
+#define LONG_NS		(600 * SEC)
+
 /* --- this VM's buffers */
 
 /* BO_SHARE as the struct says; the handle is filled in. */
