@@ -46,6 +46,20 @@ static void replace_fd(struct fake_out *out, unsigned int i, int fd)
 	out->fd[i] = fd;
 }
 
+/* Leaves the first @keep. */
+static void drop_fds(struct fake_out *out, unsigned int keep)
+{
+	while (out->n_fds > keep)
+		close(out->fd[--out->n_fds]);
+}
+
+/* Another message, with an empty body. */
+static void become(struct fake_out *out, uint32_t type)
+{
+	memset(out->msg.body, 0, sizeof(out->msg.body));
+	out->msg.type = htole32(type);
+}
+
 /* A memory file of ranges in place of those that belong there. */
 static void replace_ranges(struct fake_out *out, size_t n,
 			   const uint64_t (*range)[2])
@@ -71,8 +85,6 @@ static void replace_ranges(struct fake_out *out, size_t n,
 	static const struct lie lie_##name = {				\
 		#name, DMASHARE_MSG_##type, change_##name, expected, says }
 
-#define BODY	(out->msg.body)
-
 LIE(length, WELCOME, -EPROTO, "another length",
     out->msg.length = htole32(64));
 LIE(type, WELCOME, -EPROTO, "unknown type", out->msg.type = htole32(200));
@@ -81,7 +93,7 @@ LIE(type_of_client, WELCOME, -EPROTO, "unknown type",
 LIE(type_between, READY, -EPROTO, "unknown type", out->msg.type = htole32(40));
 LIE(reserved, WELCOME, -EPROTO, "reserved", out->msg.reserved = htole32(1));
 LIE(tail, WELCOME, -EPROTO, "after the end",
-    BODY[sizeof(out->msg.body) - 1] = 1);
+    out->msg.body[sizeof(out->msg.body) - 1] = 1);
 LIE(magic, WELCOME, -EPROTO, "magic", out->msg.welcome.magic ^= 1);
 LIE(major, WELCOME, -EPROTONOSUPPORT, "2.0",
     out->msg.welcome.version = htole32(2 << 16));
@@ -95,30 +107,25 @@ LIE(welcome_twice, WELCOME, -EPROTO, "nothing that was asked",
 LIE(other_serial, WELCOME, -EPROTO, "nothing that was asked",
     out->msg.serial ^= htole32(6));
 LIE(other_answer, WELCOME, -EPROTO, "something else",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_DONE));
+    become(out, DMASHARE_MSG_DONE));
 LIE(half_welcome, WELCOME, -ECONNRESET, "closed",
     out->length = 60; out->hang_up = true);
 LIE(no_welcome, WELCOME, -ECONNRESET, "closed",
     out->skip = out->hang_up = true);
 LIE(refused, WELCOME, -EACCES, "not you?[2J",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_ERROR);
+    become(out, DMASHARE_MSG_ERROR);
     out->msg.serial = 0;
     out->msg.error.error = htole32(EACCES);
     strcpy((char *)out->msg.error.text, "not you\033[2J");
     out->hang_up = true);
 LIE(full, WELCOME, -EUSERS, "16 of them",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_ERROR);
+    become(out, DMASHARE_MSG_ERROR);
     out->msg.error.error = htole32(EUSERS);
     strcpy((char *)out->msg.error.text, "16 of them"));
 LIE(error_none, WELCOME, -EPROTO, "errno 0",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_ERROR));
+    become(out, DMASHARE_MSG_ERROR));
 LIE(error_huge, WELCOME, -EPROTO, "errno 4294967295",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_ERROR);
+    become(out, DMASHARE_MSG_ERROR);
     out->msg.error.error = htole32(0xffffffff));
 LIE(notice_serial, ANNOUNCE, -EPROTO, "with a serial",
     out->msg.serial = htole32(1));
@@ -158,9 +165,9 @@ LIE(open_many_ranges, OPENED, -EPROTO, "ranges",
 LIE(open_endless_ranges, OPENED, -EPROTO, "ranges",
     out->msg.opened.n_ranges = htole32(0xffffffff));
 LIE(open_no_fd, OPENED, -EPROTO, "descriptors",
-    close(out->fd[0]); close(out->fd[1]); out->n_fds = 0);
+    drop_fds(out, 0));
 LIE(open_one_fd, OPENED, -EPROTO, "descriptors",
-    close(out->fd[1]); out->n_fds = 1);
+    drop_fds(out, 1));
 LIE(open_two_fds, OPENED, -EPROTO, "descriptors",
     out->msg.opened.n_ranges = htole32(1));
 LIE(open_socket, OPENED, -EPROTO, "no memory file",
@@ -195,9 +202,8 @@ LIE(ranges_long, OPENED, -EPROTO, "longer",
 LIE(ranges_short, OPENED, -EPROTO, "shorter",
     RANGES({ 0, 2 * PAGE }, { 0, PAGE }));
 LIE(open_done, OPENED, -EPROTO, "something else",
-    close(out->fd[0]); close(out->fd[1]); out->n_fds = 0;
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_DONE));
+    drop_fds(out, 0);
+    become(out, DMASHARE_MSG_DONE));
 LIE(open_breaks_off, OPENED, -ECONNRESET, "closed",
     out->length = 100; out->hang_up = true);
 
@@ -206,7 +212,7 @@ LIE(acquired_share, ACQUIRED, -EPROTO, "another buffer",
     out->msg.hold.share = htole32(2));
 LIE(acquired_zero, ACQUIRED, -EPROTO, "hold 0", out->msg.hold.hold = 0);
 LIE(acquired_no_fd, ACQUIRED, -EPROTO, "descriptors",
-    close(out->fd[0]); out->n_fds = 0);
+    drop_fds(out, 0));
 LIE(acquired_file, ACQUIRED, -EPROTO, "no pipe",
     replace_fd(out, 0, memory_file(PAGE, 0)));
 LIE(granted_reserved, GRANTED, -EPROTO, "reserved",
@@ -217,36 +223,29 @@ LIE(ended_without, GRANTED, -EPROTO, "errno 0",
     out->msg.type = htole32(DMASHARE_MSG_ENDED);
     out->msg.granted.sequence = 0);
 LIE(content_hold, GRANTED, -EPROTO, "nobody subscribed",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_CONTENT);
+    become(out, DMASHARE_MSG_CONTENT);
     out->msg.content.share = htole32(1);
     out->msg.content.sequence = htole64(1);
     out->msg.content.hold = htole32(77));
 LIE(content_zero, GRANTED, -EPROTO, "number",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_CONTENT));
+    become(out, DMASHARE_MSG_CONTENT));
 LIE(withdraw_reason, GRANTED, -EPROTO, "reason",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_WITHDRAW);
+    become(out, DMASHARE_MSG_WITHDRAW);
     out->msg.withdraw.reason = htole32(3));
 LIE(withdraw_flags, GRANTED, -EPROTO, "flags",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_WITHDRAW);
+    become(out, DMASHARE_MSG_WITHDRAW);
     out->msg.withdraw.flags = htole32(2));
 LIE(announce_grows, GRANTED, -EPROTO, "size",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_ANNOUNCE);
+    become(out, DMASHARE_MSG_ANNOUNCE);
     out->msg.announce.share = htole32(1);
     out->msg.announce.size = htole64(PAGE));
 LIE(announce_back, GRANTED, -EPROTO, "generation",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_ANNOUNCE);
+    become(out, DMASHARE_MSG_ANNOUNCE);
     out->msg.announce.share = htole32(1);
     out->msg.announce.size = htole64(4 * PAGE));
 /* It cannot make us remember without end. */
 LIE(flood, GRANTED, -EPROTO, "events at once",
-    memset(BODY, 0, sizeof(BODY));
-    out->msg.type = htole32(DMASHARE_MSG_WITHDRAW);
+    become(out, DMASHARE_MSG_WITHDRAW);
     out->msg.withdraw.share = htole32(1);
     out->msg.withdraw.generation = htole32(1);
     out->msg.withdraw.reason = htole32(DMASHARE_WITHDRAW_MOVED);
@@ -330,19 +329,27 @@ static int try_everything(const char *path, char *said, size_t size)
 	return ret;
 }
 
+/* A server with buffer 1, of two ranges of two pages each, for writing as well. */
+static struct fake *serve(fake_change *change, void *opaque)
+{
+	struct fake *f = fake_start(change, opaque);
+	struct fake_share *s = fake_share(f, 1, 4 * PAGE, 2 * PAGE);
+
+	s->flags = DMASHARE_SHARE_F_WRITE;
+	fake_announce(f, s);
+	return f;
+}
+
 static void hostile_servers(void)
 {
 	unsigned int i, files = open_files();
 
 	for (i = 0; i < ARRAY_SIZE(lies); i++) {
 		const struct lie *lie = lies[i];
-		struct fake *f = fake_start(tell_lie, (void *)lie);
-		struct fake_share *s = fake_share(f, 1, 4 * PAGE, 2 * PAGE);
+		struct fake *f = serve(tell_lie, (void *)lie);
 		char said[300] = "";
 		int ret;
 
-		s->flags = DMASHARE_SHARE_F_WRITE;
-		fake_announce(f, s);
 		ret = try_everything(fake_path(f), said, sizeof(said));
 		ASSERT_MSG(ret == lie->expected, "%s: %d (%s), not %d",
 			   lie->name, ret, said, lie->expected);
@@ -359,15 +366,10 @@ static void hostile_servers(void)
 /* The same without a lie: what is above fails for the reason that it names. */
 static void honest_server(void)
 {
-	struct fake *f = fake_start(NULL, NULL);
-	struct fake_share *s = fake_share(f, 1, 4 * PAGE, 2 * PAGE);
+	struct fake *f = serve(NULL, NULL);
 	char said[300];
-	int ret;
 
-	s->flags = DMASHARE_SHARE_F_WRITE;
-	fake_announce(f, s);
-	ret = try_everything(fake_path(f), said, sizeof(said));
-	ASSERT_EQ(ret, 0);
+	ASSERT_EQ(try_everything(fake_path(f), said, sizeof(said)), 0);
 	fake_stop(f);
 }
 
@@ -398,14 +400,10 @@ static void noisy_servers(void)
 
 	for (i = 0; i < 1000; i++) {
 		struct fake *f;
-		struct fake_share *s;
 		char said[300];
 
 		seed = i;
-		f = fake_start(noise, &seed);
-		s = fake_share(f, 1, 4 * PAGE, 2 * PAGE);
-		s->flags = DMASHARE_SHARE_F_WRITE;
-		fake_announce(f, s);
+		f = serve(noise, &seed);
 		failed += try_everything(fake_path(f), said, sizeof(said)) < 0;
 		fake_stop(f);
 		ASSERT_MSG(open_files() == files,
