@@ -52,10 +52,8 @@ static void test_withdraw(void)
 
     /* Moved: the same share, but another foreign buffer. */
     qdmashare_fake_withdraw(w.s, SHARE, 1, DMASHARE_WITHDRAW_MOVED);
-    e = qdmashare_fake_event(d, DMASHARE_EVENT_PEER_WITHDRAW);
-    g_assert_cmpuint(e.mapping, ==, w.id);
+    e = qdmashare_fake_event_of(d, DMASHARE_EVENT_PEER_WITHDRAW, w.id, 0);
     g_assert_cmphex(e.status, ==, DMASHARE_STATUS_OK);
-    g_assert_cmpuint(e.offset, ==, 0);
     qdmashare_assert_zero(d, d->window, 2 * HALF);
     assert_dead(d, 1);
     g_assert_cmphex(qdmashare_peer_info(d, w.id).flags &
@@ -156,14 +154,11 @@ static void test_lost(void)
     g_assert_cmpuint(le64_to_cpu(acquire.acquire.deadline), ==, SECOND);
 
     qdmashare_fake_hang_up(w.s);
-    e = qdmashare_fake_event(d, DMASHARE_EVENT_PEER_GRANTED);
-    g_assert_cmpuint(e.mapping, ==, 5);
+    e = qdmashare_fake_event_of(d, DMASHARE_EVENT_PEER_GRANTED, 5, ECONNRESET);
     g_assert_cmphex(e.status, ==, DMASHARE_STATUS_COMMANDED);
-    g_assert_cmpuint(e.offset, ==, ECONNRESET);
-    e = qdmashare_fake_event(d, DMASHARE_EVENT_PEER_WITHDRAW);
-    g_assert_cmpuint(e.mapping, ==, w.id);
+    e = qdmashare_fake_event_of(d, DMASHARE_EVENT_PEER_WITHDRAW, w.id,
+                                ECONNRESET);
     g_assert_cmphex(e.status, ==, DMASHARE_STATUS_COMMANDED);
-    g_assert_cmpuint(e.offset, ==, ECONNRESET);
     qdmashare_assert_zero(d, d->window, HALF);
     assert_dead(d, 1);
     g_assert_cmphex(qdmashare_peer_release(d, 5, 0), ==,
@@ -232,9 +227,7 @@ static void test_reset(void)
     qdmashare_foreign_start(&w, "");
     d = w.d;
     qdmashare_foreign_map(&w, DMASHARE_PEER_MAP_F_SUBSCRIBE, 0);
-    msg = qdmashare_fake_expect(w.s, DMASHARE_MSG_SUBSCRIBE);
-    g_assert_cmpuint(le32_to_cpu(msg.subscribe.on), ==, 1);
-    qdmashare_fake_done(w.s, &msg);
+    qdmashare_fake_subscribed(w.s, SHARE, true);
     g_assert_cmphex(qdmashare_peer_acquire(d, w.id, 0, 1, SECOND), ==,
                     DMASHARE_STATUS_OK);
     msg = qdmashare_fake_expect(w.s, DMASHARE_MSG_ACQUIRE);
@@ -249,13 +242,9 @@ static void test_reset(void)
             w.s, DMASHARE_MSG_ACQUIRE);
         struct dmashare_msg off = qdmashare_fake_expect(
             w.s, DMASHARE_MSG_SUBSCRIBE);
-        struct dmashare_msg answer = qdmashare_fake_msg(DMASHARE_MSG_ACQUIRED,
-                                                        msg.serial);
 
         g_assert_cmpuint(le32_to_cpu(off.subscribe.on), ==, 0);
-        answer.hold.share = cpu_to_le32(SHARE);
-        answer.hold.hold = cpu_to_le32(41);
-        qdmashare_fake_send(w.s, &answer, NULL, 0);
+        qdmashare_fake_acquired(w.s, &msg, SHARE, 41);
         msg = qdmashare_fake_expect(w.s, DMASHARE_MSG_RELEASE);
         g_assert_cmpuint(le32_to_cpu(msg.release.hold), ==, 41);
         g_assert_cmpuint(le32_to_cpu(msg.release.error), ==, ECANCELED);

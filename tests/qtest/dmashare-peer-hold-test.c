@@ -5,50 +5,25 @@
  */
 
 #include "qemu/osdep.h"
-#include <sys/mman.h>
 #include "qemu/bswap.h"
-#include "qemu/memfd.h"
-#include "qemu/units.h"
 #include "libqtest.h"
-#include "libqos/dmashare-fake-server.h"
+#include "libqos/dmashare-foreign.h"
 
-#define SIZE        (16 * KiB)
-#define SHARE       7
+#define SHARE       QDMASHARE_FOREIGN_SHARE
 #define SECOND      1000000000ULL
 
 #define WRITE       DMASHARE_PEER_ACQUIRE_F_WRITE
 #define CONTENT     DMASHARE_PEER_ACQUIRE_F_CONTENT
 
-/* A device that has one foreign buffer in its window. */
-typedef struct World {
-    QDmashareFake *s;
-    QDmashareMachine *m;
-    QDmashare *d;
-    uint8_t *bytes;
-    int fd;
-    uint32_t id;
-} World;
+typedef QDmashareForeign World;
 
+/* The buffer is in the window. */
 static void world_start(World *w, bool write, bool subscribe)
 {
-    uint32_t flags = subscribe ? DMASHARE_PEER_MAP_F_SUBSCRIBE : 0;
-
-    w->s = qdmashare_fake_new();
-    w->m = qdmashare_fake_machine(w->s, "");
-    w->d = w->m->d;
-    w->fd = qdmashare_fake_memory(SIZE, F_SEAL_SHRINK, &w->bytes);
-    qdmashare_fake_welcome(w->s);
-    qdmashare_fake_ready(w->s);
-    w->id = qdmashare_fake_share(w->s, w->d, SHARE, w->fd, 0, SIZE, write);
-    g_assert_cmphex(qdmashare_peer_map(w->d, w->id, flags, 0), ==,
-                    DMASHARE_STATUS_OK);
+    qdmashare_foreign_start_as(w, "", write);
+    qdmashare_foreign_map(w, subscribe ? DMASHARE_PEER_MAP_F_SUBSCRIBE : 0, 0);
     if (subscribe) {
-        struct dmashare_msg msg = qdmashare_fake_expect(w->s,
-                                                        DMASHARE_MSG_SUBSCRIBE);
-
-        g_assert_cmpuint(le32_to_cpu(msg.subscribe.share), ==, SHARE);
-        g_assert_cmpuint(le32_to_cpu(msg.subscribe.on), ==, 1);
-        qdmashare_fake_done(w->s, &msg);
+        qdmashare_fake_subscribed(w->s, SHARE, true);
     }
 }
 
@@ -56,10 +31,7 @@ static void world_stop(World *w)
 {
     qdmashare_fake_sync(w->s);
     qdmashare_assert_no_event(w->d);
-    qdmashare_machine_free(w->m);
-    qdmashare_fake_free(w->s);
-    munmap(w->bytes, SIZE);
-    close(w->fd);
+    qdmashare_foreign_stop(w);
 }
 
 static void acquire(World *w, uint32_t flags, uint32_t hold)
@@ -80,15 +52,11 @@ static void acquired(World *w, uint32_t flags, uint32_t server)
 {
     struct dmashare_msg msg = qdmashare_fake_expect(w->s,
                                                     DMASHARE_MSG_ACQUIRE);
-    struct dmashare_msg answer = qdmashare_fake_msg(DMASHARE_MSG_ACQUIRED,
-                                                    msg.serial);
 
     g_assert_cmpuint(le32_to_cpu(msg.acquire.share), ==, SHARE);
     g_assert_cmphex(le32_to_cpu(msg.acquire.flags), ==, flags);
     g_assert_cmpuint(le64_to_cpu(msg.acquire.deadline), ==, SECOND);
-    answer.hold.share = cpu_to_le32(SHARE);
-    answer.hold.hold = cpu_to_le32(server);
-    qdmashare_fake_send(w->s, &answer, NULL, 0);
+    qdmashare_fake_acquired(w->s, &msg, SHARE, server);
 }
 
 static void released(World *w, uint32_t server, uint32_t error)
@@ -104,24 +72,19 @@ static void released(World *w, uint32_t server, uint32_t error)
 /* PEER_GRANTED of a hold: with contents, or with an errno. */
 static void granted(World *w, uint32_t hold, uint32_t error, uint64_t sequence)
 {
-    struct dmashare_event e = qdmashare_fake_event(w->d,
-                                                   DMASHARE_EVENT_PEER_GRANTED);
+    struct dmashare_event e = qdmashare_fake_event_of(
+        w->d, DMASHARE_EVENT_PEER_GRANTED, hold, error);
 
-    g_assert_cmpuint(e.mapping, ==, hold);
     g_assert_cmphex(e.status, ==, error ? DMASHARE_STATUS_COMMANDED
                                         : DMASHARE_STATUS_OK);
-    g_assert_cmpuint(e.offset, ==, error);
     g_assert_cmpuint(e.addr, ==, sequence);
 }
 
 static void content(World *w, uint64_t sequence, uint32_t hold)
 {
-    struct dmashare_event e;
-
     qdmashare_fake_content(w->s, SHARE, 1, sequence, hold);
-    e = qdmashare_fake_event(w->d, DMASHARE_EVENT_PEER_CONTENT);
-    g_assert_cmpuint(e.mapping, ==, w->id);
-    g_assert_cmpuint(e.offset, ==, sequence);
+    qdmashare_fake_event_of(w->d, DMASHARE_EVENT_PEER_CONTENT, w->id,
+                            sequence);
 }
 
 static void test_life(void)
@@ -159,7 +122,7 @@ static void test_life(void)
 
 static void test_cancel(void)
 {
-    struct dmashare_msg msg, answer;
+    struct dmashare_msg msg;
     World w;
 
     world_start(&w, true, false);
@@ -175,9 +138,7 @@ static void test_cancel(void)
     msg = qdmashare_fake_expect(w.s, DMASHARE_MSG_ACQUIRE);
     assert_release(&w, 1, EINTR, DMASHARE_STATUS_OK);
     acquire(&w, 0, 1);
-    answer = qdmashare_fake_msg(DMASHARE_MSG_ACQUIRED, msg.serial);
-    answer.hold.hold = cpu_to_le32(101);
-    qdmashare_fake_send(w.s, &answer, NULL, 0);
+    qdmashare_fake_acquired(w.s, &msg, SHARE, 101);
     acquired(&w, 0, 102);
     released(&w, 101, EINTR);
     /* Both crossed with a grant. */
@@ -281,13 +242,7 @@ static void test_content(void)
     g_assert_cmphex(qdmashare_peer_unmap(w.d, w.id), ==, DMASHARE_STATUS_OK);
     released(&w, 204, ECANCELED);
     released(&w, 100, ECANCELED);
-    {
-        struct dmashare_msg msg = qdmashare_fake_expect(w.s,
-                                                        DMASHARE_MSG_SUBSCRIBE);
-
-        g_assert_cmpuint(le32_to_cpu(msg.subscribe.on), ==, 0);
-        qdmashare_fake_done(w.s, &msg);
-    }
+    qdmashare_fake_subscribed(w.s, SHARE, false);
     assert_release(&w, 4, 0, DMASHARE_STATUS_BAD_ID);
     /* One that crossed with that. */
     content(&w, 16, 205);
@@ -297,7 +252,6 @@ static void test_content(void)
 
 static void test_withdrawn(void)
 {
-    struct dmashare_event e;
     World w;
 
     world_start(&w, true, true);
@@ -310,8 +264,7 @@ static void test_withdrawn(void)
     /* The last one first, and all of them before the buffer. */
     granted(&w, 2, ECANCELED, 0);
     granted(&w, 1, ECANCELED, 0);
-    e = qdmashare_fake_event(w.d, DMASHARE_EVENT_PEER_WITHDRAW);
-    g_assert_cmpuint(e.mapping, ==, w.id);
+    qdmashare_fake_event_of(w.d, DMASHARE_EVENT_PEER_WITHDRAW, w.id, 0);
     /* What the server says of them now is old. */
     qdmashare_fake_ended(w.s, SHARE, 100, ECANCELED);
     assert_release(&w, 1, 0, DMASHARE_STATUS_BAD_ID);

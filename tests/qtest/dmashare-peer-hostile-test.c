@@ -23,7 +23,6 @@ static void assert_works(QDmashareFake *s, QDmashare *d)
 {
     uint8_t *bytes;
     int fd = qdmashare_fake_memory(SIZE, F_SEAL_SHRINK, &bytes);
-    struct dmashare_event e;
     uint32_t id;
 
     qdmashare_fake_welcome(s);
@@ -32,8 +31,7 @@ static void assert_works(QDmashareFake *s, QDmashare *d)
     g_assert_cmphex(qdmashare_peer_map(d, id, 0, 0), ==, DMASHARE_STATUS_OK);
     qdmashare_assert_bytes(d, d->window, bytes, SIZE);
     qdmashare_fake_withdraw(s, 1, 1, DMASHARE_WITHDRAW_RELEASED);
-    e = qdmashare_fake_event(d, DMASHARE_EVENT_PEER_WITHDRAW);
-    g_assert_cmpuint(e.mapping, ==, id);
+    qdmashare_fake_event_of(d, DMASHARE_EVENT_PEER_WITHDRAW, id, 0);
     g_assert_cmphex(qdmashare_peer_unmap(d, id), ==, DMASHARE_STATUS_OK);
     munmap(bytes, SIZE);
     close(fd);
@@ -287,7 +285,7 @@ static const struct Wrong {
 /* Come to where the wrong message is sent; the serial of the last request. */
 static uint32_t go(QDmashareFake *s, QDmashare *d, unsigned when, int fd)
 {
-    struct dmashare_msg msg, answer;
+    struct dmashare_msg msg;
     uint32_t id;
 
     if (when == WHEN_GREETED) {
@@ -307,10 +305,7 @@ static uint32_t go(QDmashareFake *s, QDmashare *d, unsigned when, int fd)
     g_assert_cmphex(qdmashare_peer_acquire(d, id, 0, 9, SECOND), ==,
                     DMASHARE_STATUS_OK);
     msg = qdmashare_fake_expect(s, DMASHARE_MSG_ACQUIRE);
-    answer = qdmashare_fake_msg(DMASHARE_MSG_ACQUIRED, msg.serial);
-    answer.hold.share = cpu_to_le32(1);
-    answer.hold.hold = cpu_to_le32(100);
-    qdmashare_fake_send(s, &answer, NULL, 0);
+    qdmashare_fake_acquired(s, &msg, 1, 100);
     return msg.serial;
 }
 
@@ -339,8 +334,8 @@ static void test_messages(void)
         if (w->when == WHEN_HOLDING) {
             struct dmashare_event e;
 
-            e = qdmashare_fake_event(d, DMASHARE_EVENT_PEER_GRANTED);
-            g_assert_cmpuint(e.offset, ==, ECONNRESET);
+            qdmashare_fake_event_of(d, DMASHARE_EVENT_PEER_GRANTED, 9,
+                                    ECONNRESET);
             e = qdmashare_fake_event(d, DMASHARE_EVENT_PEER_WITHDRAW);
             g_assert_cmpuint(e.offset, ==, ECONNRESET);
             g_assert_cmphex(qdmashare_peer_unmap(d, e.mapping), ==,

@@ -163,8 +163,7 @@ static void test_holds(void)
     g_assert_cmphex(e.flags, ==, DMASHARE_EVENT_F_WRITE);
     g_assert_cmphex(qdmashare_grant(p.o, e.mapping, 0).status, ==,
                     DMASHARE_STATUS_OK);
-    g_assert_cmpuint(qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED)
-                     .mapping, ==, 3);
+    qdmashare_fake_event_of(p.u, DMASHARE_EVENT_PEER_GRANTED, 3, 0);
     g_assert_cmphex(qdmashare_peer_release(p.u, 3, EIO), ==,
                     DMASHARE_STATUS_OK);
     g_assert_cmpuint(owner_done(&p, e.mapping, DMASHARE_STATUS_COMMANDED)
@@ -179,15 +178,13 @@ static void test_holds(void)
     qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED);
     qdmashare_step(p.o, SECOND);
     owner_done(&p, e.mapping, DMASHARE_STATUS_TIMEOUT);
-    e = qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED);
-    g_assert_cmpuint(e.offset, ==, ETIMEDOUT);
+    qdmashare_fake_event_of(p.u, DMASHARE_EVENT_PEER_GRANTED, 3, ETIMEDOUT);
 
     /* The owner's contents, which the user holds. */
     c = qdmashare_publish(p.o, BUF, 5, 42, SECOND);
     g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
     g_assert_cmpuint(c.result, ==, 1);
-    e = qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_CONTENT);
-    g_assert_cmpuint(e.offset, ==, 42);
+    qdmashare_fake_event_of(p.u, DMASHARE_EVENT_PEER_CONTENT, id, 42);
     g_assert_cmphex(qdmashare_publish(p.o, BUF, 6, 43, SECOND).status, ==,
                     DMASHARE_STATUS_BUSY);
     g_assert_cmphex(qdmashare_peer_acquire(p.u, id,
@@ -211,8 +208,7 @@ static void test_holds(void)
     g_assert_cmphex(qdmashare_peer_map(p.u, id, 0, 0), ==, DMASHARE_STATUS_OK);
     g_assert_cmphex(qdmashare_unshare(p.o, BUF, 0).status, ==,
                     DMASHARE_STATUS_OK);
-    e = qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_WITHDRAW);
-    g_assert_cmpuint(e.mapping, ==, id);
+    e = qdmashare_fake_event_of(p.u, DMASHARE_EVENT_PEER_WITHDRAW, id, 0);
     g_assert_cmphex(e.status, ==, DMASHARE_STATUS_OK);
     g_assert_cmpuint(pair_share(&p, false, false, 0), !=, id);
     pair_stop(&p);
@@ -250,12 +246,10 @@ static void test_end(void)
         qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED);
         if (owner_ends) {
             machine_end(g_steal_pointer(&p.owner));
-            e = qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_GRANTED);
-            g_assert_cmpuint(e.mapping, ==, 3);
-            g_assert_cmpuint(e.offset, ==, ECONNRESET);
-            e = qdmashare_fake_event(p.u, DMASHARE_EVENT_PEER_WITHDRAW);
-            g_assert_cmpuint(e.mapping, ==, id);
-            g_assert_cmpuint(e.offset, ==, ECONNRESET);
+            qdmashare_fake_event_of(p.u, DMASHARE_EVENT_PEER_GRANTED, 3,
+                                    ECONNRESET);
+            qdmashare_fake_event_of(p.u, DMASHARE_EVENT_PEER_WITHDRAW, id,
+                                    ECONNRESET);
             qdmashare_fault(p.u, qdmashare_checksum(p.u, 0, 1, 0, SIZE),
                             &(QDmashareFault) {
                                 .status = DMASHARE_STATUS_FAULT_DEAD_MAPPING,

@@ -229,6 +229,27 @@ void qdmashare_fake_error(QDmashareFake *s, const struct dmashare_msg *request,
     qdmashare_fake_send(s, &msg, NULL, 0);
 }
 
+void qdmashare_fake_acquired(QDmashareFake *s,
+                             const struct dmashare_msg *request,
+                             uint32_t share, uint32_t hold)
+{
+    struct dmashare_msg msg = qdmashare_fake_msg(DMASHARE_MSG_ACQUIRED,
+                                                 request->serial);
+
+    msg.hold.share = cpu_to_le32(share);
+    msg.hold.hold = cpu_to_le32(hold);
+    qdmashare_fake_send(s, &msg, NULL, 0);
+}
+
+void qdmashare_fake_subscribed(QDmashareFake *s, uint32_t share, bool on)
+{
+    struct dmashare_msg msg = qdmashare_fake_expect(s, DMASHARE_MSG_SUBSCRIBE);
+
+    g_assert_cmpuint(le32_to_cpu(msg.subscribe.share), ==, share);
+    g_assert_cmpuint(le32_to_cpu(msg.subscribe.on), ==, on);
+    qdmashare_fake_done(s, &msg);
+}
+
 void qdmashare_fake_ready(QDmashareFake *s)
 {
     struct dmashare_msg msg = qdmashare_fake_msg(DMASHARE_MSG_READY, 0);
@@ -368,6 +389,16 @@ struct dmashare_event qdmashare_fake_event(QDmashare *d, unsigned type)
     }
     g_assert_cmpuint(e.type, ==, type);
     g_assert_cmpuint(e.lost, ==, 0);
+    return e;
+}
+
+struct dmashare_event qdmashare_fake_event_of(QDmashare *d, unsigned type,
+                                              uint32_t id, uint64_t number)
+{
+    struct dmashare_event e = qdmashare_fake_event(d, type);
+
+    g_assert_cmpuint(e.mapping, ==, id);
+    g_assert_cmpuint(e.offset, ==, number);
     return e;
 }
 

@@ -60,6 +60,11 @@ struct dmashare_msg qdmashare_fake_msg(uint32_t type, uint32_t serial);
 void qdmashare_fake_done(QDmashareFake *s, const struct dmashare_msg *request);
 void qdmashare_fake_error(QDmashareFake *s, const struct dmashare_msg *request,
                           uint32_t error);
+void qdmashare_fake_acquired(QDmashareFake *s,
+                             const struct dmashare_msg *request,
+                             uint32_t share, uint32_t hold);
+/* To the request that comes next, which must be SUBSCRIBE. */
+void qdmashare_fake_subscribed(QDmashareFake *s, uint32_t share, bool on);
 /* Notices. */
 void qdmashare_fake_ready(QDmashareFake *s);
 void qdmashare_fake_announce(QDmashareFake *s, uint32_t share,
@@ -90,6 +95,9 @@ void qdmashare_fake_opened(QDmashareFake *s, uint32_t share, uint64_t size,
 
 /* The next event of the device, which comes within seconds. */
 struct dmashare_event qdmashare_fake_event(QDmashare *d, unsigned type);
+/* The same, of that foreign buffer or hold, with that number or errno. */
+struct dmashare_event qdmashare_fake_event_of(QDmashare *d, unsigned type,
+                                              uint32_t id, uint64_t number);
 
 /* Commands; their status. */
 unsigned qdmashare_peer_map(QDmashare *d, uint32_t peer, uint32_t flags,

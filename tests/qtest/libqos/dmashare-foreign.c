@@ -12,7 +12,8 @@
 
 #define SIZE        QDMASHARE_FOREIGN_SIZE
 
-void qdmashare_foreign_start(QDmashareForeign *w, const char *properties)
+void qdmashare_foreign_start_as(QDmashareForeign *w, const char *properties,
+                                bool write)
 {
     w->s = qdmashare_fake_new();
     w->m = qdmashare_fake_machine(w->s, properties);
@@ -22,8 +23,13 @@ void qdmashare_foreign_start(QDmashareForeign *w, const char *properties)
     qdmashare_fake_welcome(w->s);
     qdmashare_fake_ready(w->s);
     w->id = qdmashare_fake_share(w->s, w->d, QDMASHARE_FOREIGN_SHARE, w->fd,
-                                 SIZE, SIZE, true);
+                                 SIZE, SIZE, write);
     w->bytes += SIZE;
+}
+
+void qdmashare_foreign_start(QDmashareForeign *w, const char *properties)
+{
+    qdmashare_foreign_start_as(w, properties, true);
 }
 
 void qdmashare_foreign_stop(QDmashareForeign *w)

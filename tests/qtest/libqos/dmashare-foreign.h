@@ -30,6 +30,9 @@ typedef struct QDmashareForeign {
 } QDmashareForeign;
 
 void qdmashare_foreign_start(QDmashareForeign *w, const char *properties);
+/* Or one that only can be read. */
+void qdmashare_foreign_start_as(QDmashareForeign *w, const char *properties,
+                                bool write);
 void qdmashare_foreign_stop(QDmashareForeign *w);
 /* Put it into the window. */
 void qdmashare_foreign_map(QDmashareForeign *w, uint32_t flags,
