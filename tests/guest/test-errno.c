@@ -83,7 +83,7 @@ static void bo_create(void)
 	ASSERT_ERRNO(dms_try_create_in(fd, PAGE, SYSTEM, DRM_DMASHARE_BO_STALE_DMA, "", &bo),
 		     EPERM);
 	/* Nothing of these is left. */
-	ASSERT_EQ(ledger_get(fd, 0).live_buffers, 0);
+	ledger_wait_empty(fd);
 }
 
 static void bo_mmap_and_info(void)
@@ -195,7 +195,7 @@ static void bo_import(void)
 		       EPERM);
 	ASSERT_ERRNO(dms_try_import_as(fd, f.dmabuf, DRM_DMASHARE_IMPORT_SKIP_UNMAP, &handle),
 		     EPERM);
-	ASSERT_EQ(ledger_get(fd, 0).live_attachments, 0);
+	ledger_wait_empty(fd);
 }
 
 static void prime(void)

@@ -18,10 +18,9 @@
 #include "ktap.h"
 #include "ledger.h"
 #include "module.h"
+#include "trace.h"
 
 #define PAGE	4096u
-
-#define TRACING	"/sys/kernel/tracing/"
 
 const struct exporter exporters[] = {
 	{ "vgem", vgem_buffer },
@@ -250,43 +249,36 @@ void foreign_destroy(struct foreign *f)
 	f->dmabuf = f->backing = -1;
 }
 
-static void tracing_write(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_TRUNC | O_CLOEXEC);
+struct unmaps {
+	unsigned int all, skipped;
+};
 
-	ASSERT_MSG(fd >= 0, "%s: %s", file, strerror(errno));
-	ASSERT_EQ(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
+static void count_unmap(const char *line, void *arg)
+{
+	struct unmaps *n = arg;
+
+	n->all++;
+	n->skipped += !!strstr(line, "SKIP_CPU_SYNC");
 }
 
 bool foreign_syncs_at_unmap(int fd, const struct foreign *f)
 {
 	struct dmashare_ledger before = ledger_get(fd, 0);
-	unsigned int unmapped = 0, skipped = 0;
-	char line[4096];
+	struct unmaps n = { 0 };
 	struct bo bo;
-	FILE *trace;
 
-	tracing_write(TRACING "trace", "");
-	tracing_write(TRACING "events/dma/dma_unmap_sg/enable", "1");
+	trace_clear();
+	trace_on("dma/dma_unmap_sg", NULL);
 	bo = dms_import(fd, f->dmabuf);
 	dms_crc(fd, &bo, 0, f->size);
 	ASSERT_OK(dms_try_close(fd, bo.handle));
 	ledger_wait_gone(fd, &before);
-	tracing_write(TRACING "events/dma/dma_unmap_sg/enable", "0");
+	trace_off("dma/dma_unmap_sg");
 
-	trace = fopen(TRACING "trace", "re");
-	ASSERT_MSG(trace, TRACING "trace: %s", strerror(errno));
-	while (fgets(line, sizeof(line), trace)) {
-		if (!strstr(line, " dma_unmap_sg: "))
-			continue;
-		unmapped++;
-		skipped += !!strstr(line, "SKIP_CPU_SYNC");
-	}
-	fclose(trace);
+	trace_each("dma_unmap_sg", count_unmap, &n);
 	/* What else is unmapped meanwhile is our driver's, which never skips. */
-	ASSERT_MSG(unmapped, "no dma_unmap_sg in the trace: %s has not unmapped", f->exporter);
-	ASSERT(skipped <= 1);
-	ktap_diag("%s %s at unmap", f->exporter, skipped ? "skips the sync" : "syncs");
-	return !skipped;
+	ASSERT_MSG(n.all, "no dma_unmap_sg in the trace: %s has not unmapped", f->exporter);
+	ASSERT(n.skipped <= 1);
+	ktap_diag("%s %s at unmap", f->exporter, n.skipped ? "skips the sync" : "syncs");
+	return !n.skipped;
 }

@@ -118,3 +118,10 @@ void ledger_wait_gone(int fd, const struct dmashare_ledger *before)
 		sched_yield();
 	}
 }
+
+void ledger_wait_empty(int fd)
+{
+	static const struct dmashare_ledger none;
+
+	ledger_wait_gone(fd, &none);
+}

@@ -39,5 +39,7 @@ bool ledger_equal(const struct dmashare_ledger *device,
  * that can only be seen here. Fails the case when it takes too long.
  */
 void ledger_wait_gone(int fd, const struct dmashare_ledger *before);
+/* The same until the device has none at all: what earlier programs had, too. */
+void ledger_wait_empty(int fd);
 
 #endif /* DMASHARE_TEST_LEDGER_H */
