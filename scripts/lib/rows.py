@@ -5,9 +5,9 @@
     plan.add(row, settings, entries)
     plan.run(jobs)
 
-A row of tests/guest/vms is worked on by one VM, or by more where the others would
-wait for it and there is more left to do than a boot costs: each takes the next
-program that nobody has.
+A row of tests/guest/vms is worked on by one VM, or by more where the others
+would wait for it and there is more left to do than a boot costs: each takes
+the next program that nobody has.
 What a program did goes to scripts/results as the suite PROGRAM[@ROW]; the VMs
 of a row are a suite of their own, vm-ROW, whose cases hold for all its boots.
 """
