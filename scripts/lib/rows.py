@@ -271,6 +271,7 @@ class Boot:
             row.settings, plan.kernel, plan.initramfs,
             os.path.join(plan.logs, f'vm-{row.name}{suffix}'))
         self.output = Console(self.machine.console)
+        self.taints = 0         # that its programs brought, by their nature
 
     def run(self):
         """Boot and run what is left, until something spoils the guest."""
@@ -400,8 +401,8 @@ class Boot:
                 self.fail(suite, 'exit', f'{entry.program} {trouble}',
                           f.read() + '\n-- console:\n'
                           + self.machine.console_tail())
-        taint = console.bad_taint(result.taint,
-                                  TAINTED_BY.get(entry.program, 0))
+        self.taints |= TAINTED_BY.get(entry.program, 0)
+        taint = console.bad_taint(result.taint, self.taints)
         if taint:
             self.fail(suite, 'taint', f'left the kernel tainted: {taint}',
                       self.machine.console_tail())

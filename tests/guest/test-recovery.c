@@ -201,7 +201,7 @@ static void function_reset(void)
 	struct load l;
 	unsigned int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < rounds(3); i++) {
 		begin(&l);
 		device_write(l.fd, "reset", "1");
 		all_failed(&l, ECANCELED);
