@@ -9,9 +9,10 @@
  *
  * Unless an ioctl says otherwise any client of the render node may call it,
  * unknown flag bits and non-zero padding give EINVAL, a pointer that cannot be
- * read or written gives EFAULT, a device that is gone gives ENODEV (also if
- * that happens meanwhile), a signal while waiting gives EINTR or a restart, and
- * lack of kernel memory gives ENOMEM. What takes a command of the device
+ * read or written gives EFAULT, a GEM handle that the client does not have gives
+ * ENOENT, a device that is gone gives ENODEV (also if that happens meanwhile), a
+ * signal while waiting gives EINTR or a restart, and lack of kernel memory gives
+ * ENOMEM. What takes a command of the device
  * (BO_CREATE, BO_IMPORT, BO_MOVE, SUBMIT of a buffer that is not mapped yet,
  * LEDGER, PRIME imports and exports) gives EIO if the device does not answer,
  * is being reset, or did not come back from a reset, and the errno that the
@@ -196,7 +197,7 @@ struct drm_dmashare_bo_create {
  * @pad: in: must be zero
  * @offset: out: what to give mmap() on the DRM file as offset
  *
- * ENOENT: no such handle. EOPNOTSUPP: an imported buffer; mmap the dma-buf.
+ * EOPNOTSUPP: an imported buffer; mmap the dma-buf.
  */
 struct drm_dmashare_bo_mmap {
 	__u32 handle;
@@ -225,8 +226,6 @@ struct drm_dmashare_bo_mmap {
  * @max_segment: out: bytes of the longest segment of the device's mapping
  * @moves: out: moves from one placement to another that were made; imported:
  *	mappings that a move of the exporter ended
- *
- * ENOENT: no such handle.
  */
 struct drm_dmashare_bo_info {
 	__u32 handle;
@@ -342,7 +341,7 @@ struct drm_dmashare_sync {
  *
  * EINVAL: unknown op or flag, counts out of range, an operand missing or not
  * wanted, a range past the end of its buffer, a bad sync_file or an in-sync
- * without a fence. ENOENT: no such GEM or syncobj handle. EBADF:
+ * without a fence. ENOENT: also no such syncobj handle. EBADF:
  * @in_fence_fd is not a file. ENOSPC: too many results are kept; read some.
  * EFBIG: the buffer cannot be mapped within the device's constraints. An imported
  * buffer whose mapping ended is mapped again, and what the exporter says to that
@@ -421,7 +420,6 @@ struct drm_dmashare_job_result {
  *
  * Asks the device, after every note posted so far, for its ledger. A longer
  * @length than the device knows is filled with zeros. EINVAL: @length.
- * ENOENT: no such handle.
  */
 struct drm_dmashare_ledger_query {
 	__u32 handle;
@@ -481,9 +479,9 @@ struct drm_dmashare_bo_import {
  * until that is done. The buffer being there already is success.
  *
  * EINVAL: unknown placement or flag. EOPNOTSUPP: no such placement, an imported
- * or a STATIC buffer, or another VM's. EBUSY: pinned. ENOSPC: no room in local memory and nothing
- * there that could be moved out. ENOENT: no such handle. EINTR: a signal came
- * before the move was arranged, or, with WAIT, while it was waited for.
+ * or a STATIC buffer, or another VM's. EBUSY: pinned. ENOSPC: no room in local
+ * memory and nothing there that could be moved out. EINTR: a signal came before the
+ * move was arranged, or, with WAIT, while it was waited for.
  */
 struct drm_dmashare_bo_move {
 	__u32 handle;
@@ -501,9 +499,9 @@ struct drm_dmashare_bo_move {
  * the next job maps it again. What drivers that map for one transfer at a time
  * do. Not mapped is success.
  *
- * ENOENT: no such handle. EINTR: a signal came while waiting for the jobs.
- * EBUSY: it is shared (BO_SHARE), or was and has not moved since: the device needs
- * the mapping to put the pages out of the reach of clients in the end.
+ * EINTR: a signal came while waiting for the jobs. EBUSY: it is shared (BO_SHARE), or
+ * was and has not moved since: the device needs the mapping to put the pages out of
+ * the reach of clients in the end.
  */
 struct drm_dmashare_bo_unmap {
 	__u32 handle;
@@ -529,8 +527,8 @@ struct drm_dmashare_bo_unmap {
  * if it is the device's own, brackets the read with begin_cpu_access and
  * end_cpu_access, and unmaps.
  *
- * ENOENT: no such handle. EINVAL: @count, a range past the end; or what the
- * exporter's vmap or begin_cpu_access returns.
+ * EINVAL: @count, a range past the end; or what the exporter's vmap or
+ * begin_cpu_access returns.
  */
 struct drm_dmashare_bo_vmap {
 	__u32 handle;
@@ -565,11 +563,11 @@ struct drm_dmashare_bo_vmap {
  *
  * Shared already: what it says of the contents is replaced, if that is something
  * else, and clients have to open it anew; EBUSY if @flags differ.
- * ENOENT: no such handle. EOPNOTSUPP: the device shares nothing, the buffer is
- * imported or another VM's, the host cannot pass such pages, or the device reaches
- * them by a bounce buffer. EACCES: WRITE, and the host permits reading alone, or the
- * buffer was created with READ_ONLY. EINVAL: @stride * @height over the buffer's
- * size. ENOSPC: as many are shared as can be, or it is too large.
+ * EOPNOTSUPP: the device shares nothing, the buffer is imported or another VM's, the
+ * host cannot pass such pages, or the device reaches them by a bounce buffer. EACCES:
+ * WRITE, and the host permits reading alone, or the buffer was created with
+ * READ_ONLY. EINVAL: @stride * @height over the buffer's size. ENOSPC: as many are
+ * shared as can be, or it is too large.
  */
 struct drm_dmashare_bo_share {
 	__u32 handle;
@@ -589,8 +587,8 @@ struct drm_dmashare_bo_share {
  * @pad: in: must be zero
  *
  * Clients are told, and their fences fail with ECANCELED. What a client has
- * still mapped it may still see, until the buffer moves or is freed. ENOENT: no
- * such handle, or it is not shared.
+ * still mapped it may still see, until the buffer moves or is freed. ENOENT: also
+ * if it is not shared.
  */
 struct drm_dmashare_bo_unshare {
 	__u32 handle;
@@ -616,8 +614,8 @@ struct drm_dmashare_bo_unshare {
  * where nobody subscribed, and fails as said at BO_SHARE, ECANCELED if the buffer
  * moved, was not shared any more, or the device was reset meanwhile.
  *
- * ENOENT: no such handle. EINVAL: not shared, @sequence 0, @deadline_ns.
- * ENOSPC: 64 contents of the buffer wait to be published.
+ * EINVAL: not shared, @sequence 0, @deadline_ns. ENOSPC: 64 contents of the buffer
+ * wait to be published.
  */
 struct drm_dmashare_bo_publish {
 	__u32 handle;
@@ -707,7 +705,7 @@ struct drm_dmashare_peer_open {
  * memory for something else by then. Whoever has read it by the CPU, and is granted
  * a PEER_ACQUIRE that he asked for afterwards, has read the buffer's bytes.
  *
- * ENOENT: no such handle. EINVAL: not made by PEER_OPEN.
+ * EINVAL: not made by PEER_OPEN.
  */
 struct drm_dmashare_peer_state {
 	__u32 handle;
@@ -735,10 +733,9 @@ struct drm_dmashare_peer_state {
  * the buffer back or the device was reset. What was refused, or has ended by its
  * deadline, may be acquired again without a PEER_RELEASE.
  *
- * ENOENT: no such handle. EINVAL: not made by PEER_OPEN, CONTENT of a buffer
- * opened without SUBSCRIBE or together with WRITE, @deadline_ns. EBUSY: it is
- * acquired. EACCES: WRITE, and it was opened without. ESTALE: withdrawn.
- * ENOSPC: too many.
+ * EINVAL: not made by PEER_OPEN, CONTENT of a buffer opened without SUBSCRIBE or
+ * together with WRITE, @deadline_ns. EBUSY: it is acquired. EACCES: WRITE, and it was
+ * opened without. ESTALE: withdrawn. ENOSPC: too many.
  */
 struct drm_dmashare_peer_acquire {
 	__u32 handle;
@@ -759,7 +756,7 @@ struct drm_dmashare_peer_acquire {
  * and if nothing waits for that, it is cancelled: the fence of PEER_ACQUIRE fails
  * with ECANCELED. Closing the last handle does the same as error ECANCELED.
  *
- * ENOENT: no such handle. EINVAL: not made by PEER_OPEN, not acquired, @error.
+ * EINVAL: not made by PEER_OPEN, not acquired, @error.
  */
 struct drm_dmashare_peer_release {
 	__u32 handle;
