@@ -21,9 +21,7 @@
  * makes others while the client holds the buffer. What importers have in bounce
  * buffers, or in copies of their own, is theirs to sync, as for any other user.
  */
-#include <linux/file.h>
 #include <linux/slab.h>
-#include <linux/sync_file.h>
 
 #include <drm/drm_drv.h>
 #include <drm/drm_file.h>
@@ -303,27 +301,20 @@ static int dmashare_acquire_try(struct dmashare_device *ddev,
 				const struct dmashare_acquire *acquire)
 {
 	struct dmashare_share_hold *self;
-	struct dmashare_bo *bo;
 	int ret;
 
-	xa_lock(&ddev->buffers);
-	bo = xa_load(&ddev->buffers, acquire->buffer);
-	if (bo && !kref_get_unless_zero(&bo->base.refcount))
-		bo = NULL;
-	xa_unlock(&ddev->buffers);
+	struct dmashare_bo *bo __free(dmashare_bo) = dmashare_bo_find(ddev, acquire->buffer);
 	if (!bo)
 		return -ENOENT;
 
-	ret = -ENOMEM;
 	self = dmashare_share_hold_alloc(ddev, acquire->id, acquire->buffer);
-	if (self) {
-		self->flags = acquire->flags;
-		dma_resv_lock(bo->base.resv, NULL);
-		ret = dmashare_acquire_locked(bo, self);
-		dma_resv_unlock(bo->base.resv);
-		dmashare_share_hold_put(self);
-	}
-	drm_gem_object_put(&bo->base);
+	if (!self)
+		return -ENOMEM;
+	self->flags = acquire->flags;
+	dma_resv_lock(bo->base.resv, NULL);
+	ret = dmashare_acquire_locked(bo, self);
+	dma_resv_unlock(bo->base.resv);
+	dmashare_share_hold_put(self);
 
 	return ret;
 }
@@ -437,6 +428,11 @@ static int dmashare_publish_locked(struct dmashare_bo *bo, struct dmashare_share
 	struct dma_resv *resv = bo->base.resv;
 	int ret;
 
+	if (!dmashare_share_on(bo))
+		return -EINVAL;
+
+	kref_get(&share->ref);
+	self->share = share;
 	ret = dmashare_after_collect(&self->after, resv, DMA_RESV_USAGE_WRITE,
 				     share->published);
 	if (ret)
@@ -466,41 +462,16 @@ err_fini:
 	return ret;
 }
 
-static int dmashare_publish(struct dmashare_bo *bo, const struct drm_dmashare_bo_publish *args,
-			    struct sync_file **sync_file)
+static int dmashare_publish(struct dmashare_bo *bo, struct dmashare_share_hold *self)
 {
-	struct dmashare_device *ddev = to_dmashare(bo->base.dev);
-	struct dmashare_share_hold *self;
 	int ret;
-
-	self = dmashare_share_hold_alloc(ddev, dmashare_hold_new_id(ddev), bo->id);
-	if (!self)
-		return -ENOMEM;
-	self->publish = true;
-	self->sequence = args->sequence;
-	self->deadline = args->deadline_ns;
 
 	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
-		goto out_put;
-	ret = -EINVAL;
-	if (!dmashare_share_on(bo))
-		goto out_unlock;
-	kref_get(&bo->share->ref);
-	self->share = bo->share;
-
-	ret = -ENOMEM;
-	if (args->flags & DRM_DMASHARE_FENCE_OUT) {
-		*sync_file = sync_file_create(&self->hold.base);
-		if (!*sync_file)
-			goto out_unlock;
-	}
+		return ret;
 	ret = dmashare_publish_locked(bo, self);
-
-out_unlock:
 	dma_resv_unlock(bo->base.resv);
-out_put:
-	dmashare_share_hold_put(self);
+
 	return ret;
 }
 
@@ -514,40 +485,36 @@ out_put:
  */
 int dmashare_bo_publish_ioctl(struct drm_device *drm, void *data, struct drm_file *drm_file)
 {
+	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_bo_publish *args = data;
-	struct sync_file *sync_file = NULL;
-	struct drm_gem_object *obj;
-	int ret, fd = -1;
+	struct dmashare_fence_out out = { };
+	struct dmashare_share_hold *self;
+	int ret = 0;
 
 	if (args->pad || args->flags & ~DRM_DMASHARE_FENCE_OUT || !args->sequence ||
 	    !args->deadline_ns || args->deadline_ns > DMASHARE_MAX_HOLD_NS)
 		return -EINVAL;
 
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_bo_lookup(drm_file, args->handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	if (args->flags & DRM_DMASHARE_FENCE_OUT) {
-		fd = get_unused_fd_flags(O_CLOEXEC);
-		if (fd < 0) {
-			ret = fd;
-			goto out_put;
-		}
-	}
+	self = dmashare_share_hold_alloc(ddev, dmashare_hold_new_id(ddev), bo->id);
+	if (!self)
+		return -ENOMEM;
+	self->publish = true;
+	self->sequence = args->sequence;
+	self->deadline = args->deadline_ns;
 
-	ret = dmashare_publish(to_dmashare_bo(obj), args, &sync_file);
-	if (ret) {
-		if (sync_file)
-			fput(sync_file->file);
-		if (fd >= 0)
-			put_unused_fd(fd);
-	} else if (fd >= 0) {
-		fd_install(fd, sync_file->file);
-		args->fence_fd = fd;
-	}
-
-out_put:
-	drm_gem_object_put(obj);
+	if (args->flags & DRM_DMASHARE_FENCE_OUT)
+		ret = dmashare_fence_out_begin(&out, &self->hold.base);
+	if (!ret)
+		ret = dmashare_publish(bo, self);
+	if (!ret && args->flags & DRM_DMASHARE_FENCE_OUT)
+		args->fence_fd = out.fd;
+	dmashare_fence_out_end(&out, !ret);
+	dmashare_share_hold_put(self);
 
 	return ret;
 }

@@ -19,6 +19,40 @@
 #include "dmashare_drv.h"
 
 /**
+ * dmashare_bo_lookup - the buffer that a handle names
+ * @drm_file: the client
+ * @handle: GEM handle
+ *
+ * Returns: reference to the buffer, or -ENOENT
+ */
+struct dmashare_bo *dmashare_bo_lookup(struct drm_file *drm_file, u32 handle)
+{
+	struct drm_gem_object *obj = drm_gem_object_lookup(drm_file, handle);
+
+	return obj ? to_dmashare_bo(obj) : ERR_PTR(-ENOENT);
+}
+
+/**
+ * dmashare_bo_find - the buffer that the device means
+ * @ddev: the device
+ * @id: buffer id
+ *
+ * Returns: reference to the buffer; NULL if there is none, or nobody has it any more
+ */
+struct dmashare_bo *dmashare_bo_find(struct dmashare_device *ddev, u32 id)
+{
+	struct dmashare_bo *bo;
+
+	xa_lock(&ddev->buffers);
+	bo = xa_load(&ddev->buffers, id);
+	if (bo && !kref_get_unless_zero(&bo->base.refcount))
+		bo = NULL;
+	xa_unlock(&ddev->buffers);
+
+	return bo;
+}
+
+/**
  * dmashare_bo_lost - did the buffer's bytes go away with the device?
  * @bo: a buffer of our own
  *

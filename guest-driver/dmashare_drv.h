@@ -29,9 +29,11 @@
 #ifndef DMASHARE_DRV_H
 #define DMASHARE_DRV_H
 
+#include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-fence.h>
 #include <linux/dmapool.h>
+#include <linux/err.h>
 #include <linux/io.h>
 #include <linux/kref.h>
 #include <linux/list.h>
@@ -66,6 +68,7 @@
 struct dmashare_backing;
 struct dmashare_device;
 struct dmashare_move;
+struct sync_file;
 
 /**
  * struct dmashare_limits - the device's constant registers
@@ -468,6 +471,15 @@ static inline bool dmashare_bo_imported(const struct dmashare_bo *bo)
 	return bo->base.import_attach;
 }
 
+static inline void dmashare_bo_put(struct dmashare_bo *bo)
+{
+	if (!IS_ERR_OR_NULL(bo))
+		drm_gem_object_put(&bo->base);
+}
+
+/* A reference that ends with the variable that has it. */
+DEFINE_FREE(dmashare_bo, struct dmashare_bo *, dmashare_bo_put(_T))
+
 /* Is that behind BAR4, and so has no pages, and goes with the device? */
 static inline bool dmashare_placement_bar(u32 placement)
 {
@@ -506,6 +518,16 @@ static inline void dmashare_desc_init(struct dmashare_desc *desc, u8 opcode)
 	memset(desc, 0, sizeof(*desc));
 	desc->opcode = opcode;
 }
+
+/**
+ * struct dmashare_fence_out - a fence on its way to user space
+ * @sync_file: the file, NULL for none
+ * @fd: what will be its descriptor
+ */
+struct dmashare_fence_out {
+	struct sync_file *sync_file;
+	int fd;
+};
 
 /* dmashare_drv.c */
 bool dmashare_is_device(const struct device *dev);
@@ -570,6 +592,8 @@ void dmashare_place(struct dmashare_device *ddev, struct dmashare_bo *bo);
 int dmashare_replay(struct dmashare_device *ddev);
 
 /* dmashare_bo.c */
+struct dmashare_bo *dmashare_bo_lookup(struct drm_file *drm_file, u32 handle);
+struct dmashare_bo *dmashare_bo_find(struct dmashare_device *ddev, u32 id);
 struct dmashare_bo *dmashare_bo_alloc(struct dmashare_device *ddev, size_t size);
 struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
 				       const struct drm_dmashare_bo_create *args);
@@ -682,6 +706,8 @@ int dmashare_bo_vmap_ioctl(struct drm_device *drm, void *data,
 #define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_PEER_RELEASE + 1)
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
 int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length);
+int dmashare_fence_out_begin(struct dmashare_fence_out *out, struct dma_fence *fence);
+void dmashare_fence_out_end(struct dmashare_fence_out *out, bool given);
 int dmashare_open(struct drm_device *drm, struct drm_file *file);
 void dmashare_postclose(struct drm_device *drm, struct drm_file *file);
 

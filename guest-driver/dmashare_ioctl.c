@@ -6,8 +6,10 @@
  * (ENODEV after removal, EFAULT for the argument) it says before we are called.
  */
 #include <linux/capability.h>
+#include <linux/file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/sync_file.h>
 #include <linux/uaccess.h>
 
 #include <drm/drm_drv.h>
@@ -96,6 +98,53 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 	wait_event_timeout(ddev->moves_idle, !atomic_read(&ddev->n_moves), HZ);
 	wait_event_timeout(ddev->peers.news, !atomic_read(&ddev->peers.releases), HZ);
 	dmashare_file_put(file);
+}
+
+/**
+ * dmashare_fence_out_begin - get a file ready that a fence is returned in
+ * @out: what is had, all zeros
+ * @fence: the fence; the file has a reference to it
+ *
+ * That is done before anything else, so that nothing has to be taken back when the
+ * ioctl has done what it was called for.
+ *
+ * Returns: 0 or a negative errno; then there is nothing to be ended, but it may be
+ */
+int dmashare_fence_out_begin(struct dmashare_fence_out *out, struct dma_fence *fence)
+{
+	int fd;
+
+	out->sync_file = sync_file_create(fence);
+	if (!out->sync_file)
+		return -ENOMEM;
+
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0) {
+		fput(out->sync_file->file);
+		out->sync_file = NULL;
+		return fd;
+	}
+	out->fd = fd;
+
+	return 0;
+}
+
+/**
+ * dmashare_fence_out_end - give the file to the client, or take it back
+ * @out: of dmashare_fence_out_begin(), or all zeros: then nothing is done
+ * @given: whether the client gets it, as @out->fd
+ */
+void dmashare_fence_out_end(struct dmashare_fence_out *out, bool given)
+{
+	if (!out->sync_file)
+		return;
+
+	if (given) {
+		fd_install(out->fd, out->sync_file->file);
+	} else {
+		put_unused_fd(out->fd);
+		fput(out->sync_file->file);
+	}
 }
 
 static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
@@ -192,8 +241,6 @@ static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_bo_create *args = data;
-	struct dmashare_bo *bo;
-	int ret;
 
 	if (!dmashare_bo_flags_ok(args->flags) ||
 	    !args->size || args->size > SIZE_MAX - PAGE_SIZE)
@@ -218,62 +265,54 @@ static int dmashare_bo_create_ioctl(struct drm_device *drm, void *data,
 		return -EOPNOTSUPP;
 
 	args->size = PAGE_ALIGN(args->size);
-	bo = dmashare_bo_create(ddev, args);
+
+	struct dmashare_bo *bo __free(dmashare_bo) = dmashare_bo_create(ddev, args);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
 	args->buffer = bo->id;
-	ret = drm_gem_handle_create(drm_file, &bo->base, &args->handle);
-	/* The handle keeps the buffer now. */
-	drm_gem_object_put(&bo->base);
-
-	return ret;
+	/* The handle keeps the buffer then. */
+	return drm_gem_handle_create(drm_file, &bo->base, &args->handle);
 }
 
 static int dmashare_bo_mmap_ioctl(struct drm_device *drm, void *data,
 				  struct drm_file *drm_file)
 {
 	struct drm_dmashare_bo_mmap *args = data;
-	struct drm_gem_object *obj;
-	int ret = 0;
 
 	if (args->pad)
 		return -EINVAL;
 
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_bo_lookup(drm_file, args->handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	if (dmashare_bo_imported(to_dmashare_bo(obj)))
-		ret = -EOPNOTSUPP;
-	else
-		args->offset = drm_vma_node_offset_addr(&obj->vma_node);
-	drm_gem_object_put(obj);
+	if (dmashare_bo_imported(bo))
+		return -EOPNOTSUPP;
+	args->offset = drm_vma_node_offset_addr(&bo->base.vma_node);
 
-	return ret;
+	return 0;
 }
 
 static int dmashare_bo_info_ioctl(struct drm_device *drm, void *data,
 				  struct drm_file *drm_file)
 {
 	struct drm_dmashare_bo_info *args = data;
-	struct drm_gem_object *obj;
-	struct dmashare_bo *bo;
 	u32 handle = args->handle;
 	int ret;
 
-	obj = drm_gem_object_lookup(drm_file, handle);
-	if (!obj)
-		return -ENOENT;
-	bo = to_dmashare_bo(obj);
+	struct dmashare_bo *bo __free(dmashare_bo) = dmashare_bo_lookup(drm_file, handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
-		goto out_put;
+		return ret;
 
 	*args = (struct drm_dmashare_bo_info){
 		.handle = handle,
-		.size = obj->size,
+		.size = bo->base.size,
 		.placement = bo->placement,
 		.buffer = bo->id,
 		.pins = bo->pin_count,
@@ -293,43 +332,35 @@ static int dmashare_bo_info_ioctl(struct drm_device *drm, void *data,
 		if (capable(CAP_SYS_ADMIN))
 			args->dma_addr = bo->map->first;
 	}
-	dma_resv_unlock(obj->resv);
+	dma_resv_unlock(bo->base.resv);
 
-out_put:
-	drm_gem_object_put(obj);
-
-	return ret;
+	return 0;
 }
 
 static int dmashare_bo_unmap_ioctl(struct drm_device *drm, void *data,
 				   struct drm_file *drm_file)
 {
 	struct drm_dmashare_bo_unmap *args = data;
-	struct drm_gem_object *obj;
-	struct dmashare_bo *bo;
 	int ret;
 
 	if (args->pad)
 		return -EINVAL;
 
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
-	bo = to_dmashare_bo(obj);
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_bo_lookup(drm_file, args->handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
-		goto out_put;
+		return ret;
 	if (dmashare_share_keeps_map(bo))
 		ret = -EBUSY;
 	else if (bo->map)
 		ret = dmashare_bo_wait_locked(bo, true);
 	if (!ret)
 		dmashare_bo_unmap_locked(bo);
-	dma_resv_unlock(obj->resv);
-
-out_put:
-	drm_gem_object_put(obj);
+	dma_resv_unlock(bo->base.resv);
 
 	return ret;
 }
@@ -467,7 +498,7 @@ static int dmashare_ledger_ioctl(struct drm_device *drm, void *data,
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_ledger_query *args = data;
-	struct drm_gem_object *obj = NULL;
+	struct dmashare_bo *bo __free(dmashare_bo) = NULL;
 	int ret, idx;
 
 	if (args->length < 8 || args->length > DMASHARE_LEDGER_MAX_LENGTH ||
@@ -475,25 +506,20 @@ static int dmashare_ledger_ioctl(struct drm_device *drm, void *data,
 		return -EINVAL;
 
 	if (args->handle) {
-		obj = drm_gem_object_lookup(drm_file, args->handle);
-		if (!obj)
-			return -ENOENT;
+		bo = dmashare_bo_lookup(drm_file, args->handle);
+		if (IS_ERR(bo))
+			return PTR_ERR(bo);
 	}
 
 	/* Moves that are done, and jobs, drop what they had from here. */
 	flush_workqueue(dmashare_move_wq);
 	flush_workqueue(dmashare_wq);
 
-	if (drm_dev_enter(drm, &idx)) {
-		ret = dmashare_query_ledger(ddev, obj ? to_dmashare_bo(obj)->id : 0,
-					    args->length, u64_to_user_ptr(args->data));
-		drm_dev_exit(idx);
-	} else {
-		ret = -ENODEV;
-	}
-
-	if (obj)
-		drm_gem_object_put(obj);
+	if (!drm_dev_enter(drm, &idx))
+		return -ENODEV;
+	ret = dmashare_query_ledger(ddev, bo ? bo->id : 0, args->length,
+				    u64_to_user_ptr(args->data));
+	drm_dev_exit(idx);
 
 	return ret;
 }

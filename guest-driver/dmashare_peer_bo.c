@@ -210,7 +210,6 @@ int dmashare_peer_open_ioctl(struct drm_device *drm, void *data, struct drm_file
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_peer_open *args = data;
-	struct dmashare_bo *bo;
 	u64 size;
 	int ret;
 
@@ -220,7 +219,7 @@ int dmashare_peer_open_ioctl(struct drm_device *drm, void *data, struct drm_file
 	if (ret)
 		return ret;
 
-	bo = dmashare_bo_alloc(ddev, size);
+	struct dmashare_bo *bo __free(dmashare_bo) = dmashare_bo_alloc(ddev, size);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	bo->placement = DMASHARE_PLACEMENT_PEER;
@@ -235,16 +234,11 @@ int dmashare_peer_open_ioctl(struct drm_device *drm, void *data, struct drm_file
 	if (bo->peer)
 		trace_dmashare_peer(ddev, bo->peer, "opened", ret);
 	if (ret)
-		goto out_put;
+		return ret;
 
 	args->buffer = bo->id;
-	ret = drm_gem_handle_create(drm_file, &bo->base, &args->handle);
-
-out_put:
-	/* The handle keeps the buffer now. */
-	drm_gem_object_put(&bo->base);
-
-	return ret;
+	/* The handle keeps the buffer then. */
+	return drm_gem_handle_create(drm_file, &bo->base, &args->handle);
 }
 
 /**
@@ -257,16 +251,13 @@ out_put:
  */
 struct dmashare_bo *dmashare_peer_lookup(struct drm_file *drm_file, u32 handle)
 {
-	struct drm_gem_object *obj = drm_gem_object_lookup(drm_file, handle);
+	struct dmashare_bo *bo = dmashare_bo_lookup(drm_file, handle);
 
-	if (!obj)
-		return ERR_PTR(-ENOENT);
-	if (!to_dmashare_bo(obj)->peer) {
-		drm_gem_object_put(obj);
-		return ERR_PTR(-EINVAL);
-	}
+	if (IS_ERR(bo) || bo->peer)
+		return bo;
+	drm_gem_object_put(&bo->base);
 
-	return to_dmashare_bo(obj);
+	return ERR_PTR(-EINVAL);
 }
 
 /**
@@ -281,13 +272,13 @@ int dmashare_peer_state_ioctl(struct drm_device *drm, void *data, struct drm_fil
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_peer_state *args = data;
-	struct dmashare_bo *bo;
 	int idx;
 
 	if (args->pad)
 		return -EINVAL;
 
-	bo = dmashare_peer_lookup(drm_file, args->handle);
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_peer_lookup(drm_file, args->handle);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
@@ -310,7 +301,6 @@ int dmashare_peer_state_ioctl(struct drm_device *drm, void *data, struct drm_fil
 	args->sequence = bo->peer->sequence;
 	args->acquired = bo->peer->acquired;
 	spin_unlock_irq(&ddev->events.lock);
-	drm_gem_object_put(&bo->base);
 
 	return 0;
 }

@@ -12,10 +12,8 @@
  * granted the fence here fails, afterwards there is nothing more to be released.
  */
 #include <linux/dma-resv.h>
-#include <linux/file.h>
 #include <linux/module.h>
 #include <linux/slab.h>
-#include <linux/sync_file.h>
 
 #include <drm/drm_file.h>
 #include <drm/drm_gem.h>
@@ -173,52 +171,36 @@ int dmashare_peer_acquire_ioctl(struct drm_device *drm, void *data,
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_peer_acquire *args = data;
-	struct sync_file *sync_file = NULL;
+	struct dmashare_fence_out out = { };
 	struct dmashare_hold *hold;
-	struct dmashare_bo *bo;
-	int ret, fd = -1;
+	int ret = 0;
 
 	if (!dmashare_peer_acquire_ok(args))
 		return -EINVAL;
 
-	bo = dmashare_peer_lookup(drm_file, args->handle);
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_peer_lookup(drm_file, args->handle);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
 	hold = kzalloc(sizeof(*hold), GFP_KERNEL);
-	if (!hold) {
-		ret = -ENOMEM;
-		goto out_put;
-	}
+	if (!hold)
+		return -ENOMEM;
 	dmashare_hold_init(ddev, hold, dmashare_hold_new_id(ddev), bo->id, NULL);
 
-	if (args->flags & DRM_DMASHARE_FENCE_OUT) {
-		sync_file = sync_file_create(&hold->base);
-		fd = sync_file ? get_unused_fd_flags(O_CLOEXEC) : -ENOMEM;
-		ret = min(fd, 0);
-		if (ret)
-			goto out_hold;
+	if (args->flags & DRM_DMASHARE_FENCE_OUT)
+		ret = dmashare_fence_out_begin(&out, &hold->base);
+	if (!ret)
+		ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
+	if (!ret) {
+		ret = dmashare_peer_acquire_locked(bo, hold, args);
+		dma_resv_unlock(bo->base.resv);
+		trace_dmashare_peer(ddev, bo->peer, "acquired", ret);
 	}
-
-	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
-	if (ret)
-		goto out_hold;
-	ret = dmashare_peer_acquire_locked(bo, hold, args);
-	dma_resv_unlock(bo->base.resv);
-	trace_dmashare_peer(ddev, bo->peer, "acquired", ret);
-
-out_hold:
-	if (!ret && sync_file) {
-		fd_install(fd, sync_file->file);
-		args->fence_fd = fd;
-	} else if (sync_file) {
-		fput(sync_file->file);
-		if (fd >= 0)
-			put_unused_fd(fd);
-	}
+	if (!ret && args->flags & DRM_DMASHARE_FENCE_OUT)
+		args->fence_fd = out.fd;
+	dmashare_fence_out_end(&out, !ret);
 	dma_fence_put(&hold->base);
-out_put:
-	drm_gem_object_put(&bo->base);
 
 	return ret;
 }
@@ -363,22 +345,21 @@ int dmashare_peer_release_ioctl(struct drm_device *drm, void *data,
 				struct drm_file *drm_file)
 {
 	struct drm_dmashare_peer_release *args = data;
-	struct dmashare_bo *bo;
 	int ret;
 
 	if (args->error > MAX_ERRNO)
 		return -EINVAL;
 
-	bo = dmashare_peer_lookup(drm_file, args->handle);
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_peer_lookup(drm_file, args->handle);
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 
 	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
-	if (!ret) {
-		ret = dmashare_peer_release_locked(bo, args->error);
-		dma_resv_unlock(bo->base.resv);
-	}
-	drm_gem_object_put(&bo->base);
+	if (ret)
+		return ret;
+	ret = dmashare_peer_release_locked(bo, args->error);
+	dma_resv_unlock(bo->base.resv);
 
 	return ret;
 }

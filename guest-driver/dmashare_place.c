@@ -134,17 +134,13 @@ static void dmashare_requests_work(struct work_struct *work)
 	struct dmashare_device *ddev =
 		container_of(work, struct dmashare_device, requests.work);
 	struct dmashare_request request;
-	struct dmashare_bo *bo;
 
 	while (dmashare_request_pop(ddev, &request)) {
 		if (request.placement > DMASHARE_PLACEMENT_LOCAL)
 			continue;
 
-		xa_lock(&ddev->buffers);
-		bo = xa_load(&ddev->buffers, request.buffer);
-		if (bo && !kref_get_unless_zero(&bo->base.refcount))
-			bo = NULL;
-		xa_unlock(&ddev->buffers);
+		struct dmashare_bo *bo __free(dmashare_bo) =
+			dmashare_bo_find(ddev, request.buffer);
 		if (!bo)
 			continue;
 
@@ -153,7 +149,6 @@ static void dmashare_requests_work(struct work_struct *work)
 		if (!dmashare_bo_imported(bo))
 			dmashare_bo_move_locked(bo, request.placement, false);
 		dma_resv_unlock(bo->base.resv);
-		drm_gem_object_put(&bo->base);
 	}
 }
 
@@ -178,40 +173,32 @@ int dmashare_bo_move_ioctl(struct drm_device *drm, void *data, struct drm_file *
 {
 	struct drm_dmashare_bo_move *args = data;
 	struct dmashare_move *move = NULL;
-	struct drm_gem_object *obj;
-	struct dmashare_bo *bo;
 	int ret;
 
 	if (args->pad || args->flags & ~DRM_DMASHARE_MOVE_WAIT ||
 	    args->placement > DMASHARE_PLACEMENT_LOCAL)
 		return -EINVAL;
 
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
-	bo = to_dmashare_bo(obj);
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_bo_lookup(drm_file, args->handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	if (dmashare_bo_imported(bo))
+		return -EOPNOTSUPP;
 
-	if (dmashare_bo_imported(bo)) {
-		ret = -EOPNOTSUPP;
-		goto out_put;
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
+	if (!ret) {
+		ret = dmashare_bo_move_locked(bo, args->placement, true);
+		if (!ret && args->flags & DRM_DMASHARE_MOVE_WAIT)
+			move = dmashare_move_get(bo);
+		dma_resv_unlock(bo->base.resv);
 	}
-
-	ret = dma_resv_lock_interruptible(obj->resv, NULL);
-	if (ret)
-		goto out_put;
-	ret = dmashare_bo_move_locked(bo, args->placement, true);
-	if (!ret && args->flags & DRM_DMASHARE_MOVE_WAIT)
-		move = dmashare_move_get(bo);
-	dma_resv_unlock(obj->resv);
 
 	if (!ret)
 		ret = dmashare_move_wait(move, true);
 	if (!ret && move)
 		ret = dmashare_move_error(move);
 	dmashare_move_put(move);
-
-out_put:
-	drm_gem_object_put(obj);
 
 	/* A restart would find the move arranged, and say that it was there. */
 	return ret == -ERESTARTSYS ? -EINTR : ret;

@@ -508,43 +508,53 @@ int dmashare_bo_share_ioctl(struct drm_device *drm, void *data, struct drm_file 
 {
 	struct dmashare_device *ddev = to_dmashare(drm);
 	struct drm_dmashare_bo_share *args = data;
-	struct drm_gem_object *obj;
-	struct dmashare_bo *bo;
 	int ret, idx;
 
 	if (!dmashare_share_args_ok(args))
 		return -EINVAL;
 
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
-	bo = to_dmashare_bo(obj);
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_bo_lookup(drm_file, args->handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	ret = -EINVAL;
-	if ((u64)args->stride * args->height > obj->size)
-		goto out_put;
-	ret = -EOPNOTSUPP;
+	if ((u64)args->stride * args->height > bo->base.size)
+		return -EINVAL;
 	if (!(ddev->limits.features & DMASHARE_FEATURE_SHARE) || dmashare_bo_imported(bo) ||
 	    READ_ONCE(bo->placement) > DMASHARE_PLACEMENT_LOCAL)
-		goto out_put;
-	ret = -EACCES;
+		return -EOPNOTSUPP;
 	if (args->flags & DRM_DMASHARE_SHARE_WRITE && bo->flags & DRM_DMASHARE_BO_READ_ONLY)
-		goto out_put;
+		return -EACCES;
 
-	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
-		goto out_put;
+		return ret;
 	ret = -ENODEV;
 	if (drm_dev_enter(drm, &idx)) {
 		ret = dmashare_share_locked(bo, args);
 		drm_dev_exit(idx);
 	}
-	dma_resv_unlock(obj->resv);
-
-out_put:
-	drm_gem_object_put(obj);
+	dma_resv_unlock(bo->base.resv);
 
 	return ret;
+}
+
+static int dmashare_unshare_locked(struct dmashare_bo *bo)
+{
+	struct dmashare_share *share = bo->share;
+
+	if (!share)
+		return -ENOENT;
+
+	guard(mutex)(&share->lock);
+
+	if (share->over)
+		return -ENOENT;
+	WRITE_ONCE(share->over, true);
+	/* The bytes stay: the buffer is in use. */
+	dmashare_share_take(share, 0);
+
+	return 0;
 }
 
 /**
@@ -558,37 +568,21 @@ out_put:
 int dmashare_bo_unshare_ioctl(struct drm_device *drm, void *data, struct drm_file *drm_file)
 {
 	struct drm_dmashare_bo_unshare *args = data;
-	struct dmashare_share *share;
-	struct drm_gem_object *obj;
 	int ret;
 
 	if (args->pad)
 		return -EINVAL;
 
-	obj = drm_gem_object_lookup(drm_file, args->handle);
-	if (!obj)
-		return -ENOENT;
+	struct dmashare_bo *bo __free(dmashare_bo) =
+		dmashare_bo_lookup(drm_file, args->handle);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
 
-	ret = dma_resv_lock_interruptible(obj->resv, NULL);
+	ret = dma_resv_lock_interruptible(bo->base.resv, NULL);
 	if (ret)
-		goto out_put;
-
-	share = to_dmashare_bo(obj)->share;
-	ret = -ENOENT;
-	if (share) {
-		mutex_lock(&share->lock);
-		if (!share->over) {
-			WRITE_ONCE(share->over, true);
-			/* The bytes stay: the buffer is in use. */
-			dmashare_share_take(share, 0);
-			ret = 0;
-		}
-		mutex_unlock(&share->lock);
-	}
-	dma_resv_unlock(obj->resv);
-
-out_put:
-	drm_gem_object_put(obj);
+		return ret;
+	ret = dmashare_unshare_locked(bo);
+	dma_resv_unlock(bo->base.resv);
 
 	return ret;
 }

@@ -49,8 +49,7 @@ struct dmashare_out_sync {
  * @n_jobs: number of jobs
  * @n_ready: of those, how many the scheduler knows
  * @n_out: number of out-syncs
- * @out_fd: descriptor for the out-fence, or -1
- * @sync_file: file for the out-fence, or NULL
+ * @fence_out: file for the out-fence, if one is wanted
  * @implicit: implicit fencing
  */
 struct dmashare_submit {
@@ -65,8 +64,7 @@ struct dmashare_submit {
 	u32 n_jobs;
 	u32 n_ready;
 	u32 n_out;
-	int out_fd;
-	struct sync_file *sync_file;
+	struct dmashare_fence_out fence_out;
 	bool implicit;
 };
 
@@ -168,17 +166,18 @@ static int dmashare_get_operand(struct dmashare_submit *submit,
 				const struct drm_dmashare_operand *operand,
 				struct dmashare_operand *out, struct dmashare_bo **bo)
 {
-	struct drm_gem_object *obj;
+	struct dmashare_bo *found;
 
 	if (!operand->handle)
 		return 0;
 
-	obj = drm_gem_object_lookup(submit->drm_file, operand->handle);
-	if (!obj)
-		return -ENOENT;
-	*bo = to_dmashare_bo(obj);
+	found = dmashare_bo_lookup(submit->drm_file, operand->handle);
+	if (IS_ERR(found))
+		return PTR_ERR(found);
+	/* The job's now, on an error as well. */
+	*bo = found;
 
-	if (!dmashare_range_ok(operand, args, obj->size))
+	if (!dmashare_range_ok(operand, args, found->base.size))
 		return -EINVAL;
 
 	out->offset = cpu_to_le64(operand->offset);
@@ -280,10 +279,7 @@ static void dmashare_undo(struct dmashare_submit *submit)
 		drm_syncobj_put(submit->out[i].syncobj);
 	}
 
-	if (submit->sync_file)
-		fput(submit->sync_file->file);
-	if (submit->out_fd >= 0)
-		put_unused_fd(submit->out_fd);
+	dmashare_fence_out_end(&submit->fence_out, false);
 }
 
 /* In-fences: dependencies of the first job; the others run after it anyway. */
@@ -364,18 +360,15 @@ static int dmashare_get_out_syncs(struct dmashare_submit *submit,
  * The file is made now, with a fence that stands in: the real one exists only
  * once the last job is armed, when nothing may fail any more.
  */
-static int dmashare_get_sync_file(struct dmashare_submit *submit)
+static int dmashare_get_fence_out(struct dmashare_submit *submit)
 {
 	struct dma_fence *stub = dma_fence_get_stub();
+	int ret;
 
-	submit->sync_file = sync_file_create(stub);
+	ret = dmashare_fence_out_begin(&submit->fence_out, stub);
 	dma_fence_put(stub);
-	if (!submit->sync_file)
-		return -ENOMEM;
 
-	submit->out_fd = get_unused_fd_flags(O_CLOEXEC);
-
-	return min(submit->out_fd, 0);
+	return ret;
 }
 
 static int dmashare_copy_ids(struct dmashare_submit *submit,
@@ -535,11 +528,11 @@ static void dmashare_commit(struct dmashare_submit *submit)
 		drm_syncobj_put(out->syncobj);
 	}
 
-	if (submit->sync_file) {
-		dma_fence_put(submit->sync_file->fence);
-		submit->sync_file->fence = dma_fence_get(last);
-		fd_install(submit->out_fd, submit->sync_file->file);
+	if (submit->fence_out.sync_file) {
+		dma_fence_put(submit->fence_out.sync_file->fence);
+		submit->fence_out.sync_file->fence = dma_fence_get(last);
 	}
+	dmashare_fence_out_end(&submit->fence_out, true);
 
 	dma_fence_put(last);
 }
@@ -560,7 +553,7 @@ static int dmashare_prepare(struct dmashare_submit *submit,
 	if (!ret)
 		ret = dmashare_get_out_syncs(submit, args);
 	if (!ret && args->flags & DRM_DMASHARE_SUBMIT_OUT_FENCE)
-		ret = dmashare_get_sync_file(submit);
+		ret = dmashare_get_fence_out(submit);
 	if (!ret)
 		ret = dmashare_copy_ids(submit, u64_to_user_ptr(args->jobs));
 
@@ -669,7 +662,7 @@ int dmashare_submit_ioctl(struct drm_device *drm, void *data,
 		.file = drm_file->driver_priv,
 		.drm_file = drm_file,
 		.n_jobs = args->n_jobs,
-		.out_fd = -1,
+		.fence_out.fd = -1,
 		.implicit = !(args->flags & DRM_DMASHARE_SUBMIT_NO_IMPLICIT),
 	};
 	int ret;
@@ -703,7 +696,7 @@ int dmashare_submit_ioctl(struct drm_device *drm, void *data,
 	if (ret)
 		dmashare_undo(&submit);
 	else
-		args->out_fence_fd = submit.out_fd;
+		args->out_fence_fd = submit.fence_out.fd;
 
 out_free:
 	kvfree(submit.out);
