@@ -55,6 +55,7 @@ typedef struct WireMessage {
  * @pause_tag: timer that sets that again, or 0
  * @out_tag: watch for room, or 0
  * @linger_tag: timer of the end, or 0
+ * @reading: messages are being read, and what is sent goes after each of them
  * @finishing: nothing is read any more, and the end is near
  * @over: nothing is read or sent any more
  * @depth: callbacks that run
@@ -79,6 +80,7 @@ struct DmashareWire {
     guint pause_tag;
     guint out_tag;
     guint linger_tag;
+    bool reading;
     bool finishing;
     bool over;
     unsigned depth;
@@ -311,6 +313,145 @@ static void wire_closed(DmashareWire *wire, const char *why)
 }
 
 /*
+ * Out
+ */
+
+/* Returns false if there is nothing more to do now. */
+static bool wire_write(DmashareWire *wire)
+{
+    WireMessage *first = &wire->queue[wire->first];
+    struct iovec iov = {
+        .iov_base = (uint8_t *)&first->msg + wire->out_len,
+        .iov_len = sizeof(first->msg) - wire->out_len,
+    };
+    Error *err = NULL;
+    ssize_t len;
+
+    len = qio_channel_writev_full(QIO_CHANNEL(wire->sioc), &iov, 1,
+                                  first->n_fds ? first->fds : NULL,
+                                  first->n_fds, 0, &err);
+    if (len == QIO_CHANNEL_ERR_BLOCK) {
+        return false;
+    }
+    if (len < 0) {
+        wire_closed(wire, error_get_pretty(err));
+        error_free(err);
+        return false;
+    }
+    close_fds(first->fds, first->n_fds);
+    wire->queue_fds -= first->n_fds;
+    first->n_fds = 0;
+    wire->out_len += len;
+    if (wire->out_len == sizeof(first->msg)) {
+        wire->out_len = 0;
+        wire->first = (wire->first + 1) % DMASHARE_WIRE_QUEUE;
+        wire->n--;
+    }
+    return wire->n;
+}
+
+static gboolean wire_writable(QIOChannel *ioc, GIOCondition cond, void *opaque)
+{
+    DmashareWire *wire = opaque;
+    guint tag = wire->out_tag;
+    bool more = wire->n;
+
+    wire_enter(wire);
+    for (unsigned i = 0; more && i < WIRE_BATCH; i++) {
+        more = wire_write(wire);
+    }
+    if (!wire->over && !wire->n) {
+        wire->out_tag = 0;
+        if (wire->finishing) {
+            wire_closed(wire, "we have closed it");
+        }
+    }
+    if (!wire->over && !wire->finishing && wire->ops->room) {
+        wire->ops->room(wire->opaque);
+    }
+    /* What was sent just now may have another watch. */
+    return wire_leave(wire) && wire->out_tag == tag ? G_SOURCE_CONTINUE
+                                                    : G_SOURCE_REMOVE;
+}
+
+static gboolean wire_lingered(void *opaque)
+{
+    DmashareWire *wire = opaque;
+
+    wire_enter(wire);
+    wire->linger_tag = 0;
+    wire_closed(wire, "the other side does not read");
+    wire_leave(wire);
+    return G_SOURCE_REMOVE;
+}
+
+static void wire_watch_out(DmashareWire *wire)
+{
+    if (!wire->out_tag) {
+        wire->out_tag = qio_channel_add_watch(QIO_CHANNEL(wire->sioc),
+                                              G_IO_OUT | G_IO_HUP | G_IO_ERR,
+                                              wire_writable, wire, NULL);
+    }
+}
+
+/*
+ * The answer to what was just read need not wait until the main loop has gone
+ * round once more, if the socket takes it. Whoever sends more than that is told
+ * of room by the watch.
+ */
+static void wire_send_at_once(DmashareWire *wire)
+{
+    if (wire->over || wire->out_tag || !wire->n) {
+        return;
+    }
+    if (wire->n == 1) {
+        wire_write(wire);
+    }
+    if (!wire->over && wire->n) {
+        wire_watch_out(wire);
+    }
+}
+
+unsigned dmashare_wire_room(const DmashareWire *wire)
+{
+    return wire->over ? 0 : DMASHARE_WIRE_QUEUE - wire->n;
+}
+
+bool dmashare_wire_send(DmashareWire *wire, const struct dmashare_msg *msg,
+                        const int *fds, unsigned n_fds)
+{
+    WireMessage *last;
+
+    if (!dmashare_wire_room(wire) || n_fds > DMASHARE_WIRE_FDS ||
+        wire->queue_fds + n_fds > DMASHARE_WIRE_QUEUE_FDS) {
+        close_fds(fds, n_fds);
+        return false;
+    }
+    last = &wire->queue[(wire->first + wire->n) % DMASHARE_WIRE_QUEUE];
+    last->msg = *msg;
+    last->n_fds = n_fds;
+    for (unsigned i = 0; i < n_fds; i++) {
+        last->fds[i] = fds[i];
+    }
+    wire->queue_fds += n_fds;
+    wire->n++;
+    if (!wire->reading) {
+        wire_watch_out(wire);
+    }
+    return true;
+}
+
+void dmashare_wire_finish(DmashareWire *wire)
+{
+    if (!wire->over && !wire->finishing) {
+        wire->finishing = true;
+        wire_unwatch_in(wire);
+        wire_watch_out(wire);
+        wire->linger_tag = g_timeout_add(WIRE_LINGER_MS, wire_lingered, wire);
+    }
+}
+
+/*
  * In
  */
 
@@ -401,9 +542,12 @@ static gboolean wire_readable(QIOChannel *ioc, GIOCondition cond, void *opaque)
     bool more = true;
 
     wire_enter(wire);
+    wire->reading = true;
     for (unsigned i = 0; more && wire->in_tag && i < WIRE_BATCH; i++) {
         more = wire_read(wire);
+        wire_send_at_once(wire);
     }
+    wire->reading = false;
     if (more && wire->in_tag) {
         /* This watch ends by what is returned. */
         wire->in_tag = 0;
@@ -418,125 +562,6 @@ static void wire_watch_in(DmashareWire *wire)
     wire->in_tag = qio_channel_add_watch(QIO_CHANNEL(wire->sioc),
                                          G_IO_IN | G_IO_HUP | G_IO_ERR,
                                          wire_readable, wire, NULL);
-}
-
-/*
- * Out
- */
-
-/* Returns false if there is nothing more to do now. */
-static bool wire_write(DmashareWire *wire)
-{
-    WireMessage *first = &wire->queue[wire->first];
-    struct iovec iov = {
-        .iov_base = (uint8_t *)&first->msg + wire->out_len,
-        .iov_len = sizeof(first->msg) - wire->out_len,
-    };
-    Error *err = NULL;
-    ssize_t len;
-
-    len = qio_channel_writev_full(QIO_CHANNEL(wire->sioc), &iov, 1,
-                                  first->n_fds ? first->fds : NULL,
-                                  first->n_fds, 0, &err);
-    if (len == QIO_CHANNEL_ERR_BLOCK) {
-        return false;
-    }
-    if (len < 0) {
-        wire_closed(wire, error_get_pretty(err));
-        error_free(err);
-        return false;
-    }
-    close_fds(first->fds, first->n_fds);
-    wire->queue_fds -= first->n_fds;
-    first->n_fds = 0;
-    wire->out_len += len;
-    if (wire->out_len == sizeof(first->msg)) {
-        wire->out_len = 0;
-        wire->first = (wire->first + 1) % DMASHARE_WIRE_QUEUE;
-        wire->n--;
-    }
-    return wire->n;
-}
-
-static gboolean wire_writable(QIOChannel *ioc, GIOCondition cond, void *opaque)
-{
-    DmashareWire *wire = opaque;
-    guint tag = wire->out_tag;
-    bool more = wire->n;
-
-    wire_enter(wire);
-    for (unsigned i = 0; more && i < WIRE_BATCH; i++) {
-        more = wire_write(wire);
-    }
-    if (!wire->over && !wire->n) {
-        wire->out_tag = 0;
-        if (wire->finishing) {
-            wire_closed(wire, "we have closed it");
-        }
-    }
-    if (!wire->over && !wire->finishing && wire->ops->room) {
-        wire->ops->room(wire->opaque);
-    }
-    /* What was sent just now may have another watch. */
-    return wire_leave(wire) && wire->out_tag == tag ? G_SOURCE_CONTINUE
-                                                    : G_SOURCE_REMOVE;
-}
-
-static gboolean wire_lingered(void *opaque)
-{
-    DmashareWire *wire = opaque;
-
-    wire_enter(wire);
-    wire->linger_tag = 0;
-    wire_closed(wire, "the other side does not read");
-    wire_leave(wire);
-    return G_SOURCE_REMOVE;
-}
-
-static void wire_watch_out(DmashareWire *wire)
-{
-    if (!wire->out_tag) {
-        wire->out_tag = qio_channel_add_watch(QIO_CHANNEL(wire->sioc),
-                                              G_IO_OUT | G_IO_HUP | G_IO_ERR,
-                                              wire_writable, wire, NULL);
-    }
-}
-
-unsigned dmashare_wire_room(const DmashareWire *wire)
-{
-    return wire->over ? 0 : DMASHARE_WIRE_QUEUE - wire->n;
-}
-
-bool dmashare_wire_send(DmashareWire *wire, const struct dmashare_msg *msg,
-                        const int *fds, unsigned n_fds)
-{
-    WireMessage *last;
-
-    if (!dmashare_wire_room(wire) || n_fds > DMASHARE_WIRE_FDS ||
-        wire->queue_fds + n_fds > DMASHARE_WIRE_QUEUE_FDS) {
-        close_fds(fds, n_fds);
-        return false;
-    }
-    last = &wire->queue[(wire->first + wire->n) % DMASHARE_WIRE_QUEUE];
-    last->msg = *msg;
-    last->n_fds = n_fds;
-    for (unsigned i = 0; i < n_fds; i++) {
-        last->fds[i] = fds[i];
-    }
-    wire->queue_fds += n_fds;
-    wire->n++;
-    wire_watch_out(wire);
-    return true;
-}
-
-void dmashare_wire_finish(DmashareWire *wire)
-{
-    if (!wire->over && !wire->finishing) {
-        wire->finishing = true;
-        wire_unwatch_in(wire);
-        wire_watch_out(wire);
-        wire->linger_tag = g_timeout_add(WIRE_LINGER_MS, wire_lingered, wire);
-    }
 }
 
 /*

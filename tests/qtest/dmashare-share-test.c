@@ -15,6 +15,7 @@
 #define SIZE    (16 * KiB)
 #define BUF     7
 #define MS      (1000 * 1000ULL)
+#define AT_ONCE 24
 
 /* A device with local memory to share, a socket, and one client. */
 typedef struct World {
@@ -555,6 +556,41 @@ static void test_feature(void)
                     0);
 }
 
+/*
+ * Asked all at once, and not read until the last is asked: the answers go while
+ * the server reads, and so more of them than it would keep descriptors for.
+ */
+static void test_at_once(void)
+{
+    g_autoptr(World) w = world_new();
+    struct dmashare_msg ask[AT_ONCE], announce, msg;
+    uint32_t serial = w->c->serial;
+
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        announce = share(w, i + 1, i * SIZE, 0);
+        qtest_writeq(w->m->qts, w->d->local + i * SIZE, i * 3 + 1);
+        ask[i] = qdmashare_msg_open(le32_to_cpu(announce.announce.share), 1,
+                                    0);
+        ask[i].serial = cpu_to_le32(++w->c->serial);
+    }
+    qdmashare_client_send(w->c, ask, sizeof(ask), -1);
+    for (unsigned i = 0; i < AT_ONCE; i++) {
+        uint8_t word[8];
+
+        g_assert_true(qdmashare_client_read(w->c, &msg));
+        g_assert_cmpuint(le32_to_cpu(msg.type), ==, DMASHARE_MSG_OPENED);
+        g_assert_cmpuint(le32_to_cpu(msg.serial), ==, ++serial);
+        g_assert_cmpuint(msg.opened.share, ==, ask[i].open.share);
+        g_assert_cmpuint(w->c->n_fds, ==, 1);
+        g_assert_cmpint(pread(w->c->fds[0], word, sizeof(word),
+                              le64_to_cpu(msg.opened.offset)), ==,
+                        sizeof(word));
+        g_assert_cmphex(ldq_le_p(word), ==, i * 3 + 1);
+        qdmashare_client_close_fds(w->c);
+    }
+    qdmashare_client_assert_quiet(w->c);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -563,6 +599,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/share/withdrawn", test_withdrawn);
     qtest_add_func("/dmashare/share/contents", test_contents);
     qtest_add_func("/dmashare/share/descriptor", test_descriptor);
+    qtest_add_func("/dmashare/share/at-once", test_at_once);
     qtest_add_func("/dmashare/share/vanish", test_vanish);
     qtest_add_func("/dmashare/share/events-wait", test_events_wait);
     qtest_add_func("/dmashare/share/feature", test_feature);
