@@ -74,6 +74,7 @@ class Row:
     name: str
     variables: dict
     only: Only = None
+    full: Only = None
 
 
 def version(release):
@@ -147,10 +148,9 @@ def read_vms():
         if only:
             if words[0] not in found:
                 common.die(f'{where}: no line above says what {words[0]} is')
-            if words[1] != 'only':
-                common.die(f'{where}: what depends on FULL=1 is a test, in '
-                           f'{LIST}')
-            found[words[0]].only = only
+            if words[1] == 'brief':
+                common.die(f'{where}: what can be brief is a test, in {LIST}')
+            setattr(found[words[0]], words[1], only)
             continue
         variables = {}
         for word in words[1:]:

@@ -29,7 +29,9 @@ EPILOGUE = 'epilogue'
 EPILOGUE_TIMEOUT = 180
 # What shares in the guest while clients are hostile.
 SHARER = 'producer'
+SHARER_BUFFERS = 8
 SHARER_TIMEOUT = 7200
+SHARER_READY = 120
 # How long the console may be behind the program's own channel.
 MARK_SECONDS = 20
 # Taints that a program brings by its nature: in-kernel tests set their own; the
@@ -282,13 +284,13 @@ class Boot:
             started = time.monotonic()
             with machine:
                 machine.wait_ready()
+                sharer = self.share() if machine.hostile else None
                 booted = True
                 self.plan.boot_seconds = time.monotonic() - started
                 found = self.output.news()
                 row.case(not found, 'boots with a clean console')
                 self.splats(self.suite, found)
                 spoilt = False
-                sharer = self.share() if machine.hostile else None
                 while not spoilt:
                     running = self.plan.next(row)
                     if running is None:
@@ -321,10 +323,23 @@ class Boot:
 
     def share(self):
         """Have the guest share something, for those who are hostile."""
-        sharer = self.machine.talk([SHARER, 'frames=0', 'buffers=8'],
-                                   SHARER_TIMEOUT)
+        sharer = self.machine.talk(
+            [SHARER, 'frames=0', f'buffers={SHARER_BUFFERS}'], SHARER_TIMEOUT)
+        # Tests look at how many buffers and mappings the device has.  It gets no
+        # more once the device has written each, in the second turn.
+        self.hear(sharer, b'shared\n')
         sharer.say('go\n')
+        self.hear(sharer, b'frame %d ' % (2 * SHARER_BUFFERS))
         return sharer
+
+    def hear(self, sharer, words):
+        """Wait until it has said so."""
+        deadline = time.monotonic() + SHARER_READY
+        while words not in sharer.out:
+            if sharer.result or time.monotonic() > deadline:
+                raise vm.VmError(f'{SHARER} does not share anything',
+                                 sharer.err.decode(errors='replace')[-200:])
+            self.machine.listen(1)
 
     def share_no_more(self, sharer):
         """Its end, which must be a good one."""

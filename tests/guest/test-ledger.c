@@ -179,20 +179,25 @@ static void foreign_importer(void)
 	int fd = dms_open(), vgem = vgem_open(), dmabuf;
 	struct bo bo = dms_create(fd, 2 * PAGE, "imported");
 	struct dmashare_ledger before, now, d, counted = { 0 };
+	unsigned int maps = vgem_maps(), pins;
 	uint32_t handle;
 
+	/* What might move is pinned for who maps it and is not told. */
+	pins = dms_param(fd, DRM_DMASHARE_PARAM_LOCAL_SIZE) ? maps : 0;
 	dmabuf = dms_export(fd, bo.handle);
 	before = ledger_get(fd, bo.handle);
 	ASSERT_OK(drmPrimeFDToHandle(vgem, dmabuf, &handle));
 	counted.attaches = 1;
 	counted.live_attachments = 1;
-	counted.notes[DMASHARE_NOTE_MAP] = vgem_maps();
+	counted.notes[DMASHARE_NOTE_MAP] = maps;
+	counted.notes[DMASHARE_NOTE_PIN] = pins;
 	now = ledger_get(fd, bo.handle);
 	d = ledger_since(&before, &now);
 	ASSERT(ledger_equal(&d, &counted));
 	ASSERT_OK(drmCloseBufferHandle(vgem, handle));
 	counted.live_attachments = 0;
-	counted.notes[DMASHARE_NOTE_UNMAP] = vgem_maps();
+	counted.notes[DMASHARE_NOTE_UNMAP] = maps;
+	counted.notes[DMASHARE_NOTE_UNPIN] = pins;
 	now = ledger_get(fd, bo.handle);
 	d = ledger_since(&before, &now);
 	ASSERT(ledger_equal(&d, &counted));

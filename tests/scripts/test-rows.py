@@ -117,8 +117,13 @@ class Lists(unittest.TestCase):
         self.assertEqual(entries[1].full['default'].kernel, '7.0+')
         self.refused(['NAME full KERNEL REASON'],
                      tests='a default 5\na full debug\n')
-        self.refused(['FULL=1'], vms='default IOMMU=vtd\n'
-                                     'default full debug why\n')
+
+    def test_full_vm(self):
+        _, vms = self.read(vms='default IOMMU=vtd\ndefault full 7.0+ long\n')
+        self.assertEqual((vms['default'].full.kernel, vms['default'].only),
+                         ('7.0+', None))
+        self.refused(['brief'], vms='default IOMMU=vtd\n'
+                                    'default brief debug why\n')
 
     def test_brief(self):
         (entry, other), _ = self.read('a default,v 5 x\na@v brief debug long\n'

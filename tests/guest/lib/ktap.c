@@ -211,14 +211,19 @@ static int run_case(const struct ktap_case *c, size_t number)
 
 static bool wanted(const char *name, int argc, char **argv)
 {
+	bool named = false, any = false;
 	int i;
 
-	if (argc < 2)
-		return true;
-	for (i = 1; i < argc; i++)
-		if (!fnmatch(argv[i], name, 0))
-			return true;
-	return false;
+	for (i = 1; i < argc; i++) {
+		if (argv[i][0] == '-') {
+			if (!fnmatch(argv[i] + 1, name, 0))
+				return false;
+			continue;
+		}
+		any = true;
+		named |= !fnmatch(argv[i], name, 0);
+	}
+	return named || !any;
 }
 
 unsigned int rounds(unsigned int n)
