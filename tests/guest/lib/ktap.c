@@ -17,6 +17,7 @@
 #include "ktap.h"
 
 #define DEFAULT_TIMEOUT		60
+#define PATIENCE		5
 /* How long a killed case may take to go away before it counts as stuck. */
 #define GRACE_MS		10000
 /* A case that took longer says so. */
@@ -25,7 +26,7 @@
 #define EXIT_FAILED		1
 #define EXIT_SKIPPED		4
 
-static bool in_case, brief;
+static bool in_case, brief, patient;
 static int skip_pipe = -1;
 static pid_t case_pid;
 
@@ -153,6 +154,8 @@ static int run_case(const struct ktap_case *c, size_t number)
 	ssize_t n;
 	pid_t pid;
 
+	if (patient)
+		seconds *= PATIENCE;
 	fflush(stdout);
 	if (pipe2(fds, O_CLOEXEC)) {
 		printf("not ok %zu %s # no pipe: %s\n", number, c->name, strerror(errno));
@@ -235,11 +238,14 @@ int ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n)
 {
 	size_t i, number = 0, plan = 0, count[3] = { 0 };
 
-	if (argc > 1 && !strcmp(argv[1], "--brief")) {
-		brief = true;
+	for (bool *option; argc > 1; argc--) {
+		option = !strcmp(argv[1], "--brief") ? &brief :
+			 !strcmp(argv[1], "--patient") ? &patient : NULL;
+		if (!option)
+			break;
+		*option = true;
 		argv[1] = argv[0];
 		argv++;
-		argc--;
 	}
 	if (argc == 2 && !strcmp(argv[1], "--list")) {
 		for (i = 0; i < n; i++)

@@ -35,7 +35,8 @@ struct ktap_case {
 /*
  * Runs the cases and returns the program's exit status: 0 when none failed.
  * Arguments: "--list" prints the names and runs nothing, "--brief" makes
- * rounds() smaller, any other argument is a pattern (fnmatch) of the cases to
+ * rounds() smaller, "--patient" gives each case five times as long (for a host that
+ * does much else at the same time), any other argument is a pattern (fnmatch) of the cases to
  * run, and one with a minus in front of those to leave out.
  */
 int ktap_main(int argc, char **argv, const struct ktap_case *cases, size_t n);
