@@ -325,8 +325,8 @@ class Boot:
         """Have the guest share something, for those who are hostile."""
         sharer = self.machine.talk(
             [SHARER, 'frames=0', f'buffers={SHARER_BUFFERS}'], SHARER_TIMEOUT)
-        # Tests look at how many buffers and mappings the device has.  It gets no
-        # more once the device has written each, in the second turn.
+        # Tests look at how many buffers and mappings the device has.  It gets
+        # no more once the device has written each, in the second turn.
         self.hear(sharer, b'shared\n')
         sharer.say('go\n')
         self.hear(sharer, b'frame %d ' % (2 * SHARER_BUFFERS))
