@@ -5,8 +5,8 @@
  * Without a driver, so that nothing but the registers is looked at.
  *
  * QEMU changes the address space from another thread than the one that runs the
- * guest, which reads all the while. QEMU 10.0 reads another device's registers then,
- * or ends, unless it has the second patch of patches/qemu-10.0.
+ * guest, which reads all the while. QEMU 10.0 ends then, now and then, unless it has
+ * the second patch of patches/qemu-10.0.
  */
 #define _GNU_SOURCE
 #include <errno.h>
