@@ -932,8 +932,7 @@ struct dmashare_body_pair {
  *                               0xffffffff) of the rows one after another
  *   RENDER    x    -    x       id of a context, and a ring << 32; length is a
  *                               multiple of 4, rows 0
- *   UPLOAD    x    -    x       bytes of the operand from layer to layer of the
- *                               box, 0 if that follows from the box; rows 0
+ *   UPLOAD    x    -    x       bytes of the operand from layer to layer; rows 0
  *   DOWNLOAD  -    x    x       the same
  *
  * RENDER to DOWNLOAD take the time that the renderer takes, besides. What they
@@ -1005,8 +1004,8 @@ struct dmashare_body_job {
 
 /*
  * UPLOAD and DOWNLOAD: a box of one level of a resource. x and width of a BUFFER
- * are bytes. stride is from row to row of the operand, 0 if that follows from the
- * box. Refused besides: BAD_LENGTH (an empty box). Failed besides:
+ * are bytes. stride is from row to row of the operand, 0: as long as the whole level's
+ * rows; the layer stride likewise. Refused besides: BAD_LENGTH (an empty box). Failed besides:
  * RENDER_COMMANDS (the box is not inside of the level, or the operand too small
  * for it).
  */
