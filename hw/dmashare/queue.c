@@ -195,6 +195,13 @@ void dmashare_queues_stop(DmashareQueues *qs)
     }
 }
 
+void dmashare_queues_wake(DmashareQueues *qs, unsigned lane)
+{
+    if (lane < qs->n_queues) {
+        queue_kick(&qs->queue[lane]);
+    }
+}
+
 void dmashare_queues_look_again(DmashareQueues *qs)
 {
     for (unsigned i = 0; i < qs->n_queues; i++) {
@@ -542,8 +549,11 @@ static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
         *next = job->ready;
         return false;
     }
+    job->asleep = false;
     if (!dmashare_command_step(q->queues->commands, job, budget)) {
-        *next = now;
+        if (!job->asleep) {
+            *next = now;
+        }
         return false;
     }
     job_done(q, job, job->status);

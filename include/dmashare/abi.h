@@ -843,7 +843,8 @@ struct dmashare_peer_info {
  * RENDER_LOST, and from then on all jobs that name the context or resource fail
  * with RENDER_LOST. When the renderer ends, whatever the reason, all contexts
  * and resources are lost, with one event RENDER_LOST that names none. Lost ones
- * are still to be destroyed. RESET destroys all of them.
+ * are still to be destroyed. CREATE starts another renderer, at most one a second;
+ * meanwhile it is refused with RENDER_GONE. RESET destroys all of them.
  *
  * CONTEXT_CREATE: refused: BAD_ID (id 0), ID_EXISTS, LIMIT, BAD_DESCRIPTOR
  * (capset).
@@ -862,13 +863,12 @@ struct dmashare_peer_info {
  * (number, or bytes of all).
  *
  * RESOURCE_ADD, RESOURCE_REMOVE: the context may use the resource, or may not any
- * more. Both may be done twice. Refused: BAD_ID, LIMIT (as many pairs as there
- * can be contexts and resources together).
+ * more. Both may be done twice. Refused: BAD_ID.
  *
  * QUERY_CAPSET: writes the capability set id (CAPSET_*) of the renderer, as the
- * protocol defines it, to memory; refusals as QUERY_LEDGER, and BAD_ID if there
- * is no such set, or the renderer has not started. Result is its size, which may
- * be larger than length.
+ * protocol defines it, to memory; refusals as QUERY_LEDGER, BAD_ID if there is no
+ * such set, and BUSY while the first renderer is starting. Result is its size,
+ * which may be larger than length.
  */
 #define DMASHARE_CAPSET_VIRGL		1
 #define DMASHARE_CAPSET_VIRGL2		2

@@ -356,6 +356,9 @@ static void reset_and_capset(void)
 	ktap_diag("capability set of %u bytes", (unsigned int)a.result);
 	q.capset.id = 77;
 	ASSERT_EQ(renderer_do(r, &q), DMASHARE_STATUS_BAD_ID);
+	/* The contexts have not noticed. */
+	clear(r, 1, 0xff0000ff);
+	clear(r, 2, 0xff00ffff);
 
 	q.type = DMASHARE_RENDER_RESET;
 	ASSERT_EQ(renderer_do(r, &q), OK);

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * dmashare: the engine that renders
+ *
+ * Its work is done by the renderer, with the bytes of the queue's slot. What is
+ * in memory goes there and comes from there in pieces, as that of a copy.
+ */
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "hw/dmashare/engine.h"
+
+typedef enum RenderPhase {
+    PHASE_TAKE,     /* the slot */
+    PHASE_CLEAR,    /* of what was in it */
+    PHASE_IN,       /* bytes to it */
+    PHASE_ASK,      /* the renderer */
+    PHASE_ANSWER,   /* is waited for */
+    PHASE_OUT,      /* bytes from the slot */
+} RenderPhase;
+
+static uint16_t job_length_valid(const DmashareEngines *eng,
+                                 const DmashareJob *job)
+{
+    return job->length <= eng->render->slot_size && !job->desc.job.rows ?
+           DMASHARE_STATUS_OK : DMASHARE_STATUS_BAD_LENGTH;
+}
+
+static uint16_t render_validate(const DmashareEngines *eng,
+                                const DmashareJob *job)
+{
+    uint64_t value = le64_to_cpu(job->desc.job.value);
+
+    if (job->length % 4 || value >> 32 >= DMASHARE_RENDER_RINGS) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+    return job_length_valid(eng, job);
+}
+
+static uint16_t transfer_validate(const DmashareEngines *eng,
+                                  const DmashareJob *job)
+{
+    const struct dmashare_body_transfer *body = &job->desc.transfer;
+
+    if (body->reserved) {
+        return DMASHARE_STATUS_BAD_DESCRIPTOR;
+    }
+    if (!body->width || !body->height || !body->depth ||
+        le64_to_cpu(body->job.value) > UINT32_MAX) {
+        return DMASHARE_STATUS_BAD_LENGTH;
+    }
+    return job_length_valid(eng, job);
+}
+
+/*
+ * Requests
+ */
+
+static bool request_commands(DmashareEngines *eng, const DmashareJob *job,
+                             struct dmashare_render_request *request)
+{
+    uint64_t value = le64_to_cpu(job->desc.job.value);
+    DmashareRenderObject *ctx = dmashare_render_context(eng->render,
+                                                        (uint32_t)value);
+
+    if (!ctx) {
+        return false;
+    }
+    request->type = DMASHARE_RENDER_COMMANDS;
+    request->context = ctx->handle;
+    request->commands.ring = value >> 32;
+    return true;
+}
+
+static DmashareRenderObject *job_resource(DmashareEngines *eng,
+                                          const DmashareJob *job)
+{
+    const struct dmashare_body_transfer *body = &job->desc.transfer;
+
+    return dmashare_render_resource(eng->render, le32_to_cpu(body->resource));
+}
+
+static bool request_transfer(DmashareEngines *eng, const DmashareJob *job,
+                             struct dmashare_render_request *request)
+{
+    const struct dmashare_body_transfer *body = &job->desc.transfer;
+    DmashareRenderObject *res = job_resource(eng, job);
+
+    if (!res) {
+        return false;
+    }
+    request->type = job->engine->uses_src ? DMASHARE_RENDER_UPLOAD
+                                          : DMASHARE_RENDER_DOWNLOAD;
+    request->resource = res->handle;
+    request->box.level = le32_to_cpu(body->level);
+    request->box.stride = le32_to_cpu(body->stride);
+    request->box.layer_stride = le64_to_cpu(body->job.value);
+    request->box.x = le32_to_cpu(body->x);
+    request->box.y = le16_to_cpu(body->y);
+    request->box.z = le16_to_cpu(body->z);
+    request->box.width = le32_to_cpu(body->width);
+    request->box.height = le16_to_cpu(body->height);
+    request->box.depth = le16_to_cpu(body->depth);
+    return true;
+}
+
+static bool job_request(DmashareEngines *eng, const DmashareJob *job,
+                        struct dmashare_render_request *request)
+{
+    request->length = job->length;
+    return job->desc.opcode == DMASHARE_OP_JOB_RENDER ?
+           request_commands(eng, job, request) :
+           request_transfer(eng, job, request);
+}
+
+/*
+ * Is every byte of the operand a pixel's? If not, what is between them is what
+ * there was in the slot, which may be somebody else's.
+ */
+static bool job_covers(DmashareEngines *eng, const DmashareJob *job)
+{
+    const struct dmashare_body_transfer *body = &job->desc.transfer;
+    const DmashareRenderObject *res = job_resource(eng, job);
+    uint64_t row = le32_to_cpu(body->width) * 4ULL;
+
+    return res && res->tight && le32_to_cpu(body->stride) == row &&
+           le16_to_cpu(body->depth) == 1 &&
+           job->length == row * le16_to_cpu(body->height);
+}
+
+/*
+ * Steps
+ */
+
+static uint8_t *job_staging(DmashareEngines *eng, const DmashareJob *job)
+{
+    return dmashare_render_memory(eng->render, job->lane) + job->column;
+}
+
+static void job_ask(DmashareEngines *eng, DmashareJob *job)
+{
+    struct dmashare_render_request request = { 0 };
+
+    if (!job_request(eng, job, &request)) {
+        job->status = DMASHARE_STATUS_RENDER_LOST;
+    } else if (dmashare_render_ask(eng->render, job->lane, &request)) {
+        job->phase = PHASE_ANSWER;
+    } else {
+        job->asleep = true;
+    }
+}
+
+static bool job_clear(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
+{
+    uint64_t n = MIN(job->length - job->column, MAX(*budget, 1));
+
+    memset(job_staging(eng, job), 0, n);
+    *budget -= n;
+    job->column += n;
+    if (job->column < job->length) {
+        return false;
+    }
+    job->column = 0;
+    return true;
+}
+
+/* One phase, or a part of one. Returns false when it can go no further now. */
+static bool job_phase(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
+{
+    DmashareRender *render = eng->render;
+    bool down = job->engine->uses_dst;
+
+    switch (job->phase) {
+    case PHASE_TAKE:
+        job->asleep = !dmashare_render_take(render, job->lane, job);
+        if (!job->asleep) {
+            job->phase = !down ? PHASE_IN :
+                         job_covers(eng, job) ? PHASE_ASK : PHASE_CLEAR;
+        }
+        return !job->asleep;
+    case PHASE_CLEAR:
+        if (!job_clear(eng, job, budget)) {
+            return false;
+        }
+        job->phase = PHASE_ASK;
+        return true;
+    case PHASE_IN:
+        if (!dmashare_engine_move(eng, job, budget)) {
+            return false;
+        }
+        job->phase = PHASE_ASK;
+        return true;
+    case PHASE_ASK:
+        job_ask(eng, job);
+        return !job->asleep;
+    case PHASE_ANSWER:
+        job->asleep = render->slot[job->lane].serial;
+        if (!job->asleep) {
+            job->status = render->slot[job->lane].status;
+            job->phase = PHASE_OUT;
+        }
+        return !job->asleep;
+    default:
+        return !down || dmashare_engine_move(eng, job, budget);
+    }
+}
+
+static bool render_step(DmashareEngines *eng, DmashareJob *job,
+                        int64_t *budget)
+{
+    bool last;
+
+    do {
+        last = job->phase == PHASE_OUT;
+        if (!job_phase(eng, job, budget)) {
+            return false;
+        }
+    } while (!last && !job->status);
+    return true;
+}
+
+static void render_release(DmashareEngines *eng, DmashareJob *job)
+{
+    dmashare_render_give(eng->render, job->lane, job);
+}
+
+/*
+ * Bytes
+ */
+
+static uint16_t in_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
+                         uint64_t *done)
+{
+    DmashareWindow src;
+    uint16_t status = dmashare_operand_open(eng, job, &job->src, len, &src);
+
+    if (status) {
+        return status;
+    }
+    memcpy(job_staging(eng, job), src.host, src.len);
+    *done = src.len;
+    return dmashare_operand_close(eng, job, &job->src, &src, src.len);
+}
+
+static uint16_t out_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
+                          uint64_t *done)
+{
+    DmashareWindow dst;
+    uint16_t status = dmashare_operand_open(eng, job, &job->dst, len, &dst);
+
+    if (status) {
+        return status;
+    }
+    memcpy(dst.host, job_staging(eng, job), dst.len);
+    *done = dst.len;
+    return dmashare_operand_close(eng, job, &job->dst, &dst, dst.len);
+}
+
+const DmashareEngineOps dmashare_engine_render = {
+    .uses_src = true,
+    .uses_value = true,
+    .cost = 1,
+    .piece = in_piece,
+    .validate = render_validate,
+    .step = render_step,
+    .release = render_release,
+};
+
+const DmashareEngineOps dmashare_engine_upload = {
+    .uses_src = true,
+    .uses_value = true,
+    .cost = 1,
+    .piece = in_piece,
+    .body = sizeof(struct dmashare_body_transfer),
+    .validate = transfer_validate,
+    .step = render_step,
+    .release = render_release,
+};
+
+const DmashareEngineOps dmashare_engine_download = {
+    .uses_dst = true,
+    .uses_value = true,
+    .cost = 1,
+    .piece = out_piece,
+    .body = sizeof(struct dmashare_body_transfer),
+    .validate = transfer_validate,
+    .step = render_step,
+    .release = render_release,
+};
