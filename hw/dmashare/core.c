@@ -446,7 +446,6 @@ static void core_render_init(DmashareCore *core)
     render->wake = core_render_wake;
     render->wake_opaque = core;
     render->events = &core->events;
-    dmashare_render_init(render);
 }
 
 static void core_shares_init(DmashareCore *core)

@@ -66,7 +66,7 @@ static bool request_commands(DmashareEngines *eng, const DmashareJob *job,
         return false;
     }
     request->type = DMASHARE_RENDER_COMMANDS;
-    request->context = ctx->handle;
+    request->context = ctx->id;
     request->commands.ring = value >> 32;
     return true;
 }
@@ -90,7 +90,7 @@ static bool request_transfer(DmashareEngines *eng, const DmashareJob *job,
     }
     request->type = job->engine->uses_src ? DMASHARE_RENDER_UPLOAD
                                           : DMASHARE_RENDER_DOWNLOAD;
-    request->resource = res->handle;
+    request->resource = res->id;
     request->box.level = le32_to_cpu(body->level);
     request->box.stride = le32_to_cpu(body->stride);
     request->box.layer_stride = le64_to_cpu(body->job.value);

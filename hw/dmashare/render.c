@@ -9,7 +9,7 @@
 #include "trace.h"
 
 /*
- * A serial says what it is of, so that its answer needs no table: kind, handle or
+ * A serial says what it is of, so that its answer needs no table: kind, id or
  * lane, and a number that makes it another than the one before.
  */
 typedef enum RequestKind {
@@ -21,17 +21,17 @@ typedef enum RequestKind {
 } RequestKind;
 
 static uint64_t serial_make(DmashareRender *render, RequestKind kind,
-                            uint32_t handle)
+                            uint32_t id)
 {
-    return (uint64_t)kind << 56 | (uint64_t)handle << 32 | ++render->counter;
+    return (uint64_t)kind << 56 | (uint64_t)id << 32 | ++render->counter;
 }
 
 static bool render_send(DmashareRender *render,
                         struct dmashare_render_request *request,
-                        RequestKind kind, uint32_t handle)
+                        RequestKind kind, uint32_t id)
 {
     request->magic = DMASHARE_RENDER_MAGIC;
-    request->serial = serial_make(render, kind, handle);
+    request->serial = serial_make(render, kind, id);
     if (!render->ops->send(render->opaque, request)) {
         render->full = true;
         return false;
@@ -60,12 +60,12 @@ static bool render_settle(DmashareRender *render)
 /* Send in order; without a renderer there is nobody to tell. */
 static bool render_tell(DmashareRender *render,
                         struct dmashare_render_request *request,
-                        RequestKind kind, uint32_t handle)
+                        RequestKind kind, uint32_t id)
 {
     if (!render_settle(render)) {
         return false;
     }
-    return !render->running || render_send(render, request, kind, handle);
+    return !render->running || render_send(render, request, kind, id);
 }
 
 static void render_wake_all(DmashareRender *render)
@@ -79,27 +79,41 @@ static void render_wake_all(DmashareRender *render)
  * Life
  */
 
-void dmashare_render_init(DmashareRender *render)
+/* By id, from 1 to *@n. */
+static DmashareRenderObject **object_table(DmashareRender *render,
+                                           bool resource, uint32_t *n)
 {
-    render->contexts = g_hash_table_new_full(NULL, NULL, NULL, g_free);
-    render->resources = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+    *n = resource ? render->max_resources : render->max_contexts;
+    return resource ? render->resource : render->context;
 }
 
-static void render_clear(DmashareRender *render)
+/* Returns whether there were any. */
+static bool table_clear(DmashareRender *render, bool resource)
 {
-    g_hash_table_remove_all(render->contexts);
-    g_hash_table_remove_all(render->resources);
-    memset(render->context, 0, sizeof(render->context));
-    memset(render->resource, 0, sizeof(render->resource));
+    uint32_t n;
+    DmashareRenderObject **table = object_table(render, resource, &n);
+    bool any = false;
+
+    for (uint32_t i = 1; i <= n; i++) {
+        any |= table[i] != NULL;
+        g_clear_pointer(&table[i], g_free);
+    }
+    return any;
+}
+
+static bool render_clear(DmashareRender *render)
+{
+    bool contexts = table_clear(render, false);
+    bool resources = table_clear(render, true);
+
     render->bytes = 0;
+    return contexts || resources;
 }
 
 void dmashare_render_reset(DmashareRender *render)
 {
-    bool had = g_hash_table_size(render->contexts) ||
-               g_hash_table_size(render->resources);
+    bool had = render_clear(render);
 
-    render_clear(render);
     render->reset_owed |= had && render->running;
     for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
         render->slot[i].owner = NULL;
@@ -109,35 +123,24 @@ void dmashare_render_reset(DmashareRender *render)
 
 void dmashare_render_destroy(DmashareRender *render)
 {
-    g_clear_pointer(&render->contexts, g_hash_table_destroy);
-    g_clear_pointer(&render->resources, g_hash_table_destroy);
+    render_clear(render);
 }
 
 /*
  * Objects
  */
 
-static GHashTable *object_table(const DmashareRender *render, bool resource)
+static DmashareRenderObject *object_find(DmashareRender *render, uint32_t id,
+                                         bool resource)
 {
-    return resource ? render->resources : render->contexts;
+    uint32_t n;
+    DmashareRenderObject **table = object_table(render, resource, &n);
+
+    return id && id <= n ? table[id] : NULL;
 }
 
-static DmashareRenderObject **object_handles(DmashareRender *render,
-                                             bool resource, uint32_t *n)
-{
-    *n = resource ? render->max_resources : render->max_contexts;
-    return resource ? render->resource : render->context;
-}
-
-static DmashareRenderObject *object_find(const DmashareRender *render,
-                                         uint32_t id, bool resource)
-{
-    return g_hash_table_lookup(object_table(render, resource),
-                               GUINT_TO_POINTER(id));
-}
-
-static DmashareRenderObject *object_alive(const DmashareRender *render,
-                                          uint32_t id, bool resource)
+static DmashareRenderObject *object_alive(DmashareRender *render, uint32_t id,
+                                          bool resource)
 {
     DmashareRenderObject *obj = object_find(render, id, resource);
 
@@ -174,21 +177,28 @@ static void object_lost(DmashareRender *render, DmashareRenderObject *obj,
     }
 }
 
-/* May there be one more of this id? */
+/* May there be one of this id? */
 static uint16_t object_permitted(DmashareRender *render, uint32_t id,
                                  bool resource)
 {
     uint32_t n;
 
-    object_handles(render, resource, &n);
-    if (!id) {
+    object_table(render, resource, &n);
+    if (!id || id > n) {
         return DMASHARE_STATUS_BAD_ID;
     }
-    if (object_find(render, id, resource)) {
-        return DMASHARE_STATUS_ID_EXISTS;
+    return object_find(render, id, resource) ? DMASHARE_STATUS_ID_EXISTS
+                                             : DMASHARE_STATUS_OK;
+}
+
+static void request_name(struct dmashare_render_request *request, uint32_t id,
+                         bool resource)
+{
+    if (resource) {
+        request->resource = id;
+    } else {
+        request->context = id;
     }
-    return g_hash_table_size(object_table(render, resource)) < n ?
-           DMASHARE_STATUS_OK : DMASHARE_STATUS_LIMIT;
 }
 
 /* Make it, if the request that does can be sent. */
@@ -197,34 +207,23 @@ static uint16_t object_create(DmashareRender *render, uint32_t id,
                               struct dmashare_render_request *request,
                               DmashareRenderObject **out, bool *again)
 {
-    DmashareRenderObject **handles, *obj;
-    uint32_t n, handle = 1;
+    DmashareRenderObject *obj;
+    uint32_t n;
 
-    handles = object_handles(render, resource, &n);
-    while (handles[handle]) {
-        handle++;
-    }
     if (!render->running && !render->ops->start(render->opaque)) {
         return DMASHARE_STATUS_RENDER_GONE;
     }
-    if (resource) {
-        request->resource = handle;
-    } else {
-        request->context = handle;
-    }
+    request_name(request, id, resource);
     if (!render_tell(render, request,
-                     resource ? KIND_RESOURCE : KIND_CONTEXT, handle)) {
+                     resource ? KIND_RESOURCE : KIND_CONTEXT, id)) {
         *again = true;
         return DMASHARE_STATUS_OK;
     }
     obj = g_new0(DmashareRenderObject, 1);
     obj->id = id;
-    obj->handle = handle;
     obj->resource = resource;
     obj->serial = request->serial;
-    handles[handle] = obj;
-    g_hash_table_insert(object_table(render, resource), GUINT_TO_POINTER(id),
-                        obj);
+    object_table(render, resource, &n)[id] = obj;
     *out = obj;
     return DMASHARE_STATUS_OK;
 }
@@ -242,18 +241,14 @@ static uint16_t object_destroy(DmashareRender *render, uint32_t id,
     if (!obj) {
         return DMASHARE_STATUS_BAD_ID;
     }
-    if (resource) {
-        request.resource = obj->handle;
-    } else {
-        request.context = obj->handle;
-    }
+    request_name(&request, id, resource);
     if (!render_tell(render, &request, KIND_OTHER, 0)) {
         *again = true;
         return DMASHARE_STATUS_OK;
     }
-    object_handles(render, resource, &n)[obj->handle] = NULL;
+    object_table(render, resource, &n)[id] = NULL;
     render->bytes -= obj->bytes;
-    g_hash_table_remove(object_table(render, resource), GUINT_TO_POINTER(id));
+    g_free(obj);
     return DMASHARE_STATUS_OK;
 }
 
@@ -412,8 +407,8 @@ uint16_t dmashare_resource_pair(DmashareRender *render, uint32_t context,
     }
     /* Where one is lost there is nothing to say, and jobs will be told. */
     if (!ctx->lost && !res->lost) {
-        request.context = ctx->handle;
-        request.resource = res->handle;
+        request.context = context;
+        request.resource = resource;
         *again = !render_tell(render, &request, KIND_OTHER, 0);
     }
     return DMASHARE_STATUS_OK;
@@ -515,13 +510,10 @@ static bool answer_status_valid(uint32_t status)
 }
 
 /* What an object was made by was answered; it may be gone again. */
-static void object_answer(DmashareRender *render, bool resource,
-                          uint32_t handle,
+static void object_answer(DmashareRender *render, bool resource, uint32_t id,
                           const struct dmashare_render_answer *answer)
 {
-    uint32_t n;
-    DmashareRenderObject **handles = object_handles(render, resource, &n);
-    DmashareRenderObject *obj = handle <= n ? handles[handle] : NULL;
+    DmashareRenderObject *obj = object_find(render, id, resource);
 
     if (obj && obj->serial == answer->serial) {
         obj->serial = 0;
@@ -535,7 +527,7 @@ bool dmashare_render_answer(DmashareRender *render,
                             const struct dmashare_render_answer *answer)
 {
     RequestKind kind = answer->serial >> 56;
-    uint32_t handle = answer->serial >> 32 & 0xffffff;
+    uint32_t id = answer->serial >> 32 & 0xffffff;
     DmashareRenderSlot *slot;
 
     if (answer->magic != DMASHARE_RENDER_MAGIC || !render->unanswered) {
@@ -544,7 +536,7 @@ bool dmashare_render_answer(DmashareRender *render,
     render->unanswered--;
     trace_dmashare_render_answer(answer->serial, answer->status);
     if (kind == KIND_CAPSET) {
-        return capset_answer(render, handle, answer);
+        return capset_answer(render, id, answer);
     }
     if (!answer_status_valid(answer->status)) {
         return false;
@@ -554,16 +546,16 @@ bool dmashare_render_answer(DmashareRender *render,
         return true;
     case KIND_CONTEXT:
     case KIND_RESOURCE:
-        object_answer(render, kind == KIND_RESOURCE, handle, answer);
+        object_answer(render, kind == KIND_RESOURCE, id, answer);
         return true;
     case KIND_SLOT:
-        slot = handle < DMASHARE_MAX_LANES ? &render->slot[handle] : NULL;
+        slot = id < DMASHARE_MAX_LANES ? &render->slot[id] : NULL;
         if (!slot || slot->serial != answer->serial) {
             return false;
         }
         slot->serial = 0;
         slot->status = answer->status;
-        render->wake(render->wake_opaque, handle);
+        render->wake(render->wake_opaque, id);
         return true;
     default:
         return false;
@@ -578,15 +570,16 @@ void dmashare_render_room(DmashareRender *render)
     }
 }
 
-static void table_lost(GHashTable *table)
+static void table_lost(DmashareRender *render, bool resource)
 {
-    DmashareRenderObject *obj;
-    GHashTableIter i;
+    uint32_t n;
+    DmashareRenderObject **table = object_table(render, resource, &n);
 
-    g_hash_table_iter_init(&i, table);
-    while (g_hash_table_iter_next(&i, NULL, (gpointer *)&obj)) {
-        obj->lost = true;
-        obj->serial = 0;
+    for (uint32_t i = 1; i <= n; i++) {
+        if (table[i]) {
+            table[i]->lost = true;
+            table[i]->serial = 0;
+        }
     }
 }
 
@@ -631,8 +624,8 @@ void dmashare_render_gone(DmashareRender *render, bool hung)
                                           : DMASHARE_STATUS_RENDER_GONE;
         }
     }
-    table_lost(render->contexts);
-    table_lost(render->resources);
+    table_lost(render, false);
+    table_lost(render, true);
     dmashare_event_raise(render->events, &event);
     render_wake_all(render);
 }

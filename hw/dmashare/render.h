@@ -17,8 +17,7 @@
 
 /**
  * DmashareRenderObject: a context or a resource
- * @id: the driver's
- * @handle: the renderer's
+ * @id: the driver's and the renderer's, for commands name resources by it
  * @resource: it is one
  * @lost: the renderer has none of it, or it does nothing any more
  * @tight: a resource: a pixel has four bytes
@@ -27,7 +26,6 @@
  */
 typedef struct DmashareRenderObject {
     uint32_t id;
-    uint32_t handle;
     bool resource;
     bool lost;
     bool tight;
@@ -64,8 +62,8 @@ typedef struct DmashareRenderOps {
 /**
  * DmashareRender: of one device
  * @enabled: there is the feature
- * @max_contexts: live at once
- * @max_resources: live at once
+ * @max_contexts: largest id
+ * @max_resources: largest id
  * @max_bytes: of the resources together
  * @slot_size: bytes of one slot
  * @staging: the slots
@@ -74,10 +72,8 @@ typedef struct DmashareRenderOps {
  * @wake: a queue may go on
  * @wake_opaque: passed to it
  * @events: for what is lost
- * @contexts: id to DmashareRenderObject
- * @resources: the same
- * @context: by handle
- * @resource: by handle
+ * @context: by id, NULL if there is none
+ * @resource: the same
  * @bytes: what the resources count
  * @running: there is a process
  * @reset_owed: it has objects that there are no more
@@ -102,8 +98,6 @@ typedef struct DmashareRender {
     void *wake_opaque;
     DmashareEvents *events;
 
-    GHashTable *contexts;
-    GHashTable *resources;
     DmashareRenderObject *context[DMASHARE_RENDER_MAX_CONTEXTS + 1];
     DmashareRenderObject *resource[DMASHARE_RENDER_MAX_RESOURCES + 1];
     uint64_t bytes;
@@ -119,8 +113,6 @@ typedef struct DmashareRender {
     DmashareRenderSlot slot[DMASHARE_MAX_LANES];
 } DmashareRender;
 
-/* The limits, and with @enabled the rest, are set before. */
-void dmashare_render_init(DmashareRender *render);
 void dmashare_render_destroy(DmashareRender *render);
 /* No contexts and no resources; slots have no owners. */
 void dmashare_render_reset(DmashareRender *render);

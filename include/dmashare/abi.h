@@ -227,8 +227,8 @@ enum dmashare_queue_error {
 #define DMASHARE_REG_PEER_SIZE_HI	0x0c4
 
 /* Rendering: read-only, constant; 0 without the feature. Since 1.4. */
-#define DMASHARE_REG_MAX_CONTEXTS	0x0d0	/* live at once */
-#define DMASHARE_REG_MAX_RESOURCES	0x0d4	/* live at once */
+#define DMASHARE_REG_MAX_CONTEXTS	0x0d0	/* largest id */
+#define DMASHARE_REG_MAX_RESOURCES	0x0d4	/* largest id */
 #define DMASHARE_REG_MAX_RENDER_LO	0x0d8	/* bytes of one render job's operand */
 #define DMASHARE_REG_MAX_RENDER_HI	0x0dc
 #define DMASHARE_REG_RENDER_BYTES_LO	0x0e0	/* of all resources, as RESOURCE_CREATE counts */
@@ -846,21 +846,21 @@ struct dmashare_peer_info {
  * are still to be destroyed. CREATE starts another renderer, at most one a second;
  * meanwhile it is refused with RENDER_GONE. RESET destroys all of them.
  *
- * CONTEXT_CREATE: refused: BAD_ID (id 0), ID_EXISTS, LIMIT, BAD_DESCRIPTOR
- * (capset).
+ * CONTEXT_CREATE: refused: BAD_ID (id 0 or over MAX_CONTEXTS), ID_EXISTS,
+ * BAD_DESCRIPTOR (capset), RENDER_GONE.
  *
  * CONTEXT_DESTROY, RESOURCE_DESTROY: jobs that have begun end, with whatever
  * status; jobs that begin later fail with RENDER_LOST. Refused: BAD_ID.
  *
- * RESOURCE_CREATE: target, format, bind and flags are the protocol's; format and
- * flags are the renderer's to judge. The resource counts as width * height *
+ * RESOURCE_CREATE: commands name the resource by its id. target, format, bind and
+ * flags are the protocol's; format and flags are the renderer's to judge. The resource counts as width * height *
  * depth * array_size * max(nr_samples, 1) texels of 16 bytes, or of 4 with a
  * format from 1 to 8, 67, 68, 100, 101, 121 to 134; one of target BUFFER as
- * width bytes; with last_level not 0 a half more. Refused: BAD_ID (id 0),
- * ID_EXISTS, BAD_LENGTH (a dimension 0 or over MAX_DIMENSION, or
+ * width bytes; with last_level not 0 a half more. Refused: BAD_ID (id 0 or
+ * over MAX_RESOURCES), ID_EXISTS, BAD_LENGTH (a dimension 0 or over MAX_DIMENSION, or
  * MAX_BUFFER_WIDTH for a BUFFER; one that the target does not have and is not 1;
  * over 16 samples or 15 levels), BAD_DESCRIPTOR (target, reserved), LIMIT
- * (number, or bytes of all).
+ * (bytes of all), RENDER_GONE.
  *
  * RESOURCE_ADD, RESOURCE_REMOVE: the context may use the resource, or may not any
  * more. Both may be done twice. Refused: BAD_ID.
@@ -874,7 +874,7 @@ struct dmashare_peer_info {
 #define DMASHARE_CAPSET_VIRGL2		2
 
 struct dmashare_body_context {
-	__le32 id;			/* chosen by the driver, not 0 */
+	__le32 id;			/* chosen by the driver, 1..MAX_CONTEXTS */
 	__le32 capset;			/* DMASHARE_CAPSET_* */
 	__u8 name[DMASHARE_NAME_LEN];	/* for people */
 };
@@ -895,7 +895,7 @@ enum dmashare_target {
 #define DMASHARE_MAX_BUFFER_WIDTH	(64 << 20)
 
 struct dmashare_body_resource {
-	__le32 id;			/* chosen by the driver, not 0 */
+	__le32 id;			/* chosen by the driver, 1..MAX_RESOURCES */
 	__le32 target;			/* enum dmashare_target */
 	__le32 format;
 	__le32 bind;

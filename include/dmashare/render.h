@@ -30,7 +30,7 @@
 #define DMASHARE_RENDER_MAGIC		0x52444d53	/* "SMDR" */
 #define DMASHARE_RENDER_VERSION		1
 #define DMASHARE_RENDER_MAX_SLOTS	(DMASHARE_MAX_JOB_QUEUES + 1)	/* one a queue */
-#define DMASHARE_RENDER_MAX_CONTEXTS	256	/* handles are 1..n, given by the emulator */
+#define DMASHARE_RENDER_MAX_CONTEXTS	256	/* their ids are 1..n, as the driver chose them */
 #define DMASHARE_RENDER_MAX_RESOURCES	4096
 #define DMASHARE_RENDER_RINGS		1
 
