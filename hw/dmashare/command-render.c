@@ -100,7 +100,7 @@ uint16_t dmashare_command_render_start(DmashareCommands *cmds,
     if (job->desc.opcode == DMASHARE_OP_QUERY_CAPSET) {
         return query_capset(cmds, job);
     }
-    /* The rest is done by the first step, or a later one if there is no room. */
+    /* The first step does the rest, or a later one if there is no room. */
     return DMASHARE_STATUS_OK;
 }
 

@@ -2,9 +2,9 @@
 /*
  * dmashare: the process that renders
  *
- * All of it happens in the main loop, and nothing here waits for the process: its
- * socket does not block, it is killed and not asked to end, and whoever is told
- * of its end is GLib.
+ * All of it happens in the main loop, and nothing here waits for the process:
+ * its socket does not block, it is killed and not asked to end, and whoever is
+ * told of its end is GLib.
  */
 #include "qemu/osdep.h"
 #include <sys/socket.h>
@@ -106,6 +106,20 @@ static void watchdog_arm(DmashareRenderProcess *p)
  * Answers
  */
 
+/* It is for people, who may have it on a terminal. */
+static void process_refused(DmashareRenderProcess *p,
+                            const struct dmashare_render_answer *answer)
+{
+    g_autofree char *why = g_strndup(answer->text, sizeof(answer->text));
+
+    for (char *c = why; *c; c++) {
+        if (!g_ascii_isprint(*c)) {
+            *c = '?';
+        }
+    }
+    process_end(p, false, *why ? why : "it does not say why");
+}
+
 static bool process_answer(DmashareRenderProcess *p,
                            const struct dmashare_render_answer *answer)
 {
@@ -116,8 +130,7 @@ static bool process_answer(DmashareRenderProcess *p,
         sense = dmashare_render_answer(&p->core->render, answer);
         dmashare_core_leave(p->core, true);
     } else if (answer->status) {
-        process_end(p, false, strnlen(answer->text, sizeof(answer->text)) <
-                              sizeof(answer->text) ? answer->text : "");
+        process_refused(p, answer);
         return false;
     } else {
         p->starting = false;

@@ -3,10 +3,12 @@
  * dmashare: contexts and resources, and what the renderer has to do for them
  *
  * What the device knows of the renderer's objects, and which requests are on
- * their way; whoever owns the process sends them. Nothing here waits: what there
- * is no room for, or no answer to, is looked at again when somebody was woken.
+ * their way; whoever owns the process sends them. Nothing here waits: what
+ * there is no room for, or no answer to, is looked at again when somebody was
+ * woken.
  *
- * The renderer is not to be trusted: an answer to what was not asked is an error.
+ * The renderer is not to be trusted: an answer to what was not asked is an
+ * error.
  */
 #ifndef HW_DMASHARE_RENDER_H
 #define HW_DMASHARE_RENDER_H
@@ -118,8 +120,8 @@ void dmashare_render_destroy(DmashareRender *render);
 void dmashare_render_reset(DmashareRender *render);
 
 /*
- * Commands. They return a status, and set @again if there was no room: they have
- * done nothing and are to be called again.
+ * Commands. They return a status, and set @again if there was no room: they
+ * have done nothing and are to be called again.
  */
 uint16_t dmashare_context_create(DmashareRender *render, uint32_t id,
                                  uint32_t capset, const uint8_t *name,
@@ -141,8 +143,9 @@ DmashareRenderObject *dmashare_render_resource(DmashareRender *render,
                                                uint32_t id);
 
 /*
- * Jobs. Take the slot of a queue: false if it is not yet free, then the queue is
- * woken when it is. Give it back, with or without a request that is on its way.
+ * Jobs. Take the slot of a queue: false if it is not yet free, then the queue
+ * is woken when it is. Give it back, with or without a request that is on its
+ * way.
  */
 bool dmashare_render_take(DmashareRender *render, unsigned lane, void *owner);
 void dmashare_render_give(DmashareRender *render, unsigned lane, void *owner);

@@ -8,6 +8,7 @@
 #include "qemu/bswap.h"
 #include "libqtest.h"
 #include "libqos/dmashare-machine.h"
+#include "dmashare/render.h"
 
 #define CMD             1
 #define SRC             2
@@ -364,7 +365,7 @@ static void test_context_error(void)
 }
 
 /*
- * Jobs of several queues, rendering and copying, on timelines of their own, each
+ * Jobs of several queues, rendering and not, on timelines of their own, each
  * behind one of another queue: what was drawn last is what is there.
  */
 #define ROUNDS          100
@@ -520,6 +521,61 @@ static void test_reset(void)
     qdmashare_machine_free(s.m);
 }
 
+/*
+ * A frame of 1920x1080: every pixel, and how long it takes with nobody else's
+ * work in it but this test's polling.
+ */
+#define FRAME_WIDTH     1920
+#define FRAME_HEIGHT    1080
+#define FRAME_BYTES     (FRAME_WIDTH * FRAME_HEIGHT * 4)
+#define FRAMES          10
+
+static void test_frame(void)
+{
+    g_autofree uint32_t *want = g_malloc(FRAME_BYTES);
+    struct dmashare_desc desc;
+    QDmashareBuf frame;
+    Stage s;
+
+    if (!stage_begin(&s, "render=on")) {
+        return;
+    }
+    frame = qdmashare_buf(s.d, 9, FRAME_BYTES, DMASHARE_DIR_FROM_DEVICE);
+    g_assert_cmphex(context(s.d, 1), ==, DMASHARE_STATUS_OK);
+    desc = texture_desc(1);
+    desc.resource.width = FRAME_WIDTH;
+    desc.resource.height = FRAME_HEIGHT;
+    g_assert_cmphex(run(s.d, 0, desc), ==, DMASHARE_STATUS_OK);
+    g_assert_cmphex(pair(s.d, DMASHARE_OP_RESOURCE_ADD, 1, 1), ==,
+                    DMASHARE_STATUS_OK);
+    g_assert_cmphex(run(s.d, 1, canvas(s.d, &s.cmd, 0, 1, 1)), ==,
+                    DMASHARE_STATUS_OK);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        uint32_t pixel = 0xff000000 | i * 0x10203;
+        int64_t start, cleared, end;
+
+        desc = clear(s.d, &s.cmd, 0, 1, 0, pixel);
+        start = g_get_monotonic_time();
+        g_assert_cmphex(run(s.d, 1, desc), ==, DMASHARE_STATUS_OK);
+        cleared = g_get_monotonic_time();
+        desc = transfer(s.d, 0, false, 1);
+        desc.job.dst.mapping = frame.id;
+        desc.job.length = FRAME_BYTES;
+        desc.transfer.stride = FRAME_WIDTH * 4;
+        desc.transfer.width = FRAME_WIDTH;
+        desc.transfer.height = FRAME_HEIGHT;
+        g_assert_cmphex(run(s.d, 1, desc), ==, DMASHARE_STATUS_OK);
+        end = g_get_monotonic_time();
+        g_test_message("clear %.1f ms, download %.1f ms",
+                       (cleared - start) / 1e3, (end - cleared) / 1e3);
+        for (unsigned n = 0; n < FRAME_BYTES / 4; n++) {
+            want[n] = cpu_to_le32(pixel);
+        }
+        qdmashare_assert_bytes(s.d, frame.phys, want, FRAME_BYTES);
+    }
+    qdmashare_machine_free(s.m);
+}
+
 /* What the device refuses without asking anybody. */
 static void test_refused(void)
 {
@@ -575,6 +631,80 @@ static void test_refused(void)
     qdmashare_machine_free(s.m);
 }
 
+/*
+ * A renderer that somebody else is in charge of. %s is what it does with a
+ * request r, of serial n, once it has answered START as it should; a(serial,
+ * status, result, text) answers.
+ */
+static const char liar[] =
+    "#!/usr/bin/python3\n"
+    "import os, socket, struct\n"
+    "s = socket.socket(fileno=os.dup(0))\n"
+    "def a(serial, status=0, result=0, text=b''):\n"
+    "    s.send(struct.pack('=IIQQ72s', %u, status, serial, result, text))\n"
+    "n = struct.unpack_from('=Q', s.recv(4096), 8)[0]\n"
+    "%s\n"
+    "while True:\n"
+    "    r = s.recv(4096)\n"
+    "    if not r:\n"
+    "        break\n"
+    "    n = struct.unpack_from('=Q', r, 8)[0]\n"
+    "    %s\n";
+
+typedef struct Lie {
+    const char *start;
+    const char *other;
+} Lie;
+
+static void test_liar(const void *opaque)
+{
+    const uint32_t nothing = 0;
+    const Lie *lie = opaque;
+    g_autofree char *text = g_strdup_printf(liar, DMASHARE_RENDER_MAGIC,
+                                            lie->start, lie->other);
+    g_autofree char *properties = NULL;
+    g_autofree char *path = NULL;
+    g_autoptr(QDmashareMachine) m = NULL;
+    QDmashareBuf cmd;
+    int fd = g_file_open_tmp("dmashare-liar-XXXXXX", &path, NULL);
+
+    g_assert_cmpint(fd, >=, 0);
+    g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
+    g_assert_cmpint(fchmod(fd, 0700), ==, 0);
+    close(fd);
+    properties = g_strdup_printf("render=on,render-timeout-ms=2000,"
+                                 "render-program=%s", path);
+    m = qdmashare_one("-M pc", properties);
+    cmd = qdmashare_buf(m->d, CMD, CMD_BYTES, DMASHARE_DIR_TO_DEVICE);
+    /* The first may be gone before anybody can be told of it. */
+    while (context(m->d, 1) == DMASHARE_STATUS_RENDER_GONE) {
+        continue;
+    }
+    g_assert_cmphex(run(m->d, 1, commands(m->d, &cmd, 0, 1, 0, &nothing, 1)),
+                    !=, DMASHARE_STATUS_OK);
+    g_assert_cmpuint(await_event(m->d).type, ==, DMASHARE_EVENT_RENDER_LOST);
+    g_assert_cmphex(run(m->d, 1, qdmashare_noop(m->d, 0, 0)), ==,
+                    DMASHARE_STATUS_OK);
+    g_assert_cmphex(by_id(m->d, DMASHARE_OP_CONTEXT_DESTROY, 1), ==,
+                    DMASHARE_STATUS_OK);
+    unlink(path);
+}
+
+static const Lie lies[] = {
+    { "a(n, 1, 0, b'A' * 72)", "pass" },
+    { "s.send(b'abc')", "pass" },
+    { "a(n); a(n)", "a(n)" },
+    { "a(n)", "a(n ^ 1)" },
+    { "a(n)", "a(n, 0, 1 << 40)" },
+    { "a(n)", "a(n, 0xffff)" },
+    { "a(n)", "a(2 << 56 | 0xffffff << 32)" },
+    { "a(n)", "a(3 << 56 | 0xffffff << 32, 0x28); a(0xff << 56)" },
+    { "a(n)", "s.send(bytes(96))" },
+    { "a(n)", "s.send(bytes(97))" },
+    { "a(n)", "s.close(); break" },
+    { "a(n)", "pass" },
+};
+
 /* Without the property there is nothing of it. */
 static void test_off(void)
 {
@@ -618,9 +748,15 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render/upload", test_upload);
     qtest_add_func("/dmashare/render/context-error", test_context_error);
     qtest_add_func("/dmashare/render/order", test_order);
+    qtest_add_func("/dmashare/render/frame", test_frame);
     qtest_add_func("/dmashare/render/refused", test_refused);
     qtest_add_func("/dmashare/render/killed", test_killed);
     qtest_add_func("/dmashare/render/hung", test_hung);
     qtest_add_func("/dmashare/render/reset", test_reset);
+    for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
+        g_autofree char *path = g_strdup_printf("/dmashare/render/liar/%u", i);
+
+        qtest_add_data_func(path, &lies[i], test_liar);
+    }
     return g_test_run();
 }
