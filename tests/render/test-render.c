@@ -144,6 +144,158 @@ static void upload_and_read(void)
 }
 
 /*
+ * Drawing: a texture on a quad, and a triangle whose edges no pixel's centre is on
+ */
+#define DRAW_SIDE	64
+
+static const float corners[4][2] = { { -1, -1 }, { 1, -1 }, { -1, 1 }, { 1, 1 } };
+
+static void send_vertices(struct renderer *r, const float (*vertex)[8],
+			  unsigned int n)
+{
+	struct dmashare_render_request create = {
+		.type = DMASHARE_RENDER_RESOURCE_CREATE,
+		.resource = 3,
+		.image = {
+			.target = DMASHARE_TARGET_BUFFER,
+			.format = VIRGL_FORMAT_R8,
+			.bind = VIRGL_BIND_VERTEX_BUFFER,
+			.width = n * VIRGL_VERTEX_BYTES,
+			.height = 1,
+			.depth = 1,
+			.array_size = 1,
+		},
+	}, upload = {
+		.type = DMASHARE_RENDER_UPLOAD,
+		.resource = 3,
+		.length = n * VIRGL_VERTEX_BYTES,
+		.box = {
+			.width = n * VIRGL_VERTEX_BYTES,
+			.height = 1,
+			.depth = 1,
+		},
+	};
+
+	ASSERT_EQ(renderer_do(r, &create), OK);
+	ASSERT_EQ(renderer_add(r, 1, 3), OK);
+	memcpy(renderer_slot(r, 0), vertex, n * VIRGL_VERTEX_BYTES);
+	ASSERT_EQ(renderer_do(r, &upload), OK);
+}
+
+/* Resource 1 is drawn on, 2 is the texture, 3 the vertices. */
+static void draw(struct renderer *r, uint32_t texture, enum virgl_shape shape,
+		 unsigned int n)
+{
+	struct virgl v = virgl_begin(renderer_slot(r, 0), SLOT_SIZE);
+	struct virgl_pipeline p = {
+		.base = 100,
+		.width = DRAW_SIDE,
+		.height = DRAW_SIDE,
+		.vertices = 3,
+		.texture = texture,
+		.format = VIRGL_FORMAT_B8G8R8A8,
+	};
+
+	virgl_pipeline(&v, &p);
+	virgl_draw(&v, shape, n);
+	renderer_commands(r, 0, 1, virgl_bytes(&v));
+	ASSERT_EQ(renderer_answer(r).status, OK);
+	ASSERT_EQ(renderer_transfer(r, false, 0, 1, 0, 0, DRAW_SIDE,
+				    DRAW_SIDE), OK);
+}
+
+/* By half a turn, so that every pixel has its counterpart. */
+static void textured_quad(void)
+{
+	struct renderer *r = renderer_start();
+	static uint32_t picture[DRAW_SIDE * DRAW_SIDE];
+	uint32_t *out = renderer_slot(r, 0);
+	float vertex[4][8] = { { 0 } };
+	uint64_t state = 3;
+
+	canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
+	ASSERT_EQ(renderer_texture(r, 2, VIRGL_FORMAT_B8G8R8A8, DRAW_SIDE,
+				   DRAW_SIDE), OK);
+	ASSERT_EQ(renderer_add(r, 1, 2), OK);
+	for (unsigned int i = 0; i < ARRAY_SIZE(picture); i++)
+		picture[i] = noise(&state);
+	memcpy(renderer_slot(r, 0), picture, sizeof(picture));
+	ASSERT_EQ(renderer_transfer(r, true, 0, 2, 0, 0, DRAW_SIDE, DRAW_SIDE),
+		  OK);
+	for (unsigned int i = 0; i < 4; i++) {
+		vertex[i][0] = corners[i][0];
+		vertex[i][1] = corners[i][1];
+		vertex[i][3] = 1;
+		vertex[i][4] = corners[i][0] < 0;
+		vertex[i][5] = corners[i][1] < 0;
+	}
+	send_vertices(r, vertex, 4);
+	draw(r, 2, VIRGL_STRIP, 4);
+	for (unsigned int i = 0; i < ARRAY_SIZE(picture); i++)
+		ASSERT_EQ(out[i], picture[ARRAY_SIZE(picture) - 1 - i]);
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
+static void triangle(void)
+{
+	const float t = 2.0f / DRAW_SIDE;
+	const float vertex[3][8] = {
+		{ -1, -1, 0, 1, 1, 0, 0, 1 },
+		{ 1 - t / 2, -1, 0, 1, 1, 0, 0, 1 },
+		{ -1, 1 - t / 2, 0, 1, 1, 0, 0, 1 },
+	};
+	struct renderer *r = renderer_start();
+	uint32_t *out = renderer_slot(r, 0);
+
+	canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
+	clear(r, 1, 0xff0000ff);
+	send_vertices(r, vertex, 3);
+	draw(r, 0, VIRGL_TRIANGLES, 3);
+	for (uint32_t y = 0; y < DRAW_SIDE; y++) {
+		for (uint32_t x = 0; x < DRAW_SIDE; x++)
+			ASSERT_EQ(out[y * DRAW_SIDE + x],
+				  x + y < DRAW_SIDE - 1 ? 0xffff0000
+							: 0xff0000ff);
+	}
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
+/* Four times the size. */
+static void stretched(void)
+{
+	enum { SIDE = 16 };
+	const struct virgl_area to = {
+		1, VIRGL_FORMAT_B8G8R8A8, 0, 0, DRAW_SIDE, DRAW_SIDE,
+	}, from = {
+		2, VIRGL_FORMAT_B8G8R8A8, 0, 0, SIDE, SIDE,
+	};
+	struct renderer *r = renderer_start();
+	static uint32_t picture[SIDE][SIDE];
+	uint32_t *out = renderer_slot(r, 0);
+	uint64_t state = 5;
+	struct virgl v;
+
+	canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
+	ASSERT_EQ(renderer_texture(r, 2, VIRGL_FORMAT_B8G8R8A8, SIDE, SIDE),
+		  OK);
+	ASSERT_EQ(renderer_add(r, 1, 2), OK);
+	for (unsigned int i = 0; i < SIDE * SIDE; i++)
+		picture[i / SIDE][i % SIDE] = noise(&state);
+	memcpy(renderer_slot(r, 0), picture, sizeof(picture));
+	ASSERT_EQ(renderer_transfer(r, true, 0, 2, 0, 0, SIDE, SIDE), OK);
+	v = virgl_begin(renderer_slot(r, 1), SLOT_SIZE);
+	virgl_blit(&v, &to, &from);
+	renderer_commands(r, 1, 1, virgl_bytes(&v));
+	ASSERT_EQ(renderer_answer(r).status, OK);
+	ASSERT_EQ(renderer_transfer(r, false, 0, 1, 0, 0, DRAW_SIDE,
+				    DRAW_SIDE), OK);
+	for (unsigned int i = 0; i < DRAW_SIDE * DRAW_SIDE; i++)
+		ASSERT_EQ(out[i], picture[i / DRAW_SIDE / 4]
+					 [i % DRAW_SIDE / 4]);
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
+/*
  * Several contexts, many of their jobs on the way at once: each is answered
  * once, those of a context in order, and what a job drew is there once it is
  * answered, for another context copies it with the next.
@@ -506,6 +658,9 @@ static void ends_with_the_socket(void)
 static const struct ktap_case cases[] = {
 	KTAP_CASE(clear_and_read),
 	KTAP_CASE(upload_and_read),
+	KTAP_CASE(textured_quad),
+	KTAP_CASE(triangle),
+	KTAP_CASE(stretched),
 	KTAP_SLOW(order_of_fences, 120),
 	KTAP_CASE(silent_error),
 	KTAP_CASE(bad_shader),

@@ -55,6 +55,45 @@ enum virgl_stage {
 /* A shader, in the text form of TGSI. */
 void virgl_shader(struct virgl *v, uint32_t handle, enum virgl_stage stage,
 		  const char *text);
+/*
+ * Drawing. The state objects are made by virgl_pipeline(), with handles from
+ * @base to @base + VIRGL_PIPELINE - 1, and used from then on: nothing is blended,
+ * cut off or hidden, the viewport is @width by @height, a vertex is a position
+ * and a second vector, four floats each, of the buffer @vertices. With @texture
+ * the second vector is where to look in it, else it is the colour.
+ */
+#define VIRGL_PIPELINE	8
+#define VIRGL_VERTEX_BYTES	32
+
+struct virgl_pipeline {
+	uint32_t base;
+	uint32_t width;
+	uint32_t height;
+	uint32_t vertices;
+	uint32_t texture;	/* 0: none */
+	uint32_t format;	/* of the texture */
+};
+
+void virgl_pipeline(struct virgl *v, const struct virgl_pipeline *p);
+
+enum virgl_shape {
+	VIRGL_TRIANGLES	= 4,
+	VIRGL_STRIP	= 5,
+};
+
+/* The first @count vertices. */
+void virgl_draw(struct virgl *v, enum virgl_shape shape, uint32_t count);
+
+/* A part of a resource, stretched to a part of another, without a filter. */
+struct virgl_area {
+	uint32_t resource;
+	uint32_t format;
+	uint32_t x, y, width, height;
+};
+
+void virgl_blit(struct virgl *v, const struct virgl_area *to,
+		const struct virgl_area *from);
+
 /* It is needed no more. */
 void virgl_destroy_surface(struct virgl *v, uint32_t handle);
 
