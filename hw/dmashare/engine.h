@@ -232,8 +232,8 @@ uint16_t dmashare_engine_start(DmashareEngines *eng, DmashareJob *job,
 /*
  * Move bytes, its time having come, as far as @budget (in copied bytes, what
  * was used is subtracted) goes. Returns true when the job is over and its
- * status final; if not, and it is asleep, there is no use in calling again before
- * its queue was woken.
+ * status final; if not, and it is asleep, there is no use in calling again
+ * before its queue was woken.
  */
 bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
                           int64_t *budget);

@@ -521,6 +521,72 @@ static void test_reset(void)
     qdmashare_machine_free(s.m);
 }
 
+/* The mapping ends while the renderer works: what it drew goes nowhere. */
+static void test_unmapped(void)
+{
+    g_autofree uint8_t *before = g_malloc(BYTES);
+    QDmashareFault want = {
+        .status = DMASHARE_STATUS_FAULT_DEAD_MAPPING,
+        .mapping = DST,
+        .addr = ~0ULL,
+        .write = true,
+    };
+    struct dmashare_completion c;
+    struct dmashare_desc desc;
+    pid_t pid;
+    Stage s;
+
+    if (!stage_begin(&s, "render=on")) {
+        return;
+    }
+    stage_canvas(&s, 1);
+    stage_works(&s, 1, 0xff0000ff);
+    qdmashare_noise(before, BYTES, 1);
+    qtest_bufwrite(s.d->qts, s.dst.phys, before, BYTES);
+    pid = stage_renderer(&s);
+    g_assert_cmpint(kill(pid, SIGSTOP), ==, 0);
+    desc = transfer(s.d, 0, false, 1);
+    qdmashare_push(s.d, 1, &desc);
+    qdmashare_doorbell(s.d, 1);
+    qdmashare_settle(s.d);
+    qdmashare_unmap(s.d, DST);
+    g_assert_cmpint(kill(pid, SIGCONT), ==, 0);
+    c = await(s.d, 1);
+    g_assert_cmphex(c.status, ==, want.status);
+    qdmashare_fault_told(s.d, &c, &want);
+    qdmashare_assert_bytes(s.d, s.dst.phys, before, BYTES);
+    qdmashare_machine_free(s.m);
+}
+
+/* The device is unplugged while the renderer has its jobs, and ends with it. */
+static void test_unplugged(void)
+{
+    int64_t end = g_get_monotonic_time() + SOON_US;
+    struct dmashare_desc desc;
+    pid_t pid;
+    Stage s;
+
+    if (!stage_begin(&s, "render=on,id=" QDMASHARE_ID)) {
+        return;
+    }
+    stage_canvas(&s, 1);
+    pid = stage_renderer(&s);
+    g_assert_cmpint(kill(pid, SIGSTOP), ==, 0);
+    for (unsigned q = 1; q <= 2; q++) {
+        desc = clear(s.d, &s.cmd, q, 1, 1024 * q, 0);
+        qdmashare_push(s.d, q, &desc);
+        qdmashare_doorbell(s.d, q);
+    }
+    qdmashare_settle(s.d);
+    qpci_unplug_acpi_device_test(s.d->qts, QDMASHARE_ID, QDMASHARE_SLOT);
+    while (!kill(pid, 0)) {
+        g_assert_cmpint(g_get_monotonic_time(), <, end);
+        /* Events of the main loop, of which the child's end is one. */
+        qtest_clock_step(s.d->qts, 1);
+    }
+    qdmashare_machine_free(s.m);
+}
+
 /*
  * A frame of 1920x1080: every pixel, and how long it takes with nobody else's
  * work in it but this test's polling.
@@ -748,6 +814,8 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render/upload", test_upload);
     qtest_add_func("/dmashare/render/context-error", test_context_error);
     qtest_add_func("/dmashare/render/order", test_order);
+    qtest_add_func("/dmashare/render/unmapped", test_unmapped);
+    qtest_add_func("/dmashare/render/unplugged", test_unplugged);
     qtest_add_func("/dmashare/render/frame", test_frame);
     qtest_add_func("/dmashare/render/refused", test_refused);
     qtest_add_func("/dmashare/render/killed", test_killed);
