@@ -281,10 +281,10 @@ uint16_t dmashare_context_destroy(DmashareRender *render, uint32_t id,
     return object_destroy(render, id, false, again);
 }
 
+/* Those that are certain; it does not hurt if one is missing. */
 static bool format_of_four_bytes(uint32_t format)
 {
-    return (format >= 1 && format <= 8) || format == 67 || format == 68 ||
-           format == 100 || format == 101 || (format >= 121 && format <= 134);
+    return (format >= 1 && format <= 4) || format == 67;
 }
 
 static bool dimension_valid(uint32_t value, uint32_t most)

@@ -285,9 +285,9 @@ enum dmashare_status {
 
 	/* Rendering, since 1.4. */
 	DMASHARE_STATUS_RENDER_COMMANDS	= 0x28,	/* EPROTO: the renderer found it wrong */
-	DMASHARE_STATUS_RENDER_LOST	= 0x29,	/* ENOTRECOVERABLE: context or resource was lost before */
+	DMASHARE_STATUS_RENDER_LOST	= 0x29,	/* ENOTRECOVERABLE: it was lost before */
 	DMASHARE_STATUS_RENDER_TIMEOUT	= 0x2a,	/* ETIMEDOUT: the renderer hung in this job */
-	DMASHARE_STATUS_RENDER_GONE	= 0x2b,	/* ECONNRESET: the renderer ended before it was done */
+	DMASHARE_STATUS_RENDER_GONE	= 0x2b,	/* ECONNRESET: the renderer ended */
 
 	/* The request did not run. */
 	DMASHARE_STATUS_TIMEOUT		= 0x30,	/* ETIMEDOUT: the watchdog ended its wait */
@@ -852,15 +852,16 @@ struct dmashare_peer_info {
  * CONTEXT_DESTROY, RESOURCE_DESTROY: jobs that have begun end, with whatever
  * status; jobs that begin later fail with RENDER_LOST. Refused: BAD_ID.
  *
- * RESOURCE_CREATE: commands name the resource by its id. target, format, bind and
- * flags are the protocol's; format and flags are the renderer's to judge. The resource counts as width * height *
- * depth * array_size * max(nr_samples, 1) texels of 16 bytes, or of 4 with a
- * format from 1 to 8, 67, 68, 100, 101, 121 to 134; one of target BUFFER as
- * width bytes; with last_level not 0 a half more. Refused: BAD_ID (id 0 or
- * over MAX_RESOURCES), ID_EXISTS, BAD_LENGTH (a dimension 0 or over MAX_DIMENSION, or
- * MAX_BUFFER_WIDTH for a BUFFER; one that the target does not have and is not 1;
- * over 16 samples or 15 levels), BAD_DESCRIPTOR (target, reserved), LIMIT
- * (bytes of all), RENDER_GONE.
+ * RESOURCE_CREATE: commands name the resource by its id. target, format, bind
+ * and flags are the protocol's; format and flags are the renderer's to judge.
+ * The resource counts as width * height * depth * array_size * max(nr_samples,
+ * 1) texels of 16 bytes, or of 4 with a format from 1 to 4 or 67 (red, green,
+ * blue and alpha or nothing, of 8 bits each); with last_level not 0 a half
+ * more. One of target BUFFER counts as width bytes. Refused: BAD_ID (id 0 or
+ * over MAX_RESOURCES), ID_EXISTS, BAD_LENGTH (a dimension 0 or over
+ * MAX_DIMENSION, or MAX_BUFFER_WIDTH for a BUFFER; one that the target does not
+ * have and is not 1; over 16 samples or 15 levels), BAD_DESCRIPTOR (target,
+ * reserved), LIMIT (bytes of all), RENDER_GONE.
  *
  * RESOURCE_ADD, RESOURCE_REMOVE: the context may use the resource, or may not any
  * more. Both may be done twice. Refused: BAD_ID.
@@ -1003,11 +1004,12 @@ struct dmashare_body_job {
 };
 
 /*
- * UPLOAD and DOWNLOAD: a box of one level of a resource. x and width of a BUFFER
- * are bytes. stride is from row to row of the operand, 0: as long as the whole level's
- * rows; the layer stride likewise. Refused besides: BAD_LENGTH (an empty box). Failed besides:
- * RENDER_COMMANDS (the box is not inside of the level, or the operand too small
- * for it).
+ * UPLOAD and DOWNLOAD: a box of one level of a resource. x and width of a
+ * BUFFER are bytes. stride is from row to row of the operand, 0: as long as the
+ * whole level's rows; the layer stride likewise. Bytes of DOWNLOAD's operand
+ * that no pixel has are written, as zeros. Refused besides: BAD_LENGTH (an empty
+ * box). Failed besides: RENDER_COMMANDS (the box is not inside of the level, or
+ * the operand too small for it).
  */
 struct dmashare_body_transfer {
 	struct dmashare_body_job job;

@@ -338,6 +338,35 @@ static void test_upload(void)
     qdmashare_machine_free(s.m);
 }
 
+/* Of a box with gaps between its rows nothing but its pixels is anybody's. */
+static void test_gaps(void)
+{
+    enum { W = 8, H = 8, STRIDE = 100 };
+    g_autofree uint8_t *want = g_malloc0(H * STRIDE);
+    struct dmashare_desc desc;
+    Stage s;
+
+    if (!stage_begin(&s, "render=on")) {
+        return;
+    }
+    stage_canvas(&s, 1);
+    /* What is left in the slot by this is not to be seen. */
+    stage_works(&s, 1, 0xa5a5a5a5);
+    g_assert_cmphex(run(s.d, 1, clear(s.d, &s.cmd, 0, 1, 0, 0xff112233)), ==,
+                    DMASHARE_STATUS_OK);
+    desc = transfer(s.d, 0, false, 1);
+    desc.job.length = H * STRIDE;
+    desc.transfer.stride = STRIDE;
+    desc.transfer.width = W;
+    desc.transfer.height = H;
+    g_assert_cmphex(run(s.d, 1, desc), ==, DMASHARE_STATUS_OK);
+    for (unsigned i = 0; i < W * H; i++) {
+        stl_le_p(want + i / W * STRIDE + i % W * 4, 0xff112233);
+    }
+    qdmashare_assert_bytes(s.d, s.dst.phys, want, H * STRIDE);
+    qdmashare_machine_free(s.m);
+}
+
 /* A context error is that of one job; the context is lost, and no other. */
 static void test_context_error(void)
 {
@@ -812,6 +841,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render/no-program", test_no_program);
     qtest_add_func("/dmashare/render/clear", test_clear);
     qtest_add_func("/dmashare/render/upload", test_upload);
+    qtest_add_func("/dmashare/render/gaps", test_gaps);
     qtest_add_func("/dmashare/render/context-error", test_context_error);
     qtest_add_func("/dmashare/render/order", test_order);
     qtest_add_func("/dmashare/render/unmapped", test_unmapped);
