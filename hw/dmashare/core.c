@@ -446,6 +446,7 @@ static void core_render_init(DmashareCore *core)
     render->wake = core_render_wake;
     render->wake_opaque = core;
     render->events = &core->events;
+    render->journal = &core->journal;
 }
 
 static void core_shares_init(DmashareCore *core)

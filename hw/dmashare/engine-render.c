@@ -8,6 +8,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "hw/dmashare/engine.h"
+#include "trace.h"
 
 typedef enum RenderPhase {
     PHASE_TAKE,     /* the slot */
@@ -55,12 +56,21 @@ static uint16_t transfer_validate(const DmashareEngines *eng,
  * Requests
  */
 
+/* The context whose the commands are, or NULL if there is none. */
+static DmashareRenderObject *job_context(DmashareEngines *eng,
+                                         const DmashareJob *job)
+{
+    uint64_t value = le64_to_cpu(job->desc.job.value);
+
+    return job->desc.opcode != DMASHARE_OP_JOB_RENDER ? NULL :
+           dmashare_render_context(eng->render, (uint32_t)value);
+}
+
 static bool request_commands(DmashareEngines *eng, const DmashareJob *job,
                              struct dmashare_render_request *request)
 {
     uint64_t value = le64_to_cpu(job->desc.job.value);
-    DmashareRenderObject *ctx = dmashare_render_context(eng->render,
-                                                        (uint32_t)value);
+    DmashareRenderObject *ctx = job_context(eng, job);
 
     if (!ctx) {
         return false;
@@ -142,7 +152,9 @@ static void job_ask(DmashareEngines *eng, DmashareJob *job)
 
     if (!job_request(eng, job, &request)) {
         job->status = DMASHARE_STATUS_RENDER_LOST;
-    } else if (dmashare_render_ask(eng->render, job->lane, &request)) {
+    } else if (dmashare_render_ask(eng->render, job->lane,
+                                   job_context(eng, job), &request)) {
+        trace_dmashare_render_ask(job->lane, job->order, request.serial);
         job->phase = PHASE_ANSWER;
     } else {
         job->asleep = true;

@@ -87,6 +87,21 @@ void dmashare_queues_destroy(DmashareQueues *qs)
     }
 }
 
+/* What it is, and which context or resource it is about, if it is. */
+static uint64_t job_argument(const DmashareJob *job)
+{
+    const struct dmashare_desc *desc = &job->desc;
+    uint64_t what = 0;
+
+    if (desc->opcode == DMASHARE_OP_JOB_RENDER) {
+        what = (uint32_t)le64_to_cpu(desc->job.value);
+    } else if (desc->opcode == DMASHARE_OP_JOB_UPLOAD ||
+               desc->opcode == DMASHARE_OP_JOB_DOWNLOAD) {
+        what = le32_to_cpu(desc->transfer.resource);
+    }
+    return desc->opcode | what << 8;
+}
+
 /* A control command has a record of its own. */
 static void job_record(DmashareQueue *q, const DmashareJob *job,
                        DmashareOperation operation)
@@ -102,7 +117,7 @@ static void job_record(DmashareQueue *q, const DmashareJob *job,
     record.error = job->error;
     record.queue = q->index;
     if (operation != DMASHARE_OPERATION_WATCHDOG) {
-        record.arg = job->desc.opcode;
+        record.arg = job_argument(job);
         record.bytes = !job->refused && job->engine->piece ?
                        job->length * job->rows : UINT64_MAX;
     }

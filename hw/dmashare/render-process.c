@@ -134,6 +134,8 @@ static bool process_answer(DmashareRenderProcess *p,
         return false;
     } else {
         p->starting = false;
+        trace_dmashare_render_works(p->child ? p->child->pid : 0);
+        dmashare_notify_renderer(&p->core->notify, true, NULL);
     }
     if (!sense) {
         process_end(p, false, "it answered what was not asked");
@@ -199,10 +201,12 @@ static void process_close(DmashareRenderProcess *p)
 
 static void process_end(DmashareRenderProcess *p, bool hung, const char *why)
 {
+    trace_dmashare_render_end(hung, why);
     warn_report("dmashare: the renderer is gone: %s", why);
     process_close(p);
     dmashare_core_enter(p->core);
     dmashare_render_gone(&p->core->render, hung);
+    dmashare_notify_renderer(&p->core->notify, false, why);
     dmashare_core_leave(p->core, true);
 }
 
@@ -297,6 +301,7 @@ static bool process_spawn(DmashareRenderProcess *p, Error **errp)
     p->child->pid = pid;
     p->child->process = p;
     g_child_watch_add(pid, child_ended, p->child);
+    trace_dmashare_render_start(pid);
     p->socket = fd[0];
     p->starting = true;
     error = send_request(p, &start, p->memory);
@@ -400,6 +405,34 @@ DmashareRenderProcess *dmashare_render_process_new(DmashareCore *core,
     p->last = qemu_clock_get_ms(QEMU_CLOCK_REALTIME);
     dmashare_render_started(&core->render);
     return p;
+}
+
+DmashareRendererState
+dmashare_render_process_state(const DmashareRenderProcess *p, int64_t *pid)
+{
+    *pid = p->child ? p->child->pid : 0;
+    return p->socket < 0 ? DMASHARE_RENDERER_STATE_ENDED :
+           p->starting ? DMASHARE_RENDERER_STATE_STARTING :
+                         DMASHARE_RENDERER_STATE_RUNNING;
+}
+
+bool dmashare_render_process_fault(DmashareRenderProcess *p,
+                                   DmashareRenderFault fault)
+{
+    DmashareJournalRecord record = DMASHARE_RECORD(
+        DMASHARE_OPERATION_RENDER_FAULT, DMASHARE_ACTOR_HARNESS);
+
+    if (p->socket < 0) {
+        return false;
+    }
+    record.arg = fault;
+    dmashare_journal_add(&p->core->journal, &record);
+    if (fault == DMASHARE_RENDER_FAULT_END) {
+        process_end(p, false, "the harness ended it");
+    } else if (p->child) {
+        kill(p->child->pid, SIGSTOP);
+    }
+    return true;
 }
 
 void dmashare_render_process_free(DmashareRenderProcess *p)

@@ -19,6 +19,13 @@ DmashareRenderProcess *dmashare_render_process_new(DmashareCore *core,
                                                    const char *program,
                                                    uint32_t timeout_ms,
                                                    Error **errp);
+/* How far it is; @pid of the process, 0 if there is none. */
+DmashareRendererState
+dmashare_render_process_state(const DmashareRenderProcess *process,
+                              int64_t *pid);
+/* What the harness does to it. False if there is none at present. */
+bool dmashare_render_process_fault(DmashareRenderProcess *process,
+                                   DmashareRenderFault fault);
 /* Ends it; NULL is fine. */
 void dmashare_render_process_free(DmashareRenderProcess *process);
 

@@ -26,6 +26,18 @@ static uint64_t serial_make(DmashareRender *render, RequestKind kind,
     return (uint64_t)kind << 56 | (uint64_t)id << 32 | ++render->counter;
 }
 
+static void render_record(DmashareRender *render, DmashareOperation operation,
+                          uint16_t status, uint64_t arg, uint32_t object)
+{
+    DmashareJournalRecord record = DMASHARE_RECORD(operation,
+                                                   DMASHARE_ACTOR_DEVICE);
+
+    record.status = status;
+    record.arg = arg;
+    record.object = object;
+    dmashare_journal_add(render->journal, &record);
+}
+
 static bool render_send(DmashareRender *render,
                         struct dmashare_render_request *request,
                         RequestKind kind, uint32_t id)
@@ -33,6 +45,7 @@ static bool render_send(DmashareRender *render,
     request->magic = DMASHARE_RENDER_MAGIC;
     request->serial = serial_make(render, kind, id);
     if (!render->ops->send(render->opaque, request)) {
+        trace_dmashare_render_full(request->type);
         render->full = true;
         return false;
     }
@@ -114,9 +127,11 @@ void dmashare_render_reset(DmashareRender *render)
 {
     bool had = render_clear(render);
 
+    trace_dmashare_render_reset(had);
     render->reset_owed |= had && render->running;
     for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
         render->slot[i].owner = NULL;
+        render->slot[i].context = NULL;
     }
     render_settle(render);
 }
@@ -173,6 +188,8 @@ static void object_lost(DmashareRender *render, DmashareRenderObject *obj,
     if (!obj->lost) {
         obj->lost = true;
         trace_dmashare_render_lost(obj->resource, obj->id, status);
+        render_record(render, DMASHARE_OPERATION_RENDER_LOST, status,
+                      obj->resource, obj->id);
         dmashare_event_raise(render->events, &event);
     }
 }
@@ -224,6 +241,7 @@ static uint16_t object_create(DmashareRender *render, uint32_t id,
     obj->resource = resource;
     obj->serial = request->serial;
     object_table(render, resource, &n)[id] = obj;
+    trace_dmashare_render_create(resource, id);
     *out = obj;
     return DMASHARE_STATUS_OK;
 }
@@ -246,7 +264,13 @@ static uint16_t object_destroy(DmashareRender *render, uint32_t id,
         *again = true;
         return DMASHARE_STATUS_OK;
     }
+    trace_dmashare_render_destroy(resource, id, obj->lost);
     object_table(render, resource, &n)[id] = NULL;
+    for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
+        if (render->slot[i].context == obj) {
+            render->slot[i].context = NULL;
+        }
+    }
     render->bytes -= obj->bytes;
     g_free(obj);
     return DMASHARE_STATUS_OK;
@@ -265,14 +289,19 @@ uint16_t dmashare_context_create(DmashareRender *render, uint32_t id,
         .type = DMASHARE_RENDER_CONTEXT_CREATE,
         .create.capset = capset,
     };
-    DmashareRenderObject *obj;
+    DmashareRenderObject *obj = NULL;
 
     if (capset != DMASHARE_CAPSET_VIRGL && capset != DMASHARE_CAPSET_VIRGL2) {
         return DMASHARE_STATUS_BAD_DESCRIPTOR;
     }
     memcpy(request.create.name, name, sizeof(request.create.name));
-    return status ? status : object_create(render, id, false, &request, &obj,
-                                           again);
+    if (!status) {
+        status = object_create(render, id, false, &request, &obj, again);
+    }
+    if (obj) {
+        memcpy(obj->name, name, sizeof(obj->name));
+    }
+    return status;
 }
 
 uint16_t dmashare_context_destroy(DmashareRender *render, uint32_t id,
@@ -381,7 +410,12 @@ uint16_t dmashare_resource_create(DmashareRender *render,
     if (obj) {
         obj->tight = tight;
         obj->bytes = bytes;
+        obj->target = request.image.target;
+        obj->format = request.image.format;
+        obj->width = request.image.width;
+        obj->height = request.image.height;
         render->bytes += bytes;
+        trace_dmashare_render_bytes(id, bytes, render->bytes);
     }
     return status;
 }
@@ -424,6 +458,7 @@ bool dmashare_render_take(DmashareRender *render, unsigned lane, void *owner)
 
     if (slot->serial) {
         /* Of a job that was dropped. */
+        trace_dmashare_render_busy(lane, slot->serial);
         return false;
     }
     slot->owner = owner;
@@ -438,6 +473,7 @@ void dmashare_render_give(DmashareRender *render, unsigned lane, void *owner)
 }
 
 bool dmashare_render_ask(DmashareRender *render, unsigned lane,
+                         DmashareRenderObject *context,
                          struct dmashare_render_request *request)
 {
     DmashareRenderSlot *slot = &render->slot[lane];
@@ -451,6 +487,7 @@ bool dmashare_render_ask(DmashareRender *render, unsigned lane,
         return false;
     }
     slot->serial = request->serial;
+    slot->context = context;
     return true;
 }
 
@@ -495,7 +532,10 @@ static bool capset_answer(DmashareRender *render, uint32_t n,
 void dmashare_render_started(DmashareRender *render)
 {
     render->running = true;
+    render->starts++;
     render->reset_owed = false;
+    render_record(render, DMASHARE_OPERATION_RENDERER, DMASHARE_STATUS_OK,
+                  render->starts, DMASHARE_NO_ID);
     if (!render->capset_size[0]) {
         render->capsets = 0;
     }
@@ -507,6 +547,24 @@ static bool answer_status_valid(uint32_t status)
     return status == DMASHARE_STATUS_OK ||
            status == DMASHARE_STATUS_RENDER_COMMANDS ||
            status == DMASHARE_STATUS_RENDER_LOST;
+}
+
+/*
+ * What was asked with a slot is answered. A context whose commands were wrong
+ * does nothing any more, which is so whether or not the job is still there.
+ */
+static void slot_answer(DmashareRender *render, unsigned lane, uint16_t status)
+{
+    DmashareRenderSlot *slot = &render->slot[lane];
+    DmashareRenderObject *context = slot->context;
+
+    slot->serial = 0;
+    slot->context = NULL;
+    slot->status = status;
+    if (status && context) {
+        object_lost(render, context, status);
+    }
+    render->wake(render->wake_opaque, lane);
 }
 
 /* What an object was made by was answered; it may be gone again. */
@@ -553,9 +611,7 @@ bool dmashare_render_answer(DmashareRender *render,
         if (!slot || slot->serial != answer->serial) {
             return false;
         }
-        slot->serial = 0;
-        slot->status = answer->status;
-        render->wake(render->wake_opaque, id);
+        slot_answer(render, id, answer->status);
         return true;
     default:
         return false;
@@ -610,6 +666,10 @@ void dmashare_render_gone(DmashareRender *render, bool hung)
     };
 
     trace_dmashare_render_gone(hung);
+    if (render->running) {
+        render_record(render, DMASHARE_OPERATION_RENDERER, event.status,
+                      render->starts, DMASHARE_NO_ID);
+    }
     render->running = false;
     render->reset_owed = false;
     render->full = false;
@@ -620,6 +680,7 @@ void dmashare_render_gone(DmashareRender *render, bool hung)
 
         if (slot->serial) {
             slot->serial = 0;
+            slot->context = NULL;
             slot->status = slot == oldest ? DMASHARE_STATUS_RENDER_TIMEOUT
                                           : DMASHARE_STATUS_RENDER_GONE;
         }

@@ -16,6 +16,7 @@
 #include "dmashare/render.h"
 #include "hw/dmashare/event.h"
 #include "hw/dmashare/fence.h"
+#include "hw/dmashare/journal.h"
 
 /**
  * DmashareRenderObject: a context or a resource
@@ -25,6 +26,11 @@
  * @tight: a resource: a pixel has four bytes
  * @bytes: a resource: what it counts
  * @serial: of the request that made it, 0 once that was answered
+ * @name: a context: for people, need not end
+ * @target: a resource: enum dmashare_target; for people, like the next ones
+ * @format: a resource
+ * @width: a resource
+ * @height: a resource
  */
 typedef struct DmashareRenderObject {
     uint32_t id;
@@ -33,17 +39,24 @@ typedef struct DmashareRenderObject {
     bool tight;
     uint64_t bytes;
     uint64_t serial;
+    uint8_t name[DMASHARE_NAME_LEN];
+    uint32_t target;
+    uint32_t format;
+    uint32_t width;
+    uint32_t height;
 } DmashareRenderObject;
 
 /**
  * DmashareRenderSlot: a queue's part of the staging memory, and its request
  * @owner: whose it is, or NULL
  * @serial: of the request that is not answered, 0 if there is none
+ * @context: whose commands these are, NULL if nobody's, or it is gone
  * @status: of the answer to the last one
  */
 typedef struct DmashareRenderSlot {
     void *owner;
     uint64_t serial;
+    DmashareRenderObject *context;
     uint16_t status;
 } DmashareRenderSlot;
 
@@ -74,10 +87,12 @@ typedef struct DmashareRenderOps {
  * @wake: a queue may go on
  * @wake_opaque: passed to it
  * @events: for what is lost
+ * @journal: for that as well
  * @context: by id, NULL if there is none
  * @resource: the same
  * @bytes: what the resources count
  * @running: there is a process
+ * @starts: how often there came to be one
  * @reset_owed: it has objects that there are no more
  * @full: somebody could not send
  * @counter: of requests
@@ -99,12 +114,14 @@ typedef struct DmashareRender {
     void (*wake)(void *opaque, unsigned lane);
     void *wake_opaque;
     DmashareEvents *events;
+    DmashareJournal *journal;
 
     DmashareRenderObject *context[DMASHARE_RENDER_MAX_CONTEXTS + 1];
     DmashareRenderObject *resource[DMASHARE_RENDER_MAX_RESOURCES + 1];
     uint64_t bytes;
 
     bool running;
+    uint64_t starts;
     bool reset_owed;
     bool full;
     uint32_t counter;
@@ -159,9 +176,11 @@ static inline uint8_t *dmashare_render_memory(const DmashareRender *render,
 /*
  * A request of the slot's owner: its serial is set. False if there is no room;
  * then, and when it is answered, the queue is woken. Status is RENDER_GONE at
- * once if there is no renderer.
+ * once if there is no renderer. @context is that of commands, or NULL: if they
+ * are wrong it is lost.
  */
 bool dmashare_render_ask(DmashareRender *render, unsigned lane,
+                         DmashareRenderObject *context,
                          struct dmashare_render_request *request);
 
 /*

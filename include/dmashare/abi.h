@@ -839,7 +839,8 @@ struct dmashare_peer_info {
  * texture or a buffer of the renderer's own, which all contexts may share.
  *
  * The commands below are checked by the device alone and complete without
- * waiting for the renderer. What it refuses later is told by the event
+ * waiting for the renderer. What it refuses later, and a context whose commands
+ * were wrong (the job fails with RENDER_COMMANDS), is told by the event
  * RENDER_LOST, and from then on all jobs that name the context or resource fail
  * with RENDER_LOST. When the renderer ends, whatever the reason, all contexts
  * and resources are lost, with one event RENDER_LOST that names none. Lost ones
