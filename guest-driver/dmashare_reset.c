@@ -6,7 +6,7 @@
  * handed to the device any more, the device is stopped, every job that it had
  * fails, and then the device is started and told again, from the driver's record,
  * what it knew. Buffers, attachments and mappings keep their ids, and buffers
- * their bytes. Jobs that waited in the schedulers run afterwards.
+ * their bytes. Contexts and resources of the renderer are lost. Jobs that waited in the schedulers run afterwards.
  *
  * A reset of the driver's own (a job that takes too long, a queue that stopped, a
  * fatal error) does all of that in one go, on the device's reset workqueue, where
@@ -97,6 +97,7 @@ static void dmashare_stop_jobs(struct dmashare_device *ddev, struct dmashare_job
 	dmashare_acquires_drop(ddev, 0);
 	dmashare_peers_reset(ddev);
 	dmashare_holds_end(ddev, NULL, NULL, -ECANCELED);
+	dmashare_render_reset(ddev);
 
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		drm_sched_stop(&ddev->queue[i].sched, first ? &first->base : NULL);
