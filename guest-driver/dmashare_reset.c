@@ -6,7 +6,8 @@
  * handed to the device any more, the device is stopped, every job that it had
  * fails, and then the device is started and told again, from the driver's record,
  * what it knew. Buffers, attachments and mappings keep their ids, and buffers
- * their bytes. Contexts and resources of the renderer are lost. Jobs that waited in the schedulers run afterwards.
+ * their bytes; contexts and resources of the renderer are lost. Jobs that waited in
+ * the schedulers run afterwards.
  *
  * A reset of the driver's own (a job that takes too long, a queue that stopped, a
  * fatal error) does all of that in one go, on the device's reset workqueue, where

@@ -40,7 +40,7 @@ class Only:
 
 @dataclasses.dataclass
 class Needs:
-    """A line "NAME needs FILE REASON": it runs where the build has that file."""
+    """A line "NAME needs FILE REASON": it runs if the build has that file."""
     file: str           # below the build folder
     reason: str
 

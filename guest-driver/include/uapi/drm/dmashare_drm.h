@@ -902,8 +902,8 @@ struct drm_dmashare_context_destroy {
  *
  * What is in it before something was written there is not defined. EINVAL: unknown
  * @target, or dimensions that a device cannot have of it. What else the renderer does
- * not like makes the resource one that is lost. ENOSPC: there are as many, or as many bytes, as can be. ECONNRESET: as of
- * CONTEXT_CREATE.
+ * not like makes the resource one that is lost. ENOSPC: there are as many, or as many
+ * bytes, as can be. ECONNRESET: as of CONTEXT_CREATE.
  */
 struct drm_dmashare_resource_create {
 	__u32 target;
@@ -1028,11 +1028,14 @@ struct drm_dmashare_render_capset {
 #define DRM_IOCTL_DMASHARE_CONTEXT_CREATE \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_CONTEXT_CREATE, struct drm_dmashare_context_create)
 #define DRM_IOCTL_DMASHARE_CONTEXT_DESTROY \
-	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_CONTEXT_DESTROY, struct drm_dmashare_context_destroy)
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_CONTEXT_DESTROY, \
+		struct drm_dmashare_context_destroy)
 #define DRM_IOCTL_DMASHARE_RESOURCE_CREATE \
-	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_CREATE, struct drm_dmashare_resource_create)
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_CREATE, \
+		 struct drm_dmashare_resource_create)
 #define DRM_IOCTL_DMASHARE_RESOURCE_DESTROY \
-	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_DESTROY, struct drm_dmashare_resource_destroy)
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_DESTROY, \
+		struct drm_dmashare_resource_destroy)
 #define DRM_IOCTL_DMASHARE_RESOURCE_ADD \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_ADD, struct drm_dmashare_resource_pair)
 #define DRM_IOCTL_DMASHARE_RESOURCE_REMOVE \
