@@ -256,6 +256,147 @@ static void fault_of_a_buffer(void)
 	canvas_shows(&c, 0xff313131);
 }
 
+/* The renderer. ------------------------------------------------------------- */
+
+/* Another one is started by what is made next, but not more than one a second. */
+static struct canvas canvas_of_another(int fd)
+{
+	int64_t end = soon();
+	struct canvas c;
+	int err;
+
+	while ((err = canvas_try_create(fd, SIDE, SIDE, &c))) {
+		ASSERT_EQ(err, ECONNRESET);
+		ASSERT_MSG(soon() - SOON_NS < end, "there is no other renderer");
+	}
+	return c;
+}
+
+/* All that there was is lost with this, whoever's it is. */
+static void all_lost(const struct canvas *c, int err)
+{
+	ASSERT_EQ(render_context_error(c->fd, c->context), err);
+	ASSERT_EQ(render_resource_error(c->fd, c->texture), err);
+	ASSERT_ERRNO(render_try_add(c->fd, c->context, c->texture), ENOTRECOVERABLE);
+}
+
+/**
+ * struct scene - jobs that a renderer which does nothing has, and others
+ * @a: of the first job and of the one behind it
+ * @b: another client's, of the second job
+ * @first: what the renderer was given first
+ * @second: what it was given then, on another queue
+ * @behind: what it was not given yet
+ * @bo: that a job which does not render has filled
+ */
+struct scene {
+	struct canvas a, b;
+	int first, second, behind;
+	struct bo bo;
+};
+
+static struct scene stuck(void)
+{
+	struct scene s = {
+		.a = canvas_create(dms_open(), SIDE, SIDE),
+		.b = canvas_create(dms_open(), SIDE, SIDE),
+	};
+	struct drm_dmashare_job job;
+
+	ctl_calm(0);
+	s.bo = dms_create_mapped(s.a.fd, PAGE, "others");
+	canvas_works(&s.a, 0xff0000aa);
+	canvas_works(&s.b, 0xff0000bb);
+	ctl(0, "dmashare-render-fault", "'fault': 'hang'");
+	job = canvas_clear(&s.a, 1, 0xffffffff);
+	s.first = dms_submit_fence(s.a.fd, 0, 0, &job, 1);
+	ctl_wait_pending(0, 1);
+	job = canvas_clear(&s.b, 1, 0xffffffff);
+	s.second = dms_submit_fence(s.b.fd, 1, 0, &job, 1);
+	job = canvas_clear(&s.a, 2, 0xffffffff);
+	s.behind = dms_submit_fence(s.a.fd, 0, 0, &job, 1);
+	ctl_wait_pending(0, 3);
+	/* Whoever does not render does not notice. */
+	for (unsigned int q = 2; q < 4; q++) {
+		job = dms_job_fill(&s.bo, 0, PAGE, q * ONES);
+		ASSERT_EQ(fence_finish(dms_submit_fence(s.a.fd, q, 0, &job, 1)), 0);
+		ASSERT(all_bytes(s.bo.map, PAGE, q));
+	}
+	ASSERT(fence_pending(s.first) && fence_pending(s.second));
+	return s;
+}
+
+/* What was there before is what it was, and the next context works. */
+static void goes_on(struct scene *s)
+{
+	struct canvas next = canvas_of_another(s->a.fd);
+
+	ASSERT_NE(next.context, s->a.context);
+	ASSERT_NE(next.context, s->b.context);
+	render_all_are(s->a.pixels.map, SIDE * SIDE, 0xff0000aa);
+	canvas_works(&next, 0xff00cc00);
+	ASSERT_EQ(dms_run(s->b.fd, (struct drm_dmashare_job[]){
+			  canvas_download(&s->b) }, 1), ENOTRECOVERABLE);
+	canvas_destroy(&s->a);
+	canvas_destroy(&s->b);
+	canvas_works(&next, 0xff00dd00);
+}
+
+static void renderer_ends(void)
+{
+	struct scene s = stuck();
+
+	ctl(0, "dmashare-render-fault", "'fault': 'end'");
+	ASSERT_EQ(fence_finish(s.first), ECONNRESET);
+	ASSERT_EQ(fence_finish(s.second), ECONNRESET);
+	ASSERT_EQ(fence_finish(s.behind), ENOTRECOVERABLE);
+	all_lost(&s.a, ECONNRESET);
+	all_lost(&s.b, ECONNRESET);
+	goes_on(&s);
+}
+
+static void renderer_hangs(void)
+{
+	struct scene s = stuck();
+
+	ASSERT_EQ(fence_finish(s.first), ETIMEDOUT);
+	ASSERT_EQ(fence_finish(s.second), ECONNRESET);
+	ASSERT_EQ(fence_finish(s.behind), ENOTRECOVERABLE);
+	all_lost(&s.a, ETIMEDOUT);
+	all_lost(&s.b, ETIMEDOUT);
+	goes_on(&s);
+}
+
+/* It ends as soon as it was started: nobody can have another one at once. */
+static void not_so_soon(void)
+{
+	int fd = dms_open();
+	struct drm_dmashare_resource_create r;
+	struct canvas c = canvas_create(fd, SIDE, SIDE);
+	bool seen[2] = { false, false };
+	int64_t end = soon();
+	uint32_t context;
+
+	while (!seen[0] || !seen[1]) {
+		ctl(0, "dmashare-render-fault", "'fault': 'end'");
+		if (render_try_context(fd, DMASHARE_CAPSET_VIRGL2, "", &context)) {
+			ASSERT_EQ(errno, ECONNRESET);
+			errno_seen("CONTEXT_CREATE", ECONNRESET);
+			seen[0] = true;
+		}
+		r = render_2d(SIDE, SIDE);
+		if (render_try_resource(fd, &r)) {
+			ASSERT_EQ(errno, ECONNRESET);
+			errno_seen("RESOURCE_CREATE", ECONNRESET);
+			seen[1] = true;
+		}
+		canvas_destroy(&c);
+		c = canvas_of_another(fd);
+		ASSERT_MSG(soon() - SOON_NS < end, "another one was there at once each time");
+	}
+	canvas_works(&c, 0xff00ee00);
+}
+
 /* Clients. ------------------------------------------------------------------ */
 
 static void submit_is_refused(int fd, struct drm_dmashare_job job, int err)
@@ -590,6 +731,9 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(commanded),
 	KTAP_CASE(timed_out),
 	KTAP_CASE(fault_of_a_buffer),
+	KTAP_SLOW(renderer_ends, 60),
+	KTAP_SLOW(renderer_hangs, 90),
+	KTAP_SLOW(not_so_soon, 60),
 	KTAP_CASE(clients_apart),
 	KTAP_SLOW(client_leaves, 120),
 	KTAP_CASE(destroyed_with_jobs),
