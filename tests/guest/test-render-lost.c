@@ -461,14 +461,13 @@ static void clients_apart(void)
 static void client_leaves(void)
 {
 	struct canvas stays = canvas_create(dms_open(), SIDE, SIDE);
-	int in;
-	struct hold h = hold_sync_file(&in);
 
 	canvas_works(&stays, 0xff515151);
 	for (unsigned int i = 0; i < rounds(10); i++) {
 		struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
 		struct drm_dmashare_job job = canvas_clear(&c, 1, 0xff606060);
-		int waits;
+		int waits, in;
+		struct hold h = hold_sync_file(&in);
 
 		for (unsigned int k = 0; k < 8; k++)
 			dms_submit(c.fd, k % 3, 0, &job, 1);
@@ -477,9 +476,9 @@ static void client_leaves(void)
 		munmap(c.pixels.map, c.pixels.size);
 		close(c.fd);
 		ASSERT_EQ(fence_finish(waits), ESRCH);
+		hold_release(&h);
+		close(in);
 	}
-	hold_release(&h);
-	close(in);
 	canvas_shows(&stays, 0xff515151);
 	canvas_works(&stays, 0xff525252);
 }
@@ -504,7 +503,7 @@ static void destroyed_with_jobs(void)
 	submit_is_refused(fd, canvas_download(&c), ENOENT);
 
 	/* Nobody gets their numbers as long as that is so. */
-	for (unsigned int i = 0; i < rounds(20); i++) {
+	for (unsigned int i = 0; i < rounds(10); i++) {
 		next = canvas_create(fd, 8, 8);
 		ASSERT_NE(next.context, context);
 		ASSERT_NE(next.texture, texture);

@@ -31,7 +31,7 @@
 #define SIDE		128u
 #define QUEUES		3
 /* Far more than any other job takes here, on a busy host as well. */
-#define LIMIT_MS	5000
+#define LIMIT_MS	3000
 #define FOR_EVER	(3000 * SEC)
 
 static void limit_is_set(void)
@@ -376,6 +376,6 @@ static const struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	return module_ktap_main_with("job_timeout_ms=5000", argc, argv, cases,
+	return module_ktap_main_with("job_timeout_ms=3000", argc, argv, cases,
 				     ARRAY_SIZE(cases));
 }
