@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -454,10 +455,7 @@ static void clients_apart(void)
 	canvas_shows(&theirs, 0xff202020);
 }
 
-/*
- * A client goes while its jobs are on the device, and while some wait. What
- * others have is not touched, and its places are free again.
- */
+/* A client goes while its jobs are on the device. What others have is not touched. */
 static void client_leaves(void)
 {
 	struct canvas stays = canvas_create(dms_open(), SIDE, SIDE);
@@ -466,21 +464,44 @@ static void client_leaves(void)
 	for (unsigned int i = 0; i < rounds(10); i++) {
 		struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
 		struct drm_dmashare_job job = canvas_clear(&c, 1, 0xff606060);
-		int waits, in;
-		struct hold h = hold_sync_file(&in);
 
 		for (unsigned int k = 0; k < 8; k++)
 			dms_submit(c.fd, k % 3, 0, &job, 1);
-		waits = dms_submit_after(c.fd, 0, 0, in, job);
 		munmap(c.commands.map, c.commands.size);
 		munmap(c.pixels.map, c.pixels.size);
 		close(c.fd);
-		ASSERT_EQ(fence_finish(waits), ESRCH);
-		hold_release(&h);
-		close(in);
 	}
 	canvas_shows(&stays, 0xff515151);
 	canvas_works(&stays, 0xff525252);
+}
+
+/* One ends, while a job of its waits for somebody else's fence. */
+static void client_ends(void)
+{
+	struct canvas stays = canvas_create(dms_open(), SIDE, SIDE);
+
+	canvas_works(&stays, 0xff616161);
+	for (unsigned int i = 0; i < rounds(3) + 1; i++) {
+		int in, status;
+		struct hold h = hold_sync_file(&in);
+		pid_t pid = fork();
+
+		ASSERT_OK(pid);
+		if (!pid) {
+			struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
+			struct drm_dmashare_job job = canvas_clear(&c, 1, 0xff606060);
+
+			dms_submit(c.fd, 1, 0, &job, 1);
+			dms_submit_after(c.fd, 0, 0, in, job);
+			_exit(0);
+		}
+		ASSERT_EQ(waitpid(pid, &status, 0), pid);
+		ASSERT_EQ(status, 0);
+		hold_release(&h);
+		close(in);
+	}
+	canvas_shows(&stays, 0xff616161);
+	canvas_works(&stays, 0xff626262);
 }
 
 /* Numbers. ------------------------------------------------------------------ */
@@ -489,10 +510,15 @@ static void client_leaves(void)
 static void destroyed_with_jobs(void)
 {
 	int fd = dms_open(), in, drawn, read;
-	struct canvas c = canvas_create(fd, SIDE, SIDE), next;
+	struct canvas c = canvas_create(fd, SIDE, SIDE);
 	uint32_t context = c.context, texture = c.texture;
-	struct hold h = hold_sync_file(&in);
+	uint64_t n = dms_param(fd, DRM_DMASHARE_PARAM_MAX_CONTEXTS) + 10;
+	struct drm_dmashare_job job = dms_job_noop(0);
 
+	ctl_calm(0);
+	ctl_hold(0, "'count': 1, 'watchdog': 600000000000");
+	in = dms_submit_fence(fd, 1, 0, &job, 1);
+	ctl_wait_held(0, 1);
 	memset(c.pixels.map, 0x5a, c.pixels.size);
 	drawn = dms_submit_after(fd, 0, 0, in, canvas_clear(&c, 1, 0xff414243));
 	read = dms_submit_after(fd, 0, 0, in, canvas_download(&c));
@@ -503,14 +529,14 @@ static void destroyed_with_jobs(void)
 	submit_is_refused(fd, canvas_download(&c), ENOENT);
 
 	/* Nobody gets their numbers as long as that is so. */
-	for (unsigned int i = 0; i < rounds(10); i++) {
-		next = canvas_create(fd, 8, 8);
-		ASSERT_NE(next.context, context);
-		ASSERT_NE(next.texture, texture);
-		canvas_works(&next, i);
-		canvas_destroy(&next);
+	for (uint64_t i = 0; i < n; i++) {
+		uint32_t other = render_context(fd, "other");
+
+		ASSERT_NE(other, context);
+		ASSERT_OK(render_try_context_destroy(fd, other));
 	}
-	hold_release(&h);
+	ASSERT(fence_pending(drawn));
+	ctl_calm(0);
 	ASSERT_EQ(fence_finish(drawn), 0);
 	ASSERT_EQ(fence_finish(read), 0);
 	render_all_are(c.pixels.map, SIDE * SIDE, 0xff414243);
@@ -735,6 +761,7 @@ static const struct ktap_case cases[] = {
 	KTAP_SLOW(not_so_soon, 60),
 	KTAP_CASE(clients_apart),
 	KTAP_SLOW(client_leaves, 120),
+	KTAP_SLOW(client_ends, 120),
 	KTAP_CASE(destroyed_with_jobs),
 	KTAP_SLOW(numbers_come_round, 120),
 	KTAP_SLOW(all_contexts, 120),
