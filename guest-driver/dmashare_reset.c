@@ -92,13 +92,14 @@ static void dmashare_stop_jobs(struct dmashare_device *ddev, struct dmashare_job
 	 */
 	down_write(&ddev->state_sem);
 	dmashare_hw_stop(ddev);
+	/* Before a fence fails: who sees that may ask what was lost with it. */
+	dmashare_render_reset(ddev);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], slow, error);
 	/* The device has forgotten who held what, and who asked. */
 	dmashare_acquires_drop(ddev, 0);
 	dmashare_peers_reset(ddev);
 	dmashare_holds_end(ddev, NULL, NULL, -ECANCELED);
-	dmashare_render_reset(ddev);
 
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		drm_sched_stop(&ddev->queue[i].sched, first ? &first->base : NULL);

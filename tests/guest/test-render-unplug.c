@@ -89,6 +89,21 @@ struct painter {
 	pthread_t thread;
 };
 
+/* The errno of the ioctl, or 0 and the job's fence. */
+static int submit(struct painter *p, struct drm_dmashare_job job, int *fence)
+{
+	struct drm_dmashare_submit s = {
+		.queue = p->queue,
+		.flags = DRM_DMASHARE_SUBMIT_OUT_FENCE,
+		.out_fence_fd = -1,
+	};
+
+	if (dms_try_submit(p->c.fd, &s, &job, 1))
+		return errno;
+	*fence = s.out_fence_fd;
+	return 0;
+}
+
 static void *paint(void *data)
 {
 	struct painter *p = data;
@@ -96,21 +111,18 @@ static void *paint(void *data)
 	unsigned int i;
 
 	for (i = 0; !p->error; i++) {
-		struct drm_dmashare_job jobs[2] = {
-			canvas_clear(c, i % CANVAS_PLACES, pixel_of(i)),
-			canvas_download(c),
-		};
-		struct drm_dmashare_submit s = {
-			.queue = p->queue,
-			.flags = DRM_DMASHARE_SUBMIT_OUT_FENCE,
-			.out_fence_fd = -1,
-		};
+		int fence[2] = { -1, -1 };
 
-		if (dms_try_submit(c->fd, &s, jobs, 2)) {
-			p->error = errno;
-			break;
+		p->error = submit(p, canvas_clear(c, i % CANVAS_PLACES, pixel_of(i)), &fence[0]);
+		if (!p->error)
+			p->error = submit(p, canvas_download(c), &fence[1]);
+		/* The first one that failed tells why. */
+		for (unsigned int k = 0; k < 2; k++) {
+			int err = fence[k] < 0 ? 0 : fence_finish(fence[k]);
+
+			if (!p->error)
+				p->error = err;
 		}
-		p->error = fence_finish(s.out_fence_fd);
 		if (!p->error) {
 			render_all_are(c->pixels.map, SIDE * SIDE, pixel_of(i));
 			atomic_fetch_add(&p->drawn, 1);
