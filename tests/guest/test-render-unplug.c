@@ -142,7 +142,9 @@ static void painters_start(struct painter *p, int fd)
 	}
 	for (i = 0; i < QUEUES; i++)
 		while (atomic_load(&p[i].drawn) < 3)
-			ASSERT_MSG(time(NULL) < end && !p[i].error, "it does not draw");
+			ASSERT_MSG(time(NULL) < end && !p[i].error,
+				   "queue %u has drawn %u times: %s", i,
+				   atomic_load(&p[i].drawn), strerror(p[i].error));
 }
 
 static void painters_end(struct painter *p)
