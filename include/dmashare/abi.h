@@ -1009,8 +1009,8 @@ struct dmashare_body_job {
  * BUFFER are bytes. stride is from row to row of the operand, 0: as long as the
  * whole level's rows; the layer stride likewise. Bytes of DOWNLOAD's operand
  * that no pixel has are written, as zeros. Refused besides: BAD_LENGTH (an empty
- * box). Failed besides: RENDER_COMMANDS (the box is not inside of the level, or
- * the operand too small for it).
+ * box). Failed besides: RENDER_COMMANDS (the box is not inside of the level, a
+ * stride is longer than the operand, or the operand is too small for the box).
  */
 struct dmashare_body_transfer {
 	struct dmashare_body_job job;
