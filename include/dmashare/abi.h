@@ -938,8 +938,8 @@ struct dmashare_body_pair {
  *   DOWNLOAD  -    x    x       the same
  *
  * RENDER to DOWNLOAD take the time that the renderer takes, besides. What they
- * read is read before the renderer sees it; what DOWNLOAD writes is written
- * after it has finished. A pixel of the box is where the renderer puts it: row
+ * read is read before the renderer sees it; DOWNLOAD writes while the renderer
+ * reads on, and one that failed may have written a part. A pixel of the box is where the renderer puts it: row
  * after row of stride bytes, from the operand's first byte on. RENDER's fence
  * signals when the renderer has done what the commands ask for. MAX_RENDER is
  * the limit of their length. A ring from RENDER_RINGS on is BAD_LENGTH, an
