@@ -138,11 +138,12 @@ int main(int argc, char **argv)
 
 	while (receive(&r, &fd)) {
 		bool has = r.slot < n_slots && r.length &&
-			   r.length <= slot_size;
+			   r.length <= slot_size &&
+			   r.offset <= slot_size - r.length;
 
 		if (fd >= 0 ||
-		    !virgl_request(&r, has ? staging + r.slot * slot_size
-					   : NULL))
+		    !virgl_request(&r, has ? staging + r.slot * slot_size +
+					     r.offset : NULL))
 			return 1;
 	}
 	/* Nobody waits for what the library would do at an exit. */

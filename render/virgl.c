@@ -297,6 +297,20 @@ static bool box_fits(const struct image *im,
 		      deep ? r->box.level : 0);
 }
 
+/*
+ * The library reckons with 32 bits how much of the memory a transfer takes, and
+ * believes what comes of it. Rows of blocks are fewer than rows of pixels.
+ */
+static bool strides_fit(const struct dmashare_render_request *r)
+{
+	const uint64_t most = INT32_MAX;
+	const uint64_t layer = (uint64_t)r->box.stride * r->box.height;
+
+	return r->box.stride <= r->length && r->box.layer_stride <= r->length &&
+	       layer <= most && layer * r->box.depth <= most &&
+	       (uint64_t)r->box.layer_stride * r->box.depth <= most;
+}
+
 static uint32_t image_transfer(const struct dmashare_render_request *r,
 			       void *staging)
 {
@@ -309,7 +323,7 @@ static uint32_t image_transfer(const struct dmashare_render_request *r,
 
 	if (images[r->resource].state != LIVE)
 		return DMASHARE_STATUS_RENDER_LOST;
-	if (!box_fits(&images[r->resource], r))
+	if (!box_fits(&images[r->resource], r) || !strides_fit(r))
 		return DMASHARE_STATUS_RENDER_COMMANDS;
 	call_begin();
 	if (r->type == DMASHARE_RENDER_UPLOAD)

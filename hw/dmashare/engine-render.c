@@ -7,8 +7,12 @@
  */
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/units.h"
 #include "hw/dmashare/engine.h"
 #include "trace.h"
+
+/* What is read in parts is so in parts of about so many bytes. */
+#define PART_BYTES      (1 * MiB)
 
 typedef enum RenderPhase {
     PHASE_TAKE,     /* the slot */
@@ -16,7 +20,7 @@ typedef enum RenderPhase {
     PHASE_IN,       /* bytes to it */
     PHASE_ASK,      /* the renderer */
     PHASE_ANSWER,   /* is waited for */
-    PHASE_OUT,      /* bytes from the slot */
+    PHASE_OUT,      /* bytes from the slot, as far as there was one */
 } RenderPhase;
 
 static uint16_t job_length_valid(const DmashareEngines *eng,
@@ -138,6 +142,31 @@ static bool job_covers(DmashareEngines *eng, const DmashareJob *job)
 }
 
 /*
+ * How many rows of the box are one request. What has nothing but pixels is read
+ * in parts: the device moves the first while the renderer has the next.
+ */
+static uint32_t job_part(const DmashareJob *job)
+{
+    const struct dmashare_body_transfer *body = &job->desc.transfer;
+    uint32_t rows = le16_to_cpu(body->height);
+
+    return MAX(DIV_ROUND_UP(rows, DMASHARE_RENDER_PARTS),
+               MIN(rows, MAX(PART_BYTES / le32_to_cpu(body->stride), 1)));
+}
+
+/* Of the whole job a part: its rows from @first on. */
+static void request_part(const DmashareJob *job, uint32_t first,
+                         struct dmashare_render_request *request)
+{
+    uint64_t stride = request->box.stride;
+
+    request->box.y += first;
+    request->box.height = MIN(job->part, request->box.height - first);
+    request->offset = first * stride;
+    request->length = request->box.height * stride;
+}
+
+/*
  * Steps
  */
 
@@ -146,19 +175,61 @@ static uint8_t *job_staging(DmashareEngines *eng, const DmashareJob *job)
     return dmashare_render_memory(eng->render, job->lane) + job->column;
 }
 
+/* Ask for the next part. Returns whether it was the last. */
+static bool job_ask_part(DmashareEngines *eng, DmashareJob *job)
+{
+    DmashareRenderSlot *slot = &eng->render->slot[job->lane];
+    struct dmashare_render_request request = { 0 };
+    uint32_t first = slot->asked * job->part;
+
+    if (!job_request(eng, job, &request) ||
+        (job->part && !job_covers(eng, job))) {
+        /* Or it was made anew, and differently, while there was no room. */
+        job->status = DMASHARE_STATUS_RENDER_LOST;
+        return true;
+    }
+    if (job->part) {
+        request_part(job, first, &request);
+    }
+    if (!dmashare_render_ask(eng->render, job->lane, job_context(eng, job),
+                             &request)) {
+        job->asleep = true;
+        return false;
+    }
+    trace_dmashare_render_ask(job->lane, job->order, request.serial);
+    return slot->status || !job->part ||
+           first + job->part >= le16_to_cpu(job->desc.transfer.height);
+}
+
 static void job_ask(DmashareEngines *eng, DmashareJob *job)
 {
-    struct dmashare_render_request request = { 0 };
+    bool last;
 
-    if (!job_request(eng, job, &request)) {
-        job->status = DMASHARE_STATUS_RENDER_LOST;
-    } else if (dmashare_render_ask(eng->render, job->lane,
-                                   job_context(eng, job), &request)) {
-        trace_dmashare_render_ask(job->lane, job->order, request.serial);
-        job->phase = PHASE_ANSWER;
-    } else {
-        job->asleep = true;
+    do {
+        last = job_ask_part(eng, job);
+    } while (!last && !job->asleep);
+    if (last) {
+        job->phase = job->engine->uses_dst ? PHASE_OUT : PHASE_ANSWER;
     }
+}
+
+/* Move what has been answered. Returns true when all of it is, or it failed. */
+static bool job_out(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
+{
+    const DmashareRenderSlot *slot = &eng->render->slot[job->lane];
+
+    if (slot->status) {
+        job->status = slot->status;
+        return true;
+    }
+    job->limit = !dmashare_render_busy(slot) ? job->length :
+                 slot->answered * (uint64_t)job->part *
+                 le32_to_cpu(job->desc.transfer.stride);
+    if (dmashare_engine_move(eng, job, budget)) {
+        return true;
+    }
+    job->asleep = job->column >= job->limit;
+    return false;
 }
 
 static bool job_clear(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
@@ -184,11 +255,18 @@ static bool job_phase(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
     switch (job->phase) {
     case PHASE_TAKE:
         job->asleep = !dmashare_render_take(render, job->lane, job);
-        if (!job->asleep) {
-            job->phase = !down ? PHASE_IN :
-                         job_covers(eng, job) ? PHASE_ASK : PHASE_CLEAR;
+        if (job->asleep) {
+            return false;
         }
-        return !job->asleep;
+        if (!down) {
+            job->phase = PHASE_IN;
+        } else if (job_covers(eng, job)) {
+            job->part = job_part(job);
+            job->phase = PHASE_ASK;
+        } else {
+            job->phase = PHASE_CLEAR;
+        }
+        return true;
     case PHASE_CLEAR:
         if (!job_clear(eng, job, budget)) {
             return false;
@@ -205,14 +283,14 @@ static bool job_phase(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
         job_ask(eng, job);
         return !job->asleep;
     case PHASE_ANSWER:
-        job->asleep = render->slot[job->lane].serial;
+        job->asleep = dmashare_render_busy(&render->slot[job->lane]);
         if (!job->asleep) {
             job->status = render->slot[job->lane].status;
             job->phase = PHASE_OUT;
         }
         return !job->asleep;
     default:
-        return !down || dmashare_engine_move(eng, job, budget);
+        return !down || job_out(eng, job, budget);
     }
 }
 

@@ -83,6 +83,7 @@ uint16_t dmashare_engine_validate(const DmashareEngines *eng, DmashareJob *job)
     uint64_t total;
 
     job->length = le64_to_cpu(body->length);
+    job->limit = UINT64_MAX;
     job->rows = MAX(rows, 1);
 
     if (!operand_take(&job->src, &body->src, ops->uses_src, rows,
@@ -196,7 +197,7 @@ static bool job_bulk(const DmashareEngines *eng, const DmashareJob *job,
 static uint64_t job_portion(const DmashareEngines *eng, const DmashareJob *job,
                             int64_t budget)
 {
-    uint64_t len = job->length - job->column;
+    uint64_t len = MIN(job->length, job->limit) - job->column;
     uint64_t most = MAX((uint64_t)budget / job->engine->cost, 1);
 
     return MIN(len, job_bulk(eng, job, len) ? most * BULK : most);
@@ -210,7 +211,7 @@ bool dmashare_engine_move(DmashareEngines *eng, DmashareJob *job,
     while (ops->piece && job->row < job->rows) {
         uint64_t done = 0;
 
-        if (*budget <= 0) {
+        if (*budget <= 0 || job->column >= job->limit) {
             return false;
         }
         job->status = ops->piece(eng, job, job_portion(eng, job, *budget),

@@ -91,10 +91,12 @@ typedef enum DmashareJobState {
  * @row: being moved
  * @length: bytes of a row
  * @column: next byte of the row
+ * @limit: before this column the bytes of the row can be moved
  * @ready: when its device time is over
  * @crc: of the bytes read so far
  * @asleep: it waits for somebody outside of the device, who will wake its queue
  * @phase: engine-render.c: what comes next
+ * @part: engine-render.c: rows of each of its requests, 0: it has but one
  * @fault: if it failed
  *
  * @named: DETACH, UNMAP, SYNC: the buffer behind the id, or DMASHARE_NO_ID
@@ -133,10 +135,12 @@ typedef struct DmashareJob {
     uint32_t row;
     uint64_t length;
     uint64_t column;
+    uint64_t limit;
     int64_t ready;
     uint32_t crc;
     bool asleep;
     unsigned phase;
+    uint32_t part;
     DmashareFault fault;
 
     uint32_t named;
@@ -250,7 +254,7 @@ void dmashare_engine_release(DmashareEngines *eng, DmashareJob *job);
 
 /*
  * For the engines: move all bytes of the job, in pieces. Returns true when they
- * are, or one could not be.
+ * are, or one could not be; false when the budget or the limit was reached.
  */
 bool dmashare_engine_move(DmashareEngines *eng, DmashareJob *job,
                           int64_t *budget);

@@ -76,6 +76,7 @@ static void child_ended(GPid pid, gint status, gpointer opaque)
 {
     RenderChild *child = opaque;
 
+    trace_dmashare_render_child(pid, status);
     if (child->process) {
         child->process->child = NULL;
     }

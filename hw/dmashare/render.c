@@ -456,11 +456,14 @@ bool dmashare_render_take(DmashareRender *render, unsigned lane, void *owner)
 {
     DmashareRenderSlot *slot = &render->slot[lane];
 
-    if (slot->serial) {
-        /* Of a job that was dropped. */
-        trace_dmashare_render_busy(lane, slot->serial);
+    if (dmashare_render_busy(slot)) {
+        /* With a job that was dropped. */
+        trace_dmashare_render_busy(lane, slot->serial[slot->answered]);
         return false;
     }
+    slot->asked = 0;
+    slot->answered = 0;
+    slot->status = DMASHARE_STATUS_OK;
     slot->owner = owner;
     return true;
 }
@@ -486,7 +489,7 @@ bool dmashare_render_ask(DmashareRender *render, unsigned lane,
     if (!render_tell(render, request, KIND_SLOT, lane)) {
         return false;
     }
-    slot->serial = request->serial;
+    slot->serial[slot->asked++] = request->serial;
     slot->context = context;
     return true;
 }
@@ -550,7 +553,7 @@ static bool answer_status_valid(uint32_t status)
 }
 
 /*
- * What was asked with a slot is answered. A context whose commands were wrong
+ * The oldest request of a slot is answered. A context whose commands were wrong
  * does nothing any more, which is so whether or not the job is still there.
  */
 static void slot_answer(DmashareRender *render, unsigned lane, uint16_t status)
@@ -558,9 +561,9 @@ static void slot_answer(DmashareRender *render, unsigned lane, uint16_t status)
     DmashareRenderSlot *slot = &render->slot[lane];
     DmashareRenderObject *context = slot->context;
 
-    slot->serial = 0;
+    slot->answered++;
     slot->context = NULL;
-    slot->status = status;
+    slot->status = slot->status ? slot->status : status;
     if (status && context) {
         object_lost(render, context, status);
     }
@@ -608,7 +611,8 @@ bool dmashare_render_answer(DmashareRender *render,
         return true;
     case KIND_SLOT:
         slot = id < DMASHARE_MAX_LANES ? &render->slot[id] : NULL;
-        if (!slot || slot->serial != answer->serial) {
+        if (!slot || !dmashare_render_busy(slot) ||
+            slot->serial[slot->answered] != answer->serial) {
             return false;
         }
         slot_answer(render, id, answer->status);
@@ -647,8 +651,9 @@ static DmashareRenderSlot *slot_oldest(DmashareRender *render)
     for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
         DmashareRenderSlot *slot = &render->slot[i];
 
-        if (slot->serial &&
-            (!oldest || (int32_t)(slot->serial - oldest->serial) < 0)) {
+        if (dmashare_render_busy(slot) &&
+            (!oldest || (int32_t)(slot->serial[slot->answered] -
+                                  oldest->serial[oldest->answered]) < 0)) {
             oldest = slot;
         }
     }
@@ -678,8 +683,8 @@ void dmashare_render_gone(DmashareRender *render, bool hung)
     for (unsigned i = 0; i < DMASHARE_MAX_LANES; i++) {
         DmashareRenderSlot *slot = &render->slot[i];
 
-        if (slot->serial) {
-            slot->serial = 0;
+        if (dmashare_render_busy(slot)) {
+            slot->answered = slot->asked;
             slot->context = NULL;
             slot->status = slot == oldest ? DMASHARE_STATUS_RENDER_TIMEOUT
                                           : DMASHARE_STATUS_RENDER_GONE;

@@ -46,16 +46,23 @@ typedef struct DmashareRenderObject {
     uint32_t height;
 } DmashareRenderObject;
 
+/* Requests that one job may consist of. */
+#define DMASHARE_RENDER_PARTS       32
+
 /**
- * DmashareRenderSlot: a queue's part of the staging memory, and its request
+ * DmashareRenderSlot: a queue's part of the staging memory, and its requests
  * @owner: whose it is, or NULL
- * @serial: of the request that is not answered, 0 if there is none
+ * @serial: of the requests, in their order
+ * @asked: how many there are
+ * @answered: and how many of these were answered
  * @context: whose commands these are, NULL if nobody's, or it is gone
- * @status: of the answer to the last one
+ * @status: the first that was not OK
  */
 typedef struct DmashareRenderSlot {
     void *owner;
-    uint64_t serial;
+    uint64_t serial[DMASHARE_RENDER_PARTS];
+    unsigned asked;
+    unsigned answered;
     DmashareRenderObject *context;
     uint16_t status;
 } DmashareRenderSlot;
@@ -173,8 +180,13 @@ static inline uint8_t *dmashare_render_memory(const DmashareRender *render,
     return render->staging + lane * render->slot_size;
 }
 
+static inline bool dmashare_render_busy(const DmashareRenderSlot *slot)
+{
+    return slot->answered < slot->asked;
+}
+
 /*
- * A request of the slot's owner: its serial is set. False if there is no room;
+ * A request of the slot's owner, one more: its serial is set. False if there is no room;
  * then, and when it is answered, the queue is woken. Status is RENDER_GONE at
  * once if there is no renderer. @context is that of commands, or NULL: if they
  * are wrong it is lost.

@@ -938,8 +938,8 @@ struct dmashare_body_pair {
  *   DOWNLOAD  -    x    x       the same
  *
  * RENDER to DOWNLOAD take the time that the renderer takes, besides. What they
- * read is read before the renderer sees it; what DOWNLOAD writes is written
- * after it has finished. A pixel of the box is where the renderer puts it: row
+ * read is read before the renderer sees it; DOWNLOAD writes while the renderer
+ * reads on, and one that failed may have written a part. A pixel of the box is where the renderer puts it: row
  * after row of stride bytes, from the operand's first byte on. RENDER's fence
  * signals when the renderer has done what the commands ask for. MAX_RENDER is
  * the limit of their length. A ring from RENDER_RINGS on is BAD_LENGTH, an
@@ -1009,8 +1009,8 @@ struct dmashare_body_job {
  * BUFFER are bytes. stride is from row to row of the operand, 0: as long as the
  * whole level's rows; the layer stride likewise. Bytes of DOWNLOAD's operand
  * that no pixel has are written, as zeros. Refused besides: BAD_LENGTH (an empty
- * box). Failed besides: RENDER_COMMANDS (the box is not inside of the level, or
- * the operand too small for it).
+ * box). Failed besides: RENDER_COMMANDS (the box is not inside of the level, a
+ * stride is longer than the operand, or the operand is too small for the box).
  */
 struct dmashare_body_transfer {
 	struct dmashare_body_job job;

@@ -28,7 +28,7 @@
 #include "dmashare/abi.h"
 
 #define DMASHARE_RENDER_MAGIC		0x52444d53	/* "SMDR" */
-#define DMASHARE_RENDER_VERSION		1
+#define DMASHARE_RENDER_VERSION		2
 #define DMASHARE_RENDER_MAX_SLOTS	(DMASHARE_MAX_JOB_QUEUES + 1)	/* one a queue */
 #define DMASHARE_RENDER_MAX_CONTEXTS	256	/* their ids are 1..n, as the driver chose them */
 #define DMASHARE_RENDER_MAX_RESOURCES	4096
@@ -56,7 +56,8 @@ struct dmashare_render_request {
 	uint64_t serial;
 	uint32_t version;		/* START */
 	uint32_t slot;
-	uint64_t length;		/* bytes of the slot */
+	uint64_t offset;		/* in the slot */
+	uint64_t length;		/* bytes of it from there */
 	uint32_t context;
 	uint32_t resource;
 	union {

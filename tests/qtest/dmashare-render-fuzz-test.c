@@ -272,6 +272,29 @@ static void fuzz_drain(Fuzz *f)
     }
 }
 
+/* What there may be is made anew, and right. */
+static void fuzz_stage(Fuzz *f)
+{
+    uint32_t id = 1 + roll(f, IDS);
+    unsigned status;
+
+    status = qrender_run(&f->r, 0, qrender_by_id(DMASHARE_OP_CONTEXT_DESTROY,
+                                                 id));
+    judge_destroy(f->context, DMASHARE_RENDER_MAX_CONTEXTS, id, status);
+    status = qrender_run(&f->r, 0, qrender_by_id(DMASHARE_OP_RESOURCE_DESTROY,
+                                                 id));
+    judge_destroy(f->resource, DMASHARE_RENDER_MAX_RESOURCES, id, status);
+    status = qrender_run(&f->r, 0, qrender_context(id));
+    judge_create(f->context, DMASHARE_RENDER_MAX_CONTEXTS, id, status);
+    status = qrender_run(&f->r, 0, qrender_texture(id));
+    judge_create(f->resource, DMASHARE_RENDER_MAX_RESOURCES, id, status);
+    qrender_run(&f->r, 0, qrender_pair(DMASHARE_OP_RESOURCE_ADD, id, id));
+    while (f->busy[1]) {
+        fuzz_complete(f, 1);
+    }
+    qrender_run(&f->r, 1, qrender_canvas(&f->r, 1, id, id));
+}
+
 /* Words that look like commands, with small numbers for arguments. */
 static struct dmashare_desc noise_of(Fuzz *f, unsigned timeline, uint32_t ctx,
                                      unsigned at)
@@ -299,20 +322,21 @@ static struct dmashare_desc commands_of(Fuzz *f, unsigned q)
     while (f->busy[q]) {
         fuzz_complete(f, q);
     }
-    if (dice < 40) {
+    if (dice < 55) {
         return qrender_clear(&f->r, q, ctx, PART * q,
                              qdmashare_random(&f->random));
     }
-    if (dice < 85) {
+    if (dice < 96) {
+        const uint32_t texture = chance(f, 90) ? ctx : pick_id(f);
         const uint32_t word[] = {
-            1 | 8 << 8 | 5 << 16, 1, pick_id(f), QRENDER_FORMAT, 0, 0,
-            5 | 3 << 16, 1, 0, 1,
+            1 | 8 << 8 | 5 << 16, 2 + roll(f, 200), texture, QRENDER_FORMAT,
+            0, 0,
         };
 
         return qrender_commands(&f->r, q, ctx, PART * q, word,
                                 ARRAY_SIZE(word));
     }
-    if (dice < 98) {
+    if (dice < 99) {
         return qrender_wrong(&f->r, q, ctx, PART * q);
     }
     return noise_of(f, q, ctx, PART * q);
@@ -441,6 +465,22 @@ static unsigned count(const bool *table, unsigned n)
     return set;
 }
 
+/* After its end it takes up to a second of real time until there is another. */
+static void fuzz_revive(Fuzz *f)
+{
+    const uint32_t id = DMASHARE_RENDER_MAX_CONTEXTS - 1;
+    unsigned status;
+
+    while ((status = qrender_run(&f->r, 0, qrender_context(id))) ==
+           DMASHARE_STATUS_RENDER_GONE) {
+        continue;
+    }
+    judge_create(f->context, DMASHARE_RENDER_MAX_CONTEXTS, id, status);
+    status = qrender_run(&f->r, 0, qrender_by_id(DMASHARE_OP_CONTEXT_DESTROY,
+                                                 id));
+    judge_destroy(f->context, DMASHARE_RENDER_MAX_CONTEXTS, id, status);
+}
+
 /* It has what its completions said, and its data is what it was. */
 static void fuzz_check(Fuzz *f)
 {
@@ -480,7 +520,9 @@ static void test_fuzz(void)
             fuzz_kill(f);
         } else if (dice < 15) {
             fuzz_mapping(f);
-        } else if (dice < 400) {
+        } else if (dice < 60) {
+            fuzz_stage(f);
+        } else if (dice < 350) {
             fuzz_command(f);
         } else {
             fuzz_job(f);
@@ -488,6 +530,7 @@ static void test_fuzz(void)
         fuzz_events(f);
         if (i % 100 == 99) {
             fuzz_check(f);
+            fuzz_revive(f);
         }
     }
     fuzz_drain(f);
@@ -500,7 +543,7 @@ static void test_fuzz(void)
     qobject_unref(r);
     /* Not all of it was nonsense. */
     g_assert_cmpuint(f->done, >, f->commands / 10);
-    g_assert_cmpuint(f->rendered, >, f->jobs / 50);
+    g_assert_cmpuint(f->rendered, >, f->jobs / 10);
 
     fuzz_reset(f);
     while (qrender_run(&f->r, 0, qrender_context(7)) ==

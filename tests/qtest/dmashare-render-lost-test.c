@@ -274,6 +274,7 @@ static void test_rules(void)
 /* What QMP says of it, and of its end on command. */
 static void test_commanded(void)
 {
+    g_autofree char *text = NULL;
     QTestState *qts;
     unsigned status;
     QObject *r;
@@ -297,6 +298,9 @@ static void test_commanded(void)
     qdmashare_assert_num(r, "0.renderer.bytes", QRENDER_BYTES);
     qdmashare_assert_num(r, "0.renderer.max-bytes", 1 << 20);
     qobject_unref(r);
+    text = qtest_hmp(qts, "info dmashare dev");
+    g_assert_nonnull(strstr(text, " contexts 2 lost 0 resources 1 lost 0 bytes "
+                            "16384 of 1048576"));
 
     qrender_assert(&s, 1, qrender_wrong(&s, 0, 5, 0), RENDER_COMMANDS);
     g_assert_cmpuint(qrender_event(&s).mapping, ==, 5);

@@ -7,6 +7,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "libqtest.h"
+#include "libqos/dmashare-fault.h"
 #include "libqos/dmashare-render.h"
 
 static void test_clear(void)
@@ -126,6 +127,73 @@ static void test_refused(void)
 }
 
 /*
+ * What is large is read in parts: each is where it must be, and those that
+ * nobody waits for any more do not get in the way of the next job.
+ */
+#define TALL_WIDTH      512
+#define TALL_HEIGHT     1500
+#define TALL_BYTES      (TALL_WIDTH * TALL_HEIGHT * 4)
+
+static struct dmashare_desc tall(QRender *r, bool up, uint32_t mapping,
+                                 uint32_t x, uint32_t y)
+{
+    struct dmashare_desc desc = qrender_transfer(r, 0, up, 1);
+    struct dmashare_operand *op = up ? &desc.job.src : &desc.job.dst;
+
+    op->mapping = mapping;
+    desc.transfer.x = x;
+    desc.transfer.y = y;
+    desc.transfer.width = TALL_WIDTH - x;
+    desc.transfer.height = TALL_HEIGHT - y;
+    desc.transfer.stride = desc.transfer.width * 4;
+    desc.job.length = (uint64_t)desc.transfer.stride * desc.transfer.height;
+    return desc;
+}
+
+static void test_parts(void)
+{
+    g_autofree uint8_t *bytes = g_malloc(TALL_BYTES);
+    g_autofree uint8_t *want = g_malloc(TALL_BYTES);
+    struct dmashare_desc desc = qrender_texture(1);
+    QDmashareBuf in, out;
+    QRender s;
+    unsigned w;
+
+    if (!qrender_begin(&s, "render=on,id=" QDMASHARE_ID)) {
+        return;
+    }
+    in = qdmashare_buf(s.d, 20, TALL_BYTES, DMASHARE_DIR_TO_DEVICE);
+    out = qdmashare_buf(s.d, 21, TALL_BYTES, DMASHARE_DIR_FROM_DEVICE);
+    desc.resource.width = TALL_WIDTH;
+    desc.resource.height = TALL_HEIGHT;
+    qrender_assert(&s, 0, desc, OK);
+    qdmashare_noise(bytes, TALL_BYTES, 7);
+    qtest_bufwrite(s.d->qts, in.phys, bytes, TALL_BYTES);
+    qrender_assert(&s, 1, tall(&s, true, in.id, 0, 0), OK);
+    qrender_assert(&s, 1, tall(&s, false, out.id, 0, 0), OK);
+    qdmashare_assert_bytes(s.d, out.phys, bytes, TALL_BYTES);
+
+    qrender_assert(&s, 1, tall(&s, false, out.id, 12, 100), OK);
+    w = (TALL_WIDTH - 12) * 4;
+    for (unsigned y = 100; y < TALL_HEIGHT; y++) {
+        memcpy(want + (y - 100) * w, bytes + (y * TALL_WIDTH + 12) * 4, w);
+    }
+    qdmashare_assert_bytes(s.d, out.phys, want, w * (TALL_HEIGHT - 100));
+
+    for (unsigned i = 0; i < 5; i++) {
+        qdmashare_fault_add(s.d->qts, "'where': 'dma-write',"
+                                      "'action': 'fail'");
+        qrender_submit(&s, 1, tall(&s, false, out.id, 0, 0));
+        qrender_submit(&s, 1, tall(&s, false, out.id, 0, 0));
+        qdmashare_assert_commanded(qrender_await(&s, 1), QDMASHARE_EIO);
+        g_assert_cmphex(qrender_await(&s, 1).status, ==, DMASHARE_STATUS_OK);
+        qdmashare_assert_bytes(s.d, out.phys, bytes, TALL_BYTES);
+        qtest_memset(s.d->qts, out.phys, 0, TALL_BYTES);
+    }
+    qrender_end(&s);
+}
+
+/*
  * A frame of 1920x1080: every pixel, and how long it takes with nobody else's
  * work in it but this test's polling.
  */
@@ -222,6 +290,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render/upload", test_upload);
     qtest_add_func("/dmashare/render/gaps", test_gaps);
     qtest_add_func("/dmashare/render/refused", test_refused);
+    qtest_add_func("/dmashare/render/parts", test_parts);
     qtest_add_func("/dmashare/render/frame", test_frame);
     return g_test_run();
 }
