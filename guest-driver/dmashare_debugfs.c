@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * dmashare: debugfs: buffers, local memory, queues, and both ledgers
+ * dmashare: debugfs: buffers, local memory, queues, the renderer's objects, and both
+ * ledgers
  */
 #include <linux/mm.h>
 #include <linux/seq_file.h>
@@ -151,6 +152,52 @@ static int dmashare_shares_show(struct seq_file *m, void *unused)
 	return 0;
 }
 
+static void dmashare_show_object(struct seq_file *m, const struct dmashare_render_object *obj)
+{
+	const struct dmashare_body_context *context = &obj->desc.context;
+	const struct dmashare_body_resource *resource = &obj->desc.resource;
+
+	seq_printf(m, "%-8s %5u %-9s %6d %4d ", obj->resource ? "resource" : "context", obj->id,
+		   obj->file ? "there" : obj->known ? "destroyed" : "begins",
+		   -dmashare_render_error(obj), atomic_read(&obj->jobs));
+	if (obj->resource)
+		seq_printf(m, "target %u format %u, %u x %u x %u, %u layers\n",
+			   le32_to_cpu(resource->target), le32_to_cpu(resource->format),
+			   le32_to_cpu(resource->width), le32_to_cpu(resource->height),
+			   le32_to_cpu(resource->depth), le32_to_cpu(resource->array_size));
+	else
+		seq_printf(m, "%.*s\n", (int)sizeof(context->name), context->name);
+}
+
+static void dmashare_show_objects(struct seq_file *m, struct dmashare_render_table *table)
+{
+	struct dmashare_render_object *obj;
+	unsigned long index;
+
+	xa_lock_irq(&table->objects);
+	xa_for_each(&table->objects, index, obj)
+		dmashare_show_object(m, obj);
+	xa_unlock_irq(&table->objects);
+}
+
+/* What there is of the renderer's: lost with an errno, or 0, and jobs that name it. */
+static int dmashare_render_show(struct seq_file *m, void *unused)
+{
+	struct drm_debugfs_entry *entry = m->private;
+	struct dmashare_device *ddev = to_dmashare(entry->dev);
+
+	if (!(ddev->limits.features & DMASHARE_FEATURE_RENDER)) {
+		seq_puts(m, "no renderer\n");
+		return 0;
+	}
+
+	seq_puts(m, "kind        id state       lost jobs what\n");
+	dmashare_show_objects(m, &ddev->render.contexts);
+	dmashare_show_objects(m, &ddev->render.resources);
+
+	return 0;
+}
+
 static u64 dmashare_fence_value(struct dmashare_device *ddev, struct dmashare_job *job)
 {
 	return le64_to_cpu(READ_ONCE(ddev->fence_mem[job->fence->timeline]));
@@ -184,7 +231,7 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 	}
 
 	spin_lock_irq(&ddev->events.lock);
-	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu held_for_ever %llu fatal %llu share_acquire %llu share_done %llu unknown %llu lost %llu\n",
+	seq_printf(m, "events: fault %llu queue_error %llu fence_memory %llu watchdog %llu move_request %llu held_for_ever %llu fatal %llu share_acquire %llu share_done %llu render_lost %llu unknown %llu lost %llu\n",
 		   ddev->events.seen[DMASHARE_EVENT_FAULT],
 		   ddev->events.seen[DMASHARE_EVENT_QUEUE_ERROR],
 		   ddev->events.seen[DMASHARE_EVENT_FENCE_MEMORY],
@@ -194,6 +241,7 @@ static int dmashare_queues_show(struct seq_file *m, void *unused)
 		   ddev->events.seen[DMASHARE_EVENT_FATAL],
 		   ddev->events.seen[DMASHARE_EVENT_SHARE_ACQUIRE],
 		   ddev->events.seen[DMASHARE_EVENT_SHARE_DONE],
+		   ddev->events.seen[DMASHARE_EVENT_RENDER_LOST],
 		   ddev->events.seen[0], ddev->events.lost);
 	spin_unlock_irq(&ddev->events.lock);
 	seq_printf(m, "resets: %lu%s%s\n", ddev->resets,
@@ -272,6 +320,7 @@ static const struct drm_debugfs_info dmashare_debugfs_files[] = {
 	{ "local", dmashare_local_show, 0, NULL },
 	{ "peers", dmashare_peers_show, 0, NULL },
 	{ "queues", dmashare_queues_show, 0, NULL },
+	{ "render", dmashare_render_show, 0, NULL },
 	{ "shares", dmashare_shares_show, 0, NULL },
 	{ "ledger", dmashare_ledger_show, 0, NULL },
 };

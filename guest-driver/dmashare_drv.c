@@ -72,7 +72,7 @@ static const struct drm_driver dmashare_driver = {
 	.desc			= "dma-buf sharing device model",
 	DMASHARE_DRIVER_DATE
 	.major			= 1,
-	.minor			= 2,
+	.minor			= 3,
 };
 
 static void dmashare_put_work(struct work_struct *work)
@@ -164,6 +164,10 @@ static int dmashare_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return ret;
 
 	ret = dmashare_map_init(ddev);
+	if (ret)
+		return ret;
+
+	ret = dmashare_render_init(ddev);
 	if (ret)
 		return ret;
 

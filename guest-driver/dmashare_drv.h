@@ -14,8 +14,9 @@
  *			dmashare_hold.lock)
  *	          dmashare_queue.lock, dmashare_control.lock, dmashare_events.lock,
  *			dmashare_holds.lock, dmashare_acquires.lock
+ *	            the lock of a dmashare_render_table's xarray
  *
- * The last five are leaves and never nest. Fences are signalled with none of
+ * The five above the last one never nest. Fences are signalled with none of
  * them held, because a fence's callbacks may ask about other fences.
  *
  * To make room in local memory other buffers' reservations are taken while one
@@ -61,6 +62,7 @@
 #include "dmashare_job.h"
 #include "dmashare_peer.h"
 #include "dmashare_queue.h"
+#include "dmashare_render.h"
 #include "dmashare_share.h"
 
 #define DMASHARE_NAME "dmashare"
@@ -87,6 +89,12 @@ struct sync_file;
  * @max_peers: foreign buffers that the device knows at once
  * @peer_offset: of the window, bytes in BAR4
  * @peer_size: bytes of half of it; 0 without one
+ * @max_contexts: largest id of a context; 0 of a device that does not render, as
+ *	the next ones
+ * @max_resources: largest id of a resource
+ * @max_render: bytes of a render job's operand
+ * @render_bytes: bytes of all resources
+ * @render_rings: rings of a context
  */
 struct dmashare_limits {
 	u32 version;
@@ -104,6 +112,11 @@ struct dmashare_limits {
 	u32 max_peers;
 	u64 peer_offset;
 	u64 peer_size;
+	u32 max_contexts;
+	u32 max_resources;
+	u64 max_render;
+	u64 render_bytes;
+	u32 render_rings;
 };
 
 /**
@@ -236,6 +249,7 @@ struct dmashare_counters {
  * @holds: fences of those who share buffers with this VM
  * @shares: struct dmashare_share by buffer id; of those that are shared, or were
  * @acquires: what clients want
+ * @render: contexts and resources of the renderer
  * @kernel_file: whose the jobs of moves are
  * @reset_wq: ordered; runs everything that may reset the device
  * @reset_work: reset asked for where it cannot be done
@@ -247,8 +261,8 @@ struct dmashare_counters {
  *	as long as it has jobs
  * @absent: looks in a row that found no device; of @watch alone
  * @counters: the driver's own ledger
- * @ledger_lock: one LEDGER ioctl, and one reader of the device's time, at once
- * @ledger: where the device writes it
+ * @ledger_lock: one query, and one reader of the device's time, at once
+ * @ledger: where the device writes a ledger, or what else it is asked
  * @ledger_dma: its DMA address
  */
 struct dmashare_device {
@@ -296,6 +310,7 @@ struct dmashare_device {
 	struct dmashare_holds holds;
 	struct xarray shares;
 	struct dmashare_acquires acquires;
+	struct dmashare_render render;
 	struct dmashare_file *kernel_file;
 
 	struct workqueue_struct *reset_wq;
@@ -703,8 +718,10 @@ int dmashare_bo_vmap_ioctl(struct drm_device *drm, void *data,
 			   struct drm_file *drm_file);
 
 /* dmashare_ioctl.c */
-#define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_PEER_RELEASE + 1)
+#define DMASHARE_NUM_IOCTLS (DRM_DMASHARE_RENDER_CAPSET + 1)
 extern const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS];
+int dmashare_query(struct dmashare_device *ddev, u8 opcode, u32 id, void *data, u32 length,
+		   u64 *result);
 int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length);
 int dmashare_fence_out_begin(struct dmashare_fence_out *out, struct dma_fence *fence);
 void dmashare_fence_out_end(struct dmashare_fence_out *out, bool given);
@@ -746,6 +763,7 @@ int dmashare_check_job(const struct dmashare_limits *limits,
 		       const struct drm_dmashare_job *job);
 bool dmashare_range_ok(const struct drm_dmashare_operand *operand,
 		       const struct drm_dmashare_job *job, u64 size);
+int dmashare_check_transfer(const struct drm_dmashare_transfer *transfer);
 #endif
 
 #endif /* DMASHARE_DRV_H */

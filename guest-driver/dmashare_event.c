@@ -91,6 +91,7 @@ static bool dmashare_event_pop(struct dmashare_device *ddev, struct dmashare_eve
 		dmashare_move_request(ddev, le32_to_cpu(event->buffer),
 				      le64_to_cpu(event->offset));
 	dmashare_peer_event(ddev, event);
+	dmashare_render_event(ddev, event);
 	dmashare_write(ddev, DMASHARE_REG_DOORBELL_EVQ, events->head);
 
 out_unlock:

@@ -155,6 +155,14 @@ int dmashare_hw_probe(struct dmashare_device *ddev)
 	limits->peer_offset = dmashare_read64(ddev, DMASHARE_REG_PEER_OFFSET_LO);
 	limits->peer_size = dmashare_read64(ddev, DMASHARE_REG_PEER_SIZE_LO);
 
+	if (limits->features & DMASHARE_FEATURE_RENDER) {
+		limits->max_contexts = dmashare_read(ddev, DMASHARE_REG_MAX_CONTEXTS);
+		limits->max_resources = dmashare_read(ddev, DMASHARE_REG_MAX_RESOURCES);
+		limits->max_render = dmashare_read64(ddev, DMASHARE_REG_MAX_RENDER_LO);
+		limits->render_bytes = dmashare_read64(ddev, DMASHARE_REG_RENDER_BYTES_LO);
+		limits->render_rings = dmashare_read(ddev, DMASHARE_REG_RENDER_RINGS);
+	}
+
 	if (!limits->max_seg_size)
 		limits->max_seg_size = U64_MAX;
 

@@ -83,6 +83,7 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 	xa_for_each(&file->results, id, result)
 		dmashare_result_put(result);
 	xa_destroy(&file->results);
+	dmashare_render_close(file);
 
 	/*
 	 * Jobs that are done are freed by the scheduler's worker, and keep this
@@ -204,6 +205,21 @@ static int dmashare_get_param_ioctl(struct drm_device *drm, void *data,
 		return 0;
 	case DRM_DMASHARE_PARAM_PEER_FREE:
 		args->value = ddev->window.size ? dmashare_window_free(ddev) : 0;
+		return 0;
+	case DRM_DMASHARE_PARAM_MAX_CONTEXTS:
+		args->value = ddev->limits.max_contexts;
+		return 0;
+	case DRM_DMASHARE_PARAM_MAX_RESOURCES:
+		args->value = ddev->limits.max_resources;
+		return 0;
+	case DRM_DMASHARE_PARAM_MAX_RENDER:
+		args->value = ddev->limits.max_render;
+		return 0;
+	case DRM_DMASHARE_PARAM_RENDER_BYTES:
+		args->value = ddev->limits.render_bytes;
+		return 0;
+	case DRM_DMASHARE_PARAM_RENDER_RINGS:
+		args->value = ddev->limits.render_rings;
 		return 0;
 	default:
 		return -EINVAL;
@@ -441,23 +457,26 @@ out_put:
 }
 
 /**
- * dmashare_read_ledger - ask the device for its ledger
+ * dmashare_query - ask the device something whose answer it writes to memory
  * @ddev: the device; the caller is inside drm_dev_enter()
- * @buffer: buffer id, 0 for the device as a whole
- * @data: where to put it
+ * @opcode: enum dmashare_opcode, whose body is a query
+ * @id: what is asked about
+ * @data: where to put the answer
  * @length: bytes of room there, at most DMASHARE_LEDGER_MAX_LENGTH
+ * @result: of the completion
  *
  * The device writes into coherent memory that is kept for this.
  *
  * Returns: 0, -EINTR, or the command's error
  */
-int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length)
+int dmashare_query(struct dmashare_device *ddev, u8 opcode, u32 id, void *data, u32 length,
+		   u64 *result)
 {
 	struct dmashare_desc desc;
 	int ret;
 
-	dmashare_desc_init(&desc, DMASHARE_OP_QUERY_LEDGER);
-	desc.query.id = cpu_to_le32(buffer);
+	dmashare_desc_init(&desc, opcode);
+	desc.query.id = cpu_to_le32(id);
 	desc.query.length = cpu_to_le32(length);
 	desc.query.addr = cpu_to_le64(ddev->ledger_dma);
 
@@ -466,13 +485,29 @@ int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u
 		return ret;
 	memset(ddev->ledger, 0, length);
 	down_read(&ddev->state_sem);
-	ret = dmashare_command(ddev, &desc, NULL);
+	ret = dmashare_command_result(ddev, &desc, NULL, result);
 	up_read(&ddev->state_sem);
 	if (!ret)
 		memcpy(data, ddev->ledger, length);
 	mutex_unlock(&ddev->ledger_lock);
 
 	return ret;
+}
+
+/**
+ * dmashare_read_ledger - ask the device for its ledger
+ * @ddev: the device; the caller is inside drm_dev_enter()
+ * @buffer: buffer id, 0 for the device as a whole
+ * @data: where to put it
+ * @length: bytes of room there, at most DMASHARE_LEDGER_MAX_LENGTH
+ *
+ * Returns: 0, -EINTR, or the command's error
+ */
+int dmashare_read_ledger(struct dmashare_device *ddev, u32 buffer, void *data, u32 length)
+{
+	u64 written;
+
+	return dmashare_query(ddev, DMASHARE_OP_QUERY_LEDGER, buffer, data, length, &written);
 }
 
 static int dmashare_query_ledger(struct dmashare_device *ddev, u32 buffer, u32 length,
@@ -544,4 +579,17 @@ const struct drm_ioctl_desc dmashare_ioctls[DMASHARE_NUM_IOCTLS] = {
 	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_STATE, dmashare_peer_state_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_ACQUIRE, dmashare_peer_acquire_ioctl, DRM_RENDER_ALLOW),
 	DRM_IOCTL_DEF_DRV(DMASHARE_PEER_RELEASE, dmashare_peer_release_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_CONTEXT_CREATE, dmashare_context_create_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_CONTEXT_DESTROY, dmashare_context_destroy_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_RESOURCE_CREATE, dmashare_resource_create_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_RESOURCE_DESTROY, dmashare_resource_destroy_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_RESOURCE_ADD, dmashare_resource_add_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_RESOURCE_REMOVE, dmashare_resource_remove_ioctl,
+			  DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_RENDER_STATE, dmashare_render_state_ioctl, DRM_RENDER_ALLOW),
+	DRM_IOCTL_DEF_DRV(DMASHARE_RENDER_CAPSET, dmashare_render_capset_ioctl, DRM_RENDER_ALLOW),
 };

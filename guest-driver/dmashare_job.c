@@ -45,7 +45,8 @@ void dmashare_result_put(struct dmashare_result *result)
 }
 
 /**
- * dmashare_job_drop_buffers - drop the references to the job's buffers
+ * dmashare_job_drop_buffers - drop the references to the job's buffers, and to what it
+ *	renders with
  * @job: the job; may sleep
  */
 void dmashare_job_drop_buffers(struct dmashare_job *job)
@@ -56,6 +57,7 @@ void dmashare_job_drop_buffers(struct dmashare_job *job)
 		drm_gem_object_put(&job->dst->base);
 	job->src = NULL;
 	job->dst = NULL;
+	dmashare_render_job_drop(job);
 }
 
 /**
@@ -221,6 +223,7 @@ static void dmashare_job_done_locked(struct dmashare_job *job, u32 status, int e
 		dma_fence_set_error(&job->fence->base, error);
 		queue->jobs_failed++;
 	}
+	dmashare_render_job_done(job, status);
 	job->fence->completed = true;
 	dmashare_slot_free(&queue->slots, le64_to_cpu(job->desc.cookie));
 	list_move_tail(&job->link, &queue->done);

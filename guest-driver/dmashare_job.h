@@ -23,6 +23,7 @@
 #include "dmashare_queue.h"
 
 struct dmashare_bo;
+struct dmashare_render_object;
 
 /* Not chosen yet. */
 #define DMASHARE_NO_TIMELINE	U32_MAX
@@ -105,12 +106,14 @@ struct dmashare_fence {
  * @result: where its outcome goes, or NULL
  * @src: buffer read, or NULL
  * @dst: buffer written, or NULL
+ * @context: whose commands they are, or NULL
+ * @resource: what is transferred to or from, or NULL
  * @id: for user space
  * @desc: the descriptor but for the fence's seqno and the cookie
  * @handed: when the device got it, in jiffies
  * @link: in the queue's inflight or done list
  * @flags: DMASHARE_JOB_*
- * @release: drops the buffers; see dmashare_job_release()
+ * @release: drops the buffers, and what is rendered with; see dmashare_job_release()
  */
 struct dmashare_job {
 	struct drm_sched_job base;
@@ -121,6 +124,8 @@ struct dmashare_job {
 	struct dmashare_result *result;
 	struct dmashare_bo *src;
 	struct dmashare_bo *dst;
+	struct dmashare_render_object *context;
+	struct dmashare_render_object *resource;
 	u64 id;
 	struct dmashare_desc desc;
 	unsigned long handed;

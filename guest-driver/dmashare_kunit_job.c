@@ -114,7 +114,7 @@ static void job_fields(struct kunit *test)
 	EXPECT_GOOD(test, noop, value, DMASHARE_NOOP_MAX_NS);
 	EXPECT_GOOD(test, good_copy, src.offset, U64_MAX);
 
-	EXPECT_BAD(test, good_copy, op, 4);
+	EXPECT_BAD(test, good_copy, op, 7);
 	EXPECT_BAD(test, good_copy, op, U32_MAX);
 	EXPECT_BAD(test, good_copy, pad, 1);
 	EXPECT_BAD(test, good_copy, flags, 2);

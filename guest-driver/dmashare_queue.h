@@ -128,7 +128,7 @@ struct dmashare_events {
 	u32 head;
 	u32 vector;
 	bool enabled;
-	u64 seen[DMASHARE_EVENT_PEER_GRANTED + 1];
+	u64 seen[DMASHARE_EVENT_RENDER_LOST + 1];
 	u64 lost;
 };
 

@@ -6,7 +6,8 @@
  * handed to the device any more, the device is stopped, every job that it had
  * fails, and then the device is started and told again, from the driver's record,
  * what it knew. Buffers, attachments and mappings keep their ids, and buffers
- * their bytes. Jobs that waited in the schedulers run afterwards.
+ * their bytes; contexts and resources of the renderer are lost. Jobs that waited in
+ * the schedulers run afterwards.
  *
  * A reset of the driver's own (a job that takes too long, a queue that stopped, a
  * fatal error) does all of that in one go, on the device's reset workqueue, where
@@ -91,6 +92,8 @@ static void dmashare_stop_jobs(struct dmashare_device *ddev, struct dmashare_job
 	 */
 	down_write(&ddev->state_sem);
 	dmashare_hw_stop(ddev);
+	/* Before a fence fails: who sees that may ask what was lost with it. */
+	dmashare_render_reset(ddev);
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		dmashare_queue_fail(&ddev->queue[i], slow, error);
 	/* The device has forgotten who held what, and who asked. */

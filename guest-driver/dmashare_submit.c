@@ -68,17 +68,24 @@ struct dmashare_submit {
 	bool implicit;
 };
 
-/* What an op needs. */
+/* What an op needs, and whether it needs the renderer. */
 static const struct {
 	u8 opcode;
 	bool src;
 	bool dst;
 	bool value;
+	bool render;
 } dmashare_ops[] = {
 	[DRM_DMASHARE_OP_NOOP]		= { DMASHARE_OP_JOB_NOOP, .value = true },
 	[DRM_DMASHARE_OP_COPY]		= { DMASHARE_OP_JOB_COPY, .src = true, .dst = true },
 	[DRM_DMASHARE_OP_FILL]		= { DMASHARE_OP_JOB_FILL, .dst = true, .value = true },
 	[DRM_DMASHARE_OP_CHECKSUM]	= { DMASHARE_OP_JOB_CHECKSUM, .src = true },
+	[DRM_DMASHARE_OP_RENDER]	= { DMASHARE_OP_JOB_RENDER, .src = true, .value = true,
+					    .render = true },
+	[DRM_DMASHARE_OP_UPLOAD]	= { DMASHARE_OP_JOB_UPLOAD, .src = true, .value = true,
+					    .render = true },
+	[DRM_DMASHARE_OP_DOWNLOAD]	= { DMASHARE_OP_JOB_DOWNLOAD, .dst = true, .value = true,
+					    .render = true },
 };
 
 /* Is the operand there if and only if it is wanted, and well-formed? */
@@ -102,7 +109,7 @@ static bool dmashare_operand_ok(const struct drm_dmashare_operand *operand,
  * @limits: of the device
  * @job: as user space gave it
  *
- * Returns: 0 or -EINVAL
+ * Returns: 0, -EINVAL, or -EOPNOTSUPP if the device does not render
  */
 VISIBLE_IF_KUNIT
 int dmashare_check_job(const struct dmashare_limits *limits,
@@ -113,6 +120,8 @@ int dmashare_check_job(const struct dmashare_limits *limits,
 	if (job->op >= ARRAY_SIZE(dmashare_ops) || job->pad ||
 	    job->flags & ~DRM_DMASHARE_JOB_WANT_RESULT)
 		return -EINVAL;
+	if (dmashare_ops[job->op].render && !(limits->features & DMASHARE_FEATURE_RENDER))
+		return -EOPNOTSUPP;
 	if (!dmashare_operand_ok(&job->src, job, dmashare_ops[job->op].src) ||
 	    !dmashare_operand_ok(&job->dst, job, dmashare_ops[job->op].dst))
 		return -EINVAL;
@@ -128,7 +137,7 @@ int dmashare_check_job(const struct dmashare_limits *limits,
 	    bytes > limits->max_job_bytes)
 		return -EINVAL;
 
-	return 0;
+	return dmashare_ops[job->op].render ? dmashare_check_render_job(limits, job) : 0;
 }
 EXPORT_SYMBOL_IF_KUNIT(dmashare_check_job);
 
@@ -238,8 +247,10 @@ static int dmashare_make_job(struct dmashare_submit *submit, u32 i)
 	job->desc.job.length = cpu_to_le64(args->length);
 	job->desc.job.value = cpu_to_le64(args->value);
 
-	ret = dmashare_get_operand(submit, args, &args->src, &job->desc.job.src,
-				   &job->src);
+	ret = dmashare_render_job_fill(job, args);
+	if (!ret)
+		ret = dmashare_get_operand(submit, args, &args->src, &job->desc.job.src,
+					   &job->src);
 	if (!ret)
 		ret = dmashare_get_operand(submit, args, &args->dst, &job->desc.job.dst,
 					   &job->dst);

@@ -278,6 +278,28 @@ TRACE_EVENT(dmashare_peer,
 		  __entry->peer, __entry->device_id, __entry->share, __entry->error)
 );
 
+/* A context or resource was made (or not), lost, or is no more. */
+TRACE_EVENT(dmashare_render,
+	TP_PROTO(const struct dmashare_render_object *obj, const char *what, int error),
+	TP_ARGS(obj, what, error),
+	TP_STRUCT__entry(
+		__string(dev, dev_name(obj->ddev->drm.dev))
+		__string(what, what)
+		__field(bool, resource)
+		__field(u32, id)
+		__field(int, error)
+	),
+	TP_fast_assign(
+		__assign_str(dev);
+		__assign_str(what);
+		__entry->resource = obj->resource;
+		__entry->id = obj->id;
+		__entry->error = error;
+	),
+	TP_printk("%s %s %s=%u error=%d", __get_str(dev), __get_str(what),
+		  __entry->resource ? "resource" : "context", __entry->id, __entry->error)
+);
+
 TRACE_EVENT(dmashare_reset,
 	TP_PROTO(struct dmashare_device *ddev, u64 guilty),
 	TP_ARGS(ddev, guilty),

@@ -116,6 +116,24 @@ static void record_command(DmashareCommands *cmds, const DmashareJob *job,
     case DMASHARE_OP_PEER_RELEASE:
         record.object = le32_to_cpu(desc->hold.hold);
         break;
+    case DMASHARE_OP_CONTEXT_CREATE:
+        record.object = le32_to_cpu(desc->context.id);
+        break;
+    case DMASHARE_OP_RESOURCE_CREATE:
+        record.object = le32_to_cpu(desc->resource.id);
+        break;
+    case DMASHARE_OP_CONTEXT_DESTROY:
+    case DMASHARE_OP_RESOURCE_DESTROY:
+        record.object = le32_to_cpu(desc->id.id);
+        break;
+    case DMASHARE_OP_RESOURCE_ADD:
+    case DMASHARE_OP_RESOURCE_REMOVE:
+        record.arg |= (uint64_t)le32_to_cpu(desc->pair.context) << 8;
+        record.object = le32_to_cpu(desc->pair.resource);
+        break;
+    case DMASHARE_OP_QUERY_CAPSET:
+        record.object = le32_to_cpu(desc->query.id);
+        break;
     }
     dmashare_journal_add(cmds->journal, &record);
 }

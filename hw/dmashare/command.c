@@ -72,19 +72,23 @@ static uint16_t job_take(DmashareCommands *cmds, DmashareJob *job)
 {
     const struct dmashare_desc *desc = &job->desc;
     const struct dmashare_body_job *body = &desc->job;
+    size_t length = sizeof(*body);
     uint16_t status;
 
     if (job->lane == DMASHARE_QUEUE_CONTROL) {
         return DMASHARE_STATUS_BAD_OPCODE;
     }
-    job->engine = dmashare_engine_find(desc->opcode);
+    job->engine = dmashare_engine_find(cmds->engines, desc->opcode);
     if (!job->engine) {
         return DMASHARE_STATUS_BAD_OPCODE;
+    }
+    if (job->engine->body) {
+        length = job->engine->body;
     }
     if (desc->reserved || desc->n_waits > DMASHARE_MAX_WAITS ||
         le16_to_cpu(desc->flags) & ~(DMASHARE_JOB_F_STRICT |
                                      DMASHARE_JOB_F_UNCACHED) ||
-        !dmashare_command_body_ends(job, sizeof(*body)) ||
+        !dmashare_command_body_ends(job, length) ||
         !buffer_is_zero(&body->wait[desc->n_waits],
                         (DMASHARE_MAX_WAITS - desc->n_waits) *
                         sizeof(body->wait[0]))) {
@@ -542,7 +546,8 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
 
     if (desc->opcode > DMASHARE_OP_SYNC &&
         !dmashare_command_share_exists(cmds, desc->opcode) &&
-        !dmashare_command_peer_exists(cmds, desc->opcode)) {
+        !dmashare_command_peer_exists(cmds, desc->opcode) &&
+        !dmashare_command_render_exists(cmds, desc->opcode)) {
         return DMASHARE_STATUS_BAD_OPCODE;
     }
     if (desc->reserved || desc->n_waits || desc->flags) {
@@ -578,6 +583,14 @@ static uint16_t control_start(DmashareCommands *cmds, DmashareJob *job)
     case DMASHARE_OP_PEER_ACQUIRE:
     case DMASHARE_OP_PEER_RELEASE:
         return dmashare_command_peer(cmds, job);
+    case DMASHARE_OP_CONTEXT_CREATE:
+    case DMASHARE_OP_CONTEXT_DESTROY:
+    case DMASHARE_OP_RESOURCE_CREATE:
+    case DMASHARE_OP_RESOURCE_DESTROY:
+    case DMASHARE_OP_RESOURCE_ADD:
+    case DMASHARE_OP_RESOURCE_REMOVE:
+    case DMASHARE_OP_QUERY_CAPSET:
+        return dmashare_command_render_start(cmds, job);
     default:
         return dmashare_command_share_start(cmds, job);
     }
@@ -595,6 +608,13 @@ static bool control_step(DmashareCommands *cmds, DmashareJob *job,
         return unmap_step(cmds, job, budget);
     case DMASHARE_OP_SYNC:
         return sync_step(cmds, job, budget);
+    case DMASHARE_OP_CONTEXT_CREATE:
+    case DMASHARE_OP_CONTEXT_DESTROY:
+    case DMASHARE_OP_RESOURCE_CREATE:
+    case DMASHARE_OP_RESOURCE_DESTROY:
+    case DMASHARE_OP_RESOURCE_ADD:
+    case DMASHARE_OP_RESOURCE_REMOVE:
+        return dmashare_command_render_step(cmds, job);
     default:
         return dmashare_command_share_step(cmds, job, budget);
     }
@@ -661,6 +681,6 @@ void dmashare_command_free(DmashareCommands *cmds, DmashareJob *job)
         dmashare_mapping_unref(job->syncing);
     }
     dmashare_command_share_abort(cmds, job);
-    dmashare_engine_release(job);
+    dmashare_engine_release(cmds->engines, job);
     g_free(job);
 }

@@ -21,6 +21,7 @@
  * @fences: timelines
  * @engines: of the jobs
  * @peer: buffers of another VM, NULL without the feature
+ * @render: contexts and resources
  * @poison: for local memory that was left
  * @shares: what is shared outside of the VM
  * @faults: fault rules
@@ -35,6 +36,7 @@ typedef struct DmashareCommands {
     DmashareFences *fences;
     DmashareEngines *engines;
     DmasharePeer *peer;
+    DmashareRender *render;
     DmasharePoison *poison;
     DmashareShares *shares;
     DmashareFaults *faults;
@@ -112,6 +114,16 @@ bool dmashare_command_peer_exists(const DmashareCommands *cmds,
                                   uint8_t opcode);
 /* Do it; returns its status. */
 uint16_t dmashare_command_peer(DmashareCommands *cmds, DmashareJob *job);
+
+/*
+ * command-render.c: CONTEXT_CREATE to QUERY_CAPSET, as dmashare_command_start()
+ * and _step(). Does this one exist?
+ */
+bool dmashare_command_render_exists(const DmashareCommands *cmds,
+                                    uint8_t opcode);
+uint16_t dmashare_command_render_start(DmashareCommands *cmds,
+                                       DmashareJob *job);
+bool dmashare_command_render_step(DmashareCommands *cmds, DmashareJob *job);
 
 /*
  * command-fault.c: it is about to start. Does a fault rule object? Returns OK

@@ -53,6 +53,11 @@ DmashareServer *dmashare_core_server(DmashareCore *core)
     return container_of(core, DmashareState, core)->server;
 }
 
+DmashareRenderProcess *dmashare_core_renderer(DmashareCore *core)
+{
+    return container_of(core, DmashareState, core)->render_process;
+}
+
 DmashareCore *dmashare_core_find(const char *path, Error **errp)
 {
     bool ambiguous = false;

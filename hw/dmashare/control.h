@@ -9,6 +9,7 @@
 #define HW_DMASHARE_CONTROL_H
 
 #include "qapi/error.h"
+#include "hw/dmashare/render-process.h"
 #include "hw/dmashare/server.h"
 
 /**
@@ -37,6 +38,9 @@ const char *dmashare_core_id(DmashareCore *core);
 /* Its share server, or NULL. */
 DmashareServer *dmashare_core_server(DmashareCore *core);
 
+/* Who renders for it, or NULL. */
+DmashareRenderProcess *dmashare_core_renderer(DmashareCore *core);
+
 /*
  * Check the argument "limit" of a command that returns pages: @max at most, and
  * @none if it was not given.
@@ -60,6 +64,7 @@ typedef enum DmashareNotifyKind {
     DMASHARE_NOTIFY_ENGINE_HUNG,
     DMASHARE_NOTIFY_CLIENT,
     DMASHARE_NOTIFY_PEER,
+    DMASHARE_NOTIFY_RENDERER,
     DMASHARE_NOTIFY__MAX,
 } DmashareNotifyKind;
 

@@ -107,6 +107,7 @@ static void core_do_reset(DmashareCore *core)
     dmashare_shares_reset(&core->shares);
     dmashare_events_reset(&core->events);
     dmashare_fences_reset(&core->fences);
+    dmashare_render_reset(&core->render);
     dmashare_mappings_reset(&core->mappings);
     dmashare_buffers_reset(&core->buffers);
     dmashare_peer_reset(&core->peer);
@@ -426,6 +427,28 @@ static void core_peer_init(DmashareCore *core)
     core->commands.peer = core->window.half ? &core->peer : NULL;
 }
 
+static void core_render_wake(void *opaque, unsigned lane)
+{
+    DmashareCore *core = opaque;
+
+    dmashare_queues_wake(&core->queues, lane);
+}
+
+static void core_render_init(DmashareCore *core)
+{
+    DmashareRender *render = &core->render;
+
+    render->enabled = core->cfg.render;
+    render->max_contexts = DMASHARE_RENDER_MAX_CONTEXTS;
+    render->max_resources = DMASHARE_RENDER_MAX_RESOURCES;
+    render->max_bytes = core->cfg.render_bytes;
+    render->slot_size = core->cfg.render_max_bytes;
+    render->wake = core_render_wake;
+    render->wake_opaque = core;
+    render->events = &core->events;
+    render->journal = &core->journal;
+}
+
 static void core_shares_init(DmashareCore *core)
 {
     core->shares.limits = (DmashareShareLimits) {
@@ -558,12 +581,14 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->engines.latency = cfg->latency;
     core->engines.bandwidth = cfg->bandwidth;
     core->engines.max_job_bytes = cfg->max_job_bytes;
+    core->engines.render = &core->render;
 
     core->commands.bus = &core->bus;
     core->commands.buffers = &core->buffers;
     core->commands.mappings = &core->mappings;
     core->commands.fences = &core->fences;
     core->commands.poison = &core->poison;
+    core->commands.render = &core->render;
     core->commands.shares = &core->shares;
     core->commands.journal = &core->journal;
     core->commands.notify = &core->notify;
@@ -601,6 +626,7 @@ void dmashare_core_init(DmashareCore *core, const DmashareConfig *cfg,
     core->queues.work_opaque = core;
     dmashare_queues_init(&core->queues);
 
+    core_render_init(core);
     core_shares_init(core);
     core_peer_init(core);
 }
@@ -625,6 +651,7 @@ void dmashare_core_destroy(DmashareCore *core)
     core_do_reset(core);
     dmashare_queues_destroy(&core->queues);
     dmashare_shares_destroy(&core->shares);
+    dmashare_render_destroy(&core->render);
     dmashare_peer_destroy(&core->peer);
     dmashare_holds_destroy(&core->holds);
     dmashare_fences_destroy(&core->fences);

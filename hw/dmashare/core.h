@@ -16,6 +16,7 @@
 #include "hw/dmashare/pages.h"
 #include "hw/dmashare/peer.h"
 #include "hw/dmashare/queue.h"
+#include "hw/dmashare/render.h"
 #include "hw/dmashare/share.h"
 
 typedef struct DmashareRecorder DmashareRecorder;
@@ -49,6 +50,9 @@ typedef struct DmashareRecorder DmashareRecorder;
  * @share: buffers can be shared outside of the VM
  * @share_max_clients: connected at once
  * @share_max_size: bytes of a shared buffer
+ * @render: there is the render engine
+ * @render_max_bytes: of one render job's operand
+ * @render_bytes: of all resources
  * @paced: timers run when they are told to
  */
 typedef struct DmashareConfig {
@@ -75,6 +79,9 @@ typedef struct DmashareConfig {
     bool share;
     uint32_t share_max_clients;
     uint64_t share_max_size;
+    bool render;
+    uint64_t render_max_bytes;
+    uint64_t render_bytes;
     bool paced;
 } DmashareConfig;
 
@@ -98,6 +105,7 @@ typedef struct DmashareConfig {
  * @fences: timelines
  * @holds: of fences
  * @page_host: what of the buffers can be passed to others; the face fills it in
+ * @render: contexts and resources; the face fills in who renders
  * @engines: engines
  * @commands: commands
  * @events: event ring
@@ -139,6 +147,7 @@ typedef struct DmashareCore {
     DmashareFences fences;
     DmashareHolds holds;
     DmasharePageHost page_host;
+    DmashareRender render;
     DmashareEngines engines;
     DmashareCommands commands;
     DmashareEvents events;

@@ -19,8 +19,11 @@
 /* How many bytes that cost nearly nothing cost what one copied byte does. */
 #define BULK            64
 
-const DmashareEngineOps *dmashare_engine_find(uint8_t opcode)
+const DmashareEngineOps *dmashare_engine_find(const DmashareEngines *eng,
+                                              uint8_t opcode)
 {
+    bool render = eng->render->enabled;
+
     switch (opcode) {
     case DMASHARE_OP_JOB_NOOP:
         return &dmashare_engine_noop;
@@ -30,6 +33,12 @@ const DmashareEngineOps *dmashare_engine_find(uint8_t opcode)
         return &dmashare_engine_fill;
     case DMASHARE_OP_JOB_CHECKSUM:
         return &dmashare_engine_checksum;
+    case DMASHARE_OP_JOB_RENDER:
+        return render ? &dmashare_engine_render : NULL;
+    case DMASHARE_OP_JOB_UPLOAD:
+        return render ? &dmashare_engine_upload : NULL;
+    case DMASHARE_OP_JOB_DOWNLOAD:
+        return render ? &dmashare_engine_download : NULL;
     default:
         return NULL;
     }
@@ -74,6 +83,7 @@ uint16_t dmashare_engine_validate(const DmashareEngines *eng, DmashareJob *job)
     uint64_t total;
 
     job->length = le64_to_cpu(body->length);
+    job->limit = UINT64_MAX;
     job->rows = MAX(rows, 1);
 
     if (!operand_take(&job->src, &body->src, ops->uses_src, rows,
@@ -99,7 +109,7 @@ uint16_t dmashare_engine_validate(const DmashareEngines *eng, DmashareJob *job)
         job->dst.offset < operand_end(job, &job->src)) {
         return DMASHARE_STATUS_OVERLAP;
     }
-    return DMASHARE_STATUS_OK;
+    return ops->validate ? ops->validate(eng, job) : DMASHARE_STATUS_OK;
 }
 
 static uint16_t job_fault(DmashareJob *job, const DmashareOperand *op,
@@ -187,13 +197,13 @@ static bool job_bulk(const DmashareEngines *eng, const DmashareJob *job,
 static uint64_t job_portion(const DmashareEngines *eng, const DmashareJob *job,
                             int64_t budget)
 {
-    uint64_t len = job->length - job->column;
+    uint64_t len = MIN(job->length, job->limit) - job->column;
     uint64_t most = MAX((uint64_t)budget / job->engine->cost, 1);
 
     return MIN(len, job_bulk(eng, job, len) ? most * BULK : most);
 }
 
-bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
+bool dmashare_engine_move(DmashareEngines *eng, DmashareJob *job,
                           int64_t *budget)
 {
     const DmashareEngineOps *ops = job->engine;
@@ -201,7 +211,7 @@ bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
     while (ops->piece && job->row < job->rows) {
         uint64_t done = 0;
 
-        if (*budget <= 0) {
+        if (*budget <= 0 || job->column >= job->limit) {
             return false;
         }
         job->status = ops->piece(eng, job, job_portion(eng, job, *budget),
@@ -218,7 +228,21 @@ bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
             job->row++;
         }
     }
-    if (ops->finish) {
+    return true;
+}
+
+bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
+                          int64_t *budget)
+{
+    const DmashareEngineOps *ops = job->engine;
+
+    if (ops->step) {
+        return ops->step(eng, job, budget);
+    }
+    if (!dmashare_engine_move(eng, job, budget)) {
+        return false;
+    }
+    if (!job->status && ops->finish) {
         ops->finish(job);
     }
     return true;
@@ -369,8 +393,11 @@ static void operand_release(DmashareOperand *op)
     g_clear_pointer(&op->map, dmashare_mapping_unref);
 }
 
-void dmashare_engine_release(DmashareJob *job)
+void dmashare_engine_release(DmashareEngines *eng, DmashareJob *job)
 {
+    if (job->engine && job->engine->release) {
+        job->engine->release(eng, job);
+    }
     operand_release(&job->src);
     operand_release(&job->dst);
 }

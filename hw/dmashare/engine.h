@@ -10,6 +10,7 @@
 #include "hw/dmashare/fence.h"
 #include "hw/dmashare/mapping.h"
 #include "hw/dmashare/poison.h"
+#include "hw/dmashare/render.h"
 #include "hw/dmashare/share.h"
 
 typedef struct DmashareEngineOps DmashareEngineOps;
@@ -90,8 +91,12 @@ typedef enum DmashareJobState {
  * @row: being moved
  * @length: bytes of a row
  * @column: next byte of the row
+ * @limit: before this column the bytes of the row can be moved
  * @ready: when its device time is over
  * @crc: of the bytes read so far
+ * @asleep: it waits for somebody outside of the device, who will wake its queue
+ * @phase: engine-render.c: what comes next
+ * @part: engine-render.c: rows of each of its requests, 0: it has but one
  * @fault: if it failed
  *
  * @named: DETACH, UNMAP, SYNC: the buffer behind the id, or DMASHARE_NO_ID
@@ -130,8 +135,12 @@ typedef struct DmashareJob {
     uint32_t row;
     uint64_t length;
     uint64_t column;
+    uint64_t limit;
     int64_t ready;
     uint32_t crc;
+    bool asleep;
+    unsigned phase;
+    uint32_t part;
     DmashareFault fault;
 
     uint32_t named;
@@ -154,6 +163,7 @@ typedef struct DmashareJob {
  * @latency: property, ns per job
  * @bandwidth: property, bytes per second, 0 for infinite
  * @max_job_bytes: property
+ * @render: the renderer, which there is if it is enabled
  */
 typedef struct DmashareEngines {
     DmashareBuffers *buffers;
@@ -162,6 +172,7 @@ typedef struct DmashareEngines {
     uint64_t latency;
     uint64_t bandwidth;
     uint64_t max_job_bytes;
+    DmashareRender *render;
 } DmashareEngines;
 
 /**
@@ -174,6 +185,11 @@ typedef struct DmashareEngines {
  * @piece: move up to @len bytes at the job's row and column; *@done says how
  *         many it were. Returns OK or the status of the fault it recorded.
  * @finish: all bytes are moved; compute the result. May be NULL.
+ * @body: bytes of the descriptor's body, 0: as of most jobs
+ * @validate: check what is its own. May be NULL.
+ * @step: does more than moving bytes: in place of that, as
+ *        dmashare_engine_step(). May be NULL.
+ * @release: let go of what it has for a job, if there is anything. May be NULL.
  */
 struct DmashareEngineOps {
     bool uses_src;
@@ -185,15 +201,23 @@ struct DmashareEngineOps {
     uint16_t (*piece)(DmashareEngines *eng, DmashareJob *job, uint64_t len,
                       uint64_t *done);
     void (*finish)(DmashareJob *job);
+    size_t body;
+    uint16_t (*validate)(const DmashareEngines *eng, const DmashareJob *job);
+    bool (*step)(DmashareEngines *eng, DmashareJob *job, int64_t *budget);
+    void (*release)(DmashareEngines *eng, DmashareJob *job);
 };
 
 extern const DmashareEngineOps dmashare_engine_noop;
 extern const DmashareEngineOps dmashare_engine_copy;
 extern const DmashareEngineOps dmashare_engine_fill;
 extern const DmashareEngineOps dmashare_engine_checksum;
+extern const DmashareEngineOps dmashare_engine_render;
+extern const DmashareEngineOps dmashare_engine_upload;
+extern const DmashareEngineOps dmashare_engine_download;
 
 /* The engine of an opcode, or NULL. */
-const DmashareEngineOps *dmashare_engine_find(uint8_t opcode);
+const DmashareEngineOps *dmashare_engine_find(const DmashareEngines *eng,
+                                              uint8_t opcode);
 
 /*
  * Check what the descriptor alone tells, having set engine, rows, length and
@@ -212,7 +236,8 @@ uint16_t dmashare_engine_start(DmashareEngines *eng, DmashareJob *job,
 /*
  * Move bytes, its time having come, as far as @budget (in copied bytes, what
  * was used is subtracted) goes. Returns true when the job is over and its
- * status final.
+ * status final; if not, and it is asleep, there is no use in calling again
+ * before its queue was woken.
  */
 bool dmashare_engine_step(DmashareEngines *eng, DmashareJob *job,
                           int64_t *budget);
@@ -225,7 +250,14 @@ DmashareBuffer *dmashare_operand_buffer(const DmashareEngines *eng,
                                         const DmashareOperand *op);
 
 /* Let go of what a started job holds. */
-void dmashare_engine_release(DmashareJob *job);
+void dmashare_engine_release(DmashareEngines *eng, DmashareJob *job);
+
+/*
+ * For the engines: move all bytes of the job, in pieces. Returns true when they
+ * are, or one could not be; false when the budget or the limit was reached.
+ */
+bool dmashare_engine_move(DmashareEngines *eng, DmashareJob *job,
+                          int64_t *budget);
 
 /*
  * For the engines: windows on operands. Open notes what went wrong as the

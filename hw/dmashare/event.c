@@ -39,6 +39,7 @@ static void events_record(const DmashareEvents *ev, const DmashareEvent *event,
     case DMASHARE_EVENT_SHARE_DONE:
     case DMASHARE_EVENT_PEER_WITHDRAW:
     case DMASHARE_EVENT_PEER_GRANTED:
+    case DMASHARE_EVENT_RENDER_LOST:
         record.status = event->status;
         break;
     case DMASHARE_EVENT_QUEUE_ERROR:

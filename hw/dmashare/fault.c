@@ -97,10 +97,20 @@ static const uint8_t opcodes[DMASHARE_OPCODE__MAX] = {
     [DMASHARE_OPCODE_PEER_UNMAP] = DMASHARE_OP_PEER_UNMAP,
     [DMASHARE_OPCODE_PEER_ACQUIRE] = DMASHARE_OP_PEER_ACQUIRE,
     [DMASHARE_OPCODE_PEER_RELEASE] = DMASHARE_OP_PEER_RELEASE,
+    [DMASHARE_OPCODE_CONTEXT_CREATE] = DMASHARE_OP_CONTEXT_CREATE,
+    [DMASHARE_OPCODE_CONTEXT_DESTROY] = DMASHARE_OP_CONTEXT_DESTROY,
+    [DMASHARE_OPCODE_RESOURCE_CREATE] = DMASHARE_OP_RESOURCE_CREATE,
+    [DMASHARE_OPCODE_RESOURCE_DESTROY] = DMASHARE_OP_RESOURCE_DESTROY,
+    [DMASHARE_OPCODE_RESOURCE_ADD] = DMASHARE_OP_RESOURCE_ADD,
+    [DMASHARE_OPCODE_RESOURCE_REMOVE] = DMASHARE_OP_RESOURCE_REMOVE,
+    [DMASHARE_OPCODE_QUERY_CAPSET] = DMASHARE_OP_QUERY_CAPSET,
     [DMASHARE_OPCODE_NOOP] = DMASHARE_OP_JOB_NOOP,
     [DMASHARE_OPCODE_COPY] = DMASHARE_OP_JOB_COPY,
     [DMASHARE_OPCODE_FILL] = DMASHARE_OP_JOB_FILL,
     [DMASHARE_OPCODE_CHECKSUM] = DMASHARE_OP_JOB_CHECKSUM,
+    [DMASHARE_OPCODE_RENDER] = DMASHARE_OP_JOB_RENDER,
+    [DMASHARE_OPCODE_UPLOAD] = DMASHARE_OP_JOB_UPLOAD,
+    [DMASHARE_OPCODE_DOWNLOAD] = DMASHARE_OP_JOB_DOWNLOAD,
 };
 
 static const uint16_t errnos[DMASHARE_ERRNO__MAX] = {
@@ -118,10 +128,13 @@ static const uint16_t errnos[DMASHARE_ERRNO__MAX] = {
     [DMASHARE_ERRNO_ERANGE] = 34,
     [DMASHARE_ERRNO_EDEADLK] = 35,
     [DMASHARE_ERRNO_ETIME] = 62,
+    [DMASHARE_ERRNO_EPROTO] = 71,
     [DMASHARE_ERRNO_EOPNOTSUPP] = 95,
+    [DMASHARE_ERRNO_ECONNRESET] = 104,
     [DMASHARE_ERRNO_ETIMEDOUT] = 110,
     [DMASHARE_ERRNO_ESTALE] = 116,
     [DMASHARE_ERRNO_ECANCELED] = 125,
+    [DMASHARE_ERRNO_ENOTRECOVERABLE] = 131,
 };
 
 uint16_t dmashare_errno_number(DmashareErrno error)
@@ -135,15 +148,15 @@ static bool opcode_is_job(DmashareOpcode opcode)
 }
 
 /* The names of the bits that are set, for people. */
-static char *names(unsigned set, unsigned n, const char *(*name)(unsigned))
+static char *names(uint64_t set, unsigned n, const char *(*name)(unsigned))
 {
     GString *text = g_string_new(NULL);
 
     for (unsigned i = 0; i < n; i++) {
-        if (!(set & (1u << i))) {
+        if (!(set & (1ULL << i))) {
             continue;
         }
-        set &= ~(1u << i);
+        set &= ~(1ULL << i);
         g_string_append_printf(text, "%s'%s'",
                                !text->len ? "" : set ? ", " : " or ", name(i));
     }
@@ -205,14 +218,15 @@ static bool opcode_check(DmashareFaultWhere where, DmashareOpcode opcode,
 {
     bool job = where == DMASHARE_FAULT_WHERE_JOB;
     g_autofree char *text = NULL;
-    unsigned set = 0;
+    uint64_t set = 0;
 
+    QEMU_BUILD_BUG_ON(DMASHARE_OPCODE__MAX > 64);
     if (opcode_is_job(opcode) == job) {
         return true;
     }
     for (unsigned i = 0; i < DMASHARE_OPCODE__MAX; i++) {
         if (opcode_is_job(i) == job) {
-            set |= 1u << i;
+            set |= 1ULL << i;
         }
     }
     text = names(set, DMASHARE_OPCODE__MAX, opcode_name);

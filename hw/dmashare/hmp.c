@@ -192,6 +192,24 @@ static void print_shares(Monitor *mon, const char *path)
     }
 }
 
+/* Nothing if the device does not render. */
+static void print_renderer(Monitor *mon, const DmashareRendererInfo *r)
+{
+    if (!r) {
+        return;
+    }
+    monitor_printf(mon, "    renderer: %s",
+                   DmashareRendererState_str(r->state));
+    if (r->has_pid) {
+        monitor_printf(mon, " process %" PRId64, r->pid);
+    }
+    monitor_printf(mon, " starts %" PRIu64 " unanswered %" PRIu32
+                   " contexts %" PRIu32 " lost %" PRIu32 " resources %" PRIu32
+                   " lost %" PRIu32 " bytes %" PRIu64 " of %" PRIu64 "\n",
+                   r->starts, r->unanswered, r->contexts, r->contexts_lost,
+                   r->resources, r->resources_lost, r->bytes, r->max_bytes);
+}
+
 static void hmp_info_dmashare(Monitor *mon, const QDict *qdict)
 {
     const char *path = qdict_get_try_str(qdict, "path");
@@ -207,6 +225,7 @@ static void hmp_info_dmashare(Monitor *mon, const QDict *qdict)
             print_faults(mon, path);
             print_shares(mon, path);
             print_peers(mon, path);
+            print_renderer(mon, l->value->renderer);
         }
     }
     hmp_handle_error(mon, err);

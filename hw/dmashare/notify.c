@@ -161,6 +161,17 @@ static void notify_peer(void *opaque, bool connected, const char *device,
     }
 }
 
+static void notify_renderer(void *opaque, bool running, const char *why)
+{
+    uint64_t suppressed;
+    g_autofree char *path = notify_path(opaque, DMASHARE_NOTIFY_RENDERER,
+                                        &suppressed);
+
+    if (path) {
+        qapi_event_send_dmashare_renderer(path, running, why, suppressed);
+    }
+}
+
 static const DmashareNotifyOps notify_ops = {
     .exported = notify_exported,
     .released = notify_released,
@@ -171,6 +182,7 @@ static const DmashareNotifyOps notify_ops = {
     .engine_hung = notify_engine_hung,
     .client = notify_client,
     .peer = notify_peer,
+    .renderer = notify_renderer,
 };
 
 void dmashare_notifier_init(DmashareNotifier *notifier, DmashareCore *core)

@@ -64,6 +64,7 @@ typedef struct DmashareClientNotice {
  * @client: see DmashareClientNotice
  * @peer: there is a connection to the share server of @device, and what it
  *        shares is known; or there is none for the reason @why
+ * @renderer: it works, or there is none any more for the reason @why
  *
  * They may be called in the middle of anything, and must not call back.
  */
@@ -83,6 +84,7 @@ typedef struct DmashareNotifyOps {
     void (*client)(void *opaque, const DmashareClientNotice *notice);
     void (*peer)(void *opaque, bool connected, const char *device,
                  const char *why);
+    void (*renderer)(void *opaque, bool running, const char *why);
 } DmashareNotifyOps;
 
 /**
@@ -172,6 +174,14 @@ static inline void dmashare_notify_peer(const DmashareNotify *n,
 {
     if (n && n->ops) {
         n->ops->peer(n->opaque, connected, device, why);
+    }
+}
+
+static inline void dmashare_notify_renderer(const DmashareNotify *n,
+                                            bool running, const char *why)
+{
+    if (n && n->ops) {
+        n->ops->renderer(n->opaque, running, why);
     }
 }
 

@@ -23,6 +23,7 @@
 static bool is_recorded(const char *name)
 {
     return !g_str_has_prefix(name, "x-") && !g_str_has_prefix(name, "peer") &&
+           !g_str_has_prefix(name, "render") &&
            !g_str_has_prefix(name, "share");
 }
 
@@ -64,10 +65,10 @@ bool dmashare_pci_record_start(DmashareState *s, const char *filename,
     g_autoptr(GArray) props = g_array_new(false, false,
                                           sizeof(DmashareRecordProperty));
 
-    if (s->peer || s->share) {
+    if (s->peer || s->share || s->config.render) {
         error_setg(errp, "dmashare: a device with property '%s' cannot be "
                    "recorded: what others do would not come again",
-                   s->peer ? "peer" : "share");
+                   s->peer ? "peer" : s->share ? "share" : "render");
         return false;
     }
     for (uint32_t i = 0; i < dc->props_count_; i++) {

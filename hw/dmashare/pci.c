@@ -349,6 +349,9 @@ static bool config_check(const DmashareConfig *c, Error **errp)
            in_range("share-max-clients", c->share_max_clients, 1, 64, errp) &&
            in_range("share-max-size", c->share_max_size, 4 * KiB, 1 * TiB,
                     errp) &&
+           in_range("render-max-bytes", c->render_max_bytes, 4 * KiB, 1 * GiB,
+                    errp) &&
+           in_range("render-bytes", c->render_bytes, 4 * KiB, 4 * GiB, errp) &&
            in_range("journal-size", c->journal_size, 1, 1 * MiB, errp);
 }
 
@@ -373,6 +376,24 @@ static bool server_realize(DmashareState *s, Error **errp)
                                         errp);
     }
     return !s->share || s->server;
+}
+
+static bool render_realize(DmashareState *s, Error **errp)
+{
+    if (!s->config.render) {
+        return true;
+    }
+    if (s->config.render_max_bytes % (4 * KiB)) {
+        error_setg(errp, "dmashare: property 'render-max-bytes' is %" PRIu64
+                   "; permitted are multiples of 4096",
+                   s->config.render_max_bytes);
+        return false;
+    }
+    s->render_process = dmashare_render_process_new(&s->core,
+                                                    s->render_program,
+                                                    s->render_timeout_ms,
+                                                    errp);
+    return s->render_process;
 }
 
 static void dmashare_realize(PCIDevice *pdev, Error **errp)
@@ -427,8 +448,10 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     if (!dmashare_pci_pages_realize(s, errp) ||
         !server_realize(s, errp) ||
         !dmashare_pci_window_connect(s, errp) ||
+        !render_realize(s, errp) ||
         !dmashare_pci_record_realize(s, errp)) {
         dmashare_core_stop(&s->core);
+        g_clear_pointer(&s->render_process, dmashare_render_process_free);
         g_clear_pointer(&s->peer_link, dmashare_peer_link_free);
         g_clear_pointer(&s->server, dmashare_server_free);
         dmashare_pci_pages_unrealize(s);
@@ -458,6 +481,7 @@ static void dmashare_exit(PCIDevice *pdev)
     dmashare_pci_record_unrealize(s);
     dmashare_core_stop(&s->core);
     g_clear_pointer(&s->server, dmashare_server_free);
+    g_clear_pointer(&s->render_process, dmashare_render_process_free);
     g_clear_pointer(&s->peer_link, dmashare_peer_link_free);
     dmashare_pci_pages_unrealize(s);
     dmashare_link_unrealize(s);
@@ -560,6 +584,14 @@ static const Property dmashare_properties[] = {
                      false),
     DEFINE_PROP_ON_OFF_AUTO("share-udmabuf", DmashareState, share_udmabuf,
                             ON_OFF_AUTO_AUTO),
+    DEFINE_PROP_BOOL("render", DmashareState, config.render, false),
+    DEFINE_PROP_STRING("render-program", DmashareState, render_program),
+    DEFINE_PROP_SIZE("render-max-bytes", DmashareState,
+                     config.render_max_bytes, 16 * MiB),
+    DEFINE_PROP_SIZE("render-bytes", DmashareState, config.render_bytes,
+                     256 * MiB),
+    DEFINE_PROP_UINT32("render-timeout-ms", DmashareState, render_timeout_ms,
+                       10000),
     DEFINE_PROP_BOOL("x-paced", DmashareState, config.paced, false),
 };
 
@@ -611,6 +643,13 @@ static const struct {
                             "memory where nothing less can be passed" },
     { "share-udmabuf", "pass buffers as dma-bufs of /dev/udmabuf: auto, on "
                        "(and in no other way), off" },
+    { "render", "on: there is the render engine (docs/render.rst)" },
+    { "render-program", "the renderer, if not the one built with the emulator"
+                        },
+    { "render-max-bytes", "bytes of one render job's commands or transfer" },
+    { "render-bytes", "bytes of all resources together" },
+    { "render-timeout-ms", "ms of real time after which a renderer that does "
+                           "not answer is killed" },
     { "x-paced", "timers do not run but when they are told to (replay)" },
     { "x-run-timer", "write a timer's number: runs it, if it is its time" },
 };

@@ -12,6 +12,7 @@
 #include "system/hostmem.h"
 #include "hw/dmashare/control.h"
 #include "hw/dmashare/peer-connect.h"
+#include "hw/dmashare/render-process.h"
 #include "hw/dmashare/record.h"
 
 #define TYPE_DMASHARE "dmashare"
@@ -53,6 +54,9 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @peer: property: whose buffers are offered to the guest
  * @peer_reconnect_ms: property
  * @peer_link: to there
+ * @render_program: property
+ * @render_timeout_ms: property
+ * @render_process: renders, or NULL
  * @exit: ends a recording when QEMU ends
  * @server: the share server, or NULL
  * @share: property: where clients find the share server, or NULL
@@ -86,6 +90,9 @@ struct DmashareState {
     char *peer;
     uint32_t peer_reconnect_ms;
     DmasharePeerLink *peer_link;
+    char *render_program;
+    uint32_t render_timeout_ms;
+    DmashareRenderProcess *render_process;
     Notifier exit;
     DmashareServer *server;
     char *share;

@@ -97,6 +97,38 @@ static DmashareLimits *limits_info(const DmashareCore *core)
     return limits;
 }
 
+static void count_objects(DmashareRenderObject *const *table, uint32_t max,
+                          uint32_t *all, uint32_t *lost)
+{
+    for (uint32_t i = 1; i <= max; i++) {
+        *all += table[i] != NULL;
+        *lost += table[i] && table[i]->lost;
+    }
+}
+
+static DmashareRendererInfo *renderer_info(DmashareCore *core)
+{
+    DmashareRenderProcess *process = dmashare_core_renderer(core);
+    const DmashareRender *render = &core->render;
+    DmashareRendererInfo *info;
+
+    if (!process) {
+        return NULL;
+    }
+    info = g_new0(DmashareRendererInfo, 1);
+    info->state = dmashare_render_process_state(process, &info->pid);
+    info->has_pid = info->pid;
+    info->starts = render->starts;
+    info->unanswered = render->unanswered;
+    count_objects(render->context, render->max_contexts, &info->contexts,
+                  &info->contexts_lost);
+    count_objects(render->resource, render->max_resources, &info->resources,
+                  &info->resources_lost);
+    info->bytes = render->bytes;
+    info->max_bytes = render->max_bytes;
+    return info;
+}
+
 static DmashareDeviceInfo *device_info(DmashareCore *core)
 {
     DmashareDeviceInfo *info = g_new0(DmashareDeviceInfo, 1);
@@ -122,6 +154,7 @@ static DmashareDeviceInfo *device_info(DmashareCore *core)
         info->fences_held += dmashare_timeline_held(tl);
     }
     info->recording = core->recorder;
+    info->renderer = renderer_info(core);
     info->holds = core->holds.n;
     info->limits = limits_info(core);
     info->counters = counters_info(&ledger);

@@ -87,6 +87,21 @@ void dmashare_queues_destroy(DmashareQueues *qs)
     }
 }
 
+/* What it is, and which context or resource it is about, if it is. */
+static uint64_t job_argument(const DmashareJob *job)
+{
+    const struct dmashare_desc *desc = &job->desc;
+    uint64_t what = 0;
+
+    if (desc->opcode == DMASHARE_OP_JOB_RENDER) {
+        what = (uint32_t)le64_to_cpu(desc->job.value);
+    } else if (desc->opcode == DMASHARE_OP_JOB_UPLOAD ||
+               desc->opcode == DMASHARE_OP_JOB_DOWNLOAD) {
+        what = le32_to_cpu(desc->transfer.resource);
+    }
+    return desc->opcode | what << 8;
+}
+
 /* A control command has a record of its own. */
 static void job_record(DmashareQueue *q, const DmashareJob *job,
                        DmashareOperation operation)
@@ -102,7 +117,7 @@ static void job_record(DmashareQueue *q, const DmashareJob *job,
     record.error = job->error;
     record.queue = q->index;
     if (operation != DMASHARE_OPERATION_WATCHDOG) {
-        record.arg = job->desc.opcode;
+        record.arg = job_argument(job);
         record.bytes = !job->refused && job->engine->piece ?
                        job->length * job->rows : UINT64_MAX;
     }
@@ -192,6 +207,13 @@ void dmashare_queues_stop(DmashareQueues *qs)
     dmashare_timer_del(qs->signal_timer);
     for (unsigned i = 0; i < qs->n_queues; i++) {
         dmashare_timer_del(qs->queue[i].timer);
+    }
+}
+
+void dmashare_queues_wake(DmashareQueues *qs, unsigned lane)
+{
+    if (lane < qs->n_queues) {
+        queue_kick(&qs->queue[lane]);
     }
 }
 
@@ -542,8 +564,11 @@ static bool job_advance(DmashareQueue *q, DmashareJob *job, int64_t now,
         *next = job->ready;
         return false;
     }
+    job->asleep = false;
     if (!dmashare_command_step(q->queues->commands, job, budget)) {
-        *next = now;
+        if (!job->asleep) {
+            *next = now;
+        }
         return false;
     }
     job_done(q, job, job->status);

@@ -127,6 +127,8 @@ void dmashare_queues_reset(DmashareQueues *qs);
 
 /* Nothing goes on until the reset: neither fetches, nor jobs, nor fences. */
 void dmashare_queues_stop(DmashareQueues *qs);
+/* What a job that is asleep waited for has happened, or may have. */
+void dmashare_queues_wake(DmashareQueues *qs, unsigned lane);
 /* A fault rule was removed: what it stalled or hung goes on. */
 void dmashare_queues_look_again(DmashareQueues *qs);
 

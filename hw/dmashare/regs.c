@@ -21,6 +21,7 @@ static uint64_t features(const DmashareCore *core)
     return (core->local.size ? DMASHARE_FEATURE_LOCAL : 0) |
            (core->cfg.share ? DMASHARE_FEATURE_SHARE : 0) |
            (core->window.half ? DMASHARE_FEATURE_PEER : 0) |
+           (core->render.enabled ? DMASHARE_FEATURE_RENDER : 0) |
            (core->cfg.coherent ? 0 : DMASHARE_FEATURE_NONCOHERENT);
 }
 
@@ -28,6 +29,40 @@ static uint32_t ring_status(bool enabled, uint8_t error)
 {
     return (enabled ? DMASHARE_QSTATUS_ENABLED : 0) |
            (uint32_t)error << DMASHARE_QSTATUS_ERROR_SHIFT;
+}
+
+static bool render_read(const DmashareRender *render, uint64_t addr,
+                        uint32_t *value)
+{
+    switch (addr) {
+    case DMASHARE_REG_MAX_CONTEXTS:
+        *value = render->max_contexts;
+        break;
+    case DMASHARE_REG_MAX_RESOURCES:
+        *value = render->max_resources;
+        break;
+    case DMASHARE_REG_MAX_RENDER_LO:
+        *value = render->slot_size;
+        break;
+    case DMASHARE_REG_MAX_RENDER_HI:
+        *value = render->slot_size >> 32;
+        break;
+    case DMASHARE_REG_RENDER_BYTES_LO:
+        *value = render->max_bytes;
+        break;
+    case DMASHARE_REG_RENDER_BYTES_HI:
+        *value = render->max_bytes >> 32;
+        break;
+    case DMASHARE_REG_RENDER_RINGS:
+        *value = DMASHARE_RENDER_RINGS;
+        break;
+    default:
+        return false;
+    }
+    if (!render->enabled) {
+        *value = 0;
+    }
+    return true;
 }
 
 /* The queue whose register block or doorbell pair @index is, if it exists. */
@@ -241,7 +276,7 @@ static bool reg_read(DmashareCore *core, uint64_t addr, uint32_t *value)
         *value = core->window.half >> 32;
         return true;
     default:
-        return false;
+        return render_read(&core->render, addr, value);
     }
 }
 

@@ -173,6 +173,28 @@ void qmp_dmashare_client_disconnect(const char *path, uint32_t client,
     not_built(errp);
 }
 
+DmashareContextInfoList *qmp_query_dmashare_contexts(const char *path,
+                                                     Error **errp)
+{
+    return not_built(errp);
+}
+
+DmashareResourceInfoList *qmp_query_dmashare_resources(const char *path,
+                                                       bool has_after,
+                                                       uint32_t after,
+                                                       bool has_limit,
+                                                       uint32_t limit,
+                                                       Error **errp)
+{
+    return not_built(errp);
+}
+
+void qmp_dmashare_render_fault(const char *path, DmashareRenderFault fault,
+                               Error **errp)
+{
+    not_built(errp);
+}
+
 DmasharePeersInfo *qmp_query_dmashare_peers(const char *path, Error **errp)
 {
     return not_built(errp);

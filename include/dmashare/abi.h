@@ -53,7 +53,7 @@ typedef uint8_t __u8;
 
 #define DMASHARE_ID_MAGIC		0x48534d44	/* "DMSH" */
 #define DMASHARE_VERSION_MAJOR		1
-#define DMASHARE_VERSION_MINOR		3
+#define DMASHARE_VERSION_MINOR		4
 
 /*
  * Registers (offsets in BAR0)
@@ -72,7 +72,7 @@ typedef uint8_t __u8;
 
 #define DMASHARE_FEATURE_LOCAL		(1 << 0) /* local memory behind BAR4 */
 #define DMASHARE_FEATURE_NONCOHERENT	(1 << 1) /* SYNC commands are needed */
-#define DMASHARE_FEATURE_RENDER		(1 << 2) /* render engine */
+#define DMASHARE_FEATURE_RENDER		(1 << 2) /* render engine; since 1.4 */
 #define DMASHARE_FEATURE_SHARE		(1 << 3) /* host sharing: SHARE and what goes with it */
 #define DMASHARE_FEATURE_PEER		(1 << 4) /* another VM's buffers; since 1.3 */
 
@@ -226,6 +226,15 @@ enum dmashare_queue_error {
 #define DMASHARE_REG_PEER_SIZE_LO	0x0c0	/* bytes of one half; a power of two */
 #define DMASHARE_REG_PEER_SIZE_HI	0x0c4
 
+/* Rendering: read-only, constant; 0 without the feature. Since 1.4. */
+#define DMASHARE_REG_MAX_CONTEXTS	0x0d0	/* largest id */
+#define DMASHARE_REG_MAX_RESOURCES	0x0d4	/* largest id */
+#define DMASHARE_REG_MAX_RENDER_LO	0x0d8	/* bytes of one render job's operand */
+#define DMASHARE_REG_MAX_RENDER_HI	0x0dc
+#define DMASHARE_REG_RENDER_BYTES_LO	0x0e0	/* of all resources, as RESOURCE_CREATE counts */
+#define DMASHARE_REG_RENDER_BYTES_HI	0x0e4
+#define DMASHARE_REG_RENDER_RINGS	0x0e8	/* of a context */
+
 /*
  * Doorbells, write-only (read 0). SQ: the new producer index of the
  * submission ring. CQ: the new consumer index of the completion ring.
@@ -274,6 +283,12 @@ enum dmashare_status {
 	DMASHARE_STATUS_FAULT_DEAD_MAPPING = 0x23, /* ESTALE: no such mapping, or not any more */
 	DMASHARE_STATUS_FAULT_BUS_MASTER = 0x24, /* EIO: Bus Master Enable is clear */
 
+	/* Rendering, since 1.4. */
+	DMASHARE_STATUS_RENDER_COMMANDS	= 0x28,	/* EPROTO: the renderer found it wrong */
+	DMASHARE_STATUS_RENDER_LOST	= 0x29,	/* ENOTRECOVERABLE: it was lost before */
+	DMASHARE_STATUS_RENDER_TIMEOUT	= 0x2a,	/* ETIMEDOUT: the renderer hung in this job */
+	DMASHARE_STATUS_RENDER_GONE	= 0x2b,	/* ECONNRESET: the renderer ended */
+
 	/* The request did not run. */
 	DMASHARE_STATUS_TIMEOUT		= 0x30,	/* ETIMEDOUT: the watchdog ended its wait */
 	DMASHARE_STATUS_DEPENDENCY	= 0x31,	/* ECANCELED: a fence failed (JOB_F_STRICT) */
@@ -308,6 +323,10 @@ enum dmashare_status {
 	X(FAULT_BOUNDS, ERANGE)			\
 	X(FAULT_DEAD_MAPPING, ESTALE)		\
 	X(FAULT_BUS_MASTER, EIO)		\
+	X(RENDER_COMMANDS, EPROTO)		\
+	X(RENDER_LOST, ENOTRECOVERABLE)		\
+	X(RENDER_TIMEOUT, ETIMEDOUT)		\
+	X(RENDER_GONE, ECONNRESET)		\
 	X(TIMEOUT, ETIMEDOUT)			\
 	X(DEPENDENCY, ECANCELED)		\
 	X(ABORTED, ECANCELED)			\
@@ -351,11 +370,21 @@ enum dmashare_opcode {
 	DMASHARE_OP_PEER_UNMAP		= 0x11,	/* body: id */
 	DMASHARE_OP_PEER_ACQUIRE	= 0x12,	/* body: peer_acquire */
 	DMASHARE_OP_PEER_RELEASE	= 0x13,	/* body: hold */
+	DMASHARE_OP_CONTEXT_CREATE	= 0x14,	/* body: context; since 1.4, as all to JOB_NOOP */
+	DMASHARE_OP_CONTEXT_DESTROY	= 0x15,	/* body: id */
+	DMASHARE_OP_RESOURCE_CREATE	= 0x16,	/* body: resource */
+	DMASHARE_OP_RESOURCE_DESTROY	= 0x17,	/* body: id */
+	DMASHARE_OP_RESOURCE_ADD	= 0x18,	/* body: pair */
+	DMASHARE_OP_RESOURCE_REMOVE	= 0x19,	/* body: pair */
+	DMASHARE_OP_QUERY_CAPSET	= 0x1a,	/* body: query */
 
 	DMASHARE_OP_JOB_NOOP		= 0x40,	/* body: job; takes value ns of device time */
 	DMASHARE_OP_JOB_COPY		= 0x41,	/* body: job; src to dst */
 	DMASHARE_OP_JOB_FILL		= 0x42,	/* body: job; value repeated into dst */
 	DMASHARE_OP_JOB_CHECKSUM	= 0x43,	/* body: job; CRC32C of src into result */
+	DMASHARE_OP_JOB_RENDER		= 0x44,	/* body: job; the commands in src; since 1.4 */
+	DMASHARE_OP_JOB_UPLOAD		= 0x45,	/* body: transfer; src to a resource; since 1.4 */
+	DMASHARE_OP_JOB_DOWNLOAD	= 0x46,	/* body: transfer; a resource to dst; since 1.4 */
 };
 
 /*
@@ -804,6 +833,90 @@ struct dmashare_peer_info {
 };
 
 /*
+ * Rendering (FEATURE_RENDER). The commands of a context are those of the
+ * protocol "virgl", interpreted by a renderer outside of the device. A context
+ * has state and refers to resources that were added to it; a resource is a
+ * texture or a buffer of the renderer's own, which all contexts may share.
+ *
+ * The commands below are checked by the device alone and complete without
+ * waiting for the renderer. What it refuses later, and a context whose commands
+ * were wrong (the job fails with RENDER_COMMANDS), is told by the event
+ * RENDER_LOST, and from then on all jobs that name the context or resource fail
+ * with RENDER_LOST. When the renderer ends, whatever the reason, all contexts
+ * and resources are lost, with one event RENDER_LOST that names none. Lost ones
+ * are still to be destroyed. CREATE starts another renderer, at most one a second;
+ * meanwhile it is refused with RENDER_GONE. RESET destroys all of them.
+ *
+ * CONTEXT_CREATE: refused: BAD_ID (id 0 or over MAX_CONTEXTS), ID_EXISTS,
+ * BAD_DESCRIPTOR (capset), RENDER_GONE.
+ *
+ * CONTEXT_DESTROY, RESOURCE_DESTROY: jobs that have begun end, with whatever
+ * status; jobs that begin later fail with RENDER_LOST. Refused: BAD_ID.
+ *
+ * RESOURCE_CREATE: commands name the resource by its id. target, format, bind
+ * and flags are the protocol's; format and flags are the renderer's to judge.
+ * The resource counts as width * height * depth * array_size * max(nr_samples,
+ * 1) texels of 16 bytes, or of 4 with a format from 1 to 4 or 67 (red, green,
+ * blue and alpha or nothing, of 8 bits each); with last_level not 0 a half
+ * more. One of target BUFFER counts as width bytes. Refused: BAD_ID (id 0 or
+ * over MAX_RESOURCES), ID_EXISTS, BAD_LENGTH (a dimension 0 or over
+ * MAX_DIMENSION, or MAX_BUFFER_WIDTH for a BUFFER; one that the target does not
+ * have and is not 1; over 16 samples or 15 levels), BAD_DESCRIPTOR (target,
+ * reserved), LIMIT (bytes of all), RENDER_GONE.
+ *
+ * RESOURCE_ADD, RESOURCE_REMOVE: the context may use the resource, or may not any
+ * more. Both may be done twice. Refused: BAD_ID.
+ *
+ * QUERY_CAPSET: writes the capability set id (CAPSET_*) of the renderer, as the
+ * protocol defines it, to memory; refusals as QUERY_LEDGER, BAD_ID if there is no
+ * such set, and BUSY while the first renderer is starting. Result is its size,
+ * which may be larger than length.
+ */
+#define DMASHARE_CAPSET_VIRGL		1
+#define DMASHARE_CAPSET_VIRGL2		2
+
+struct dmashare_body_context {
+	__le32 id;			/* chosen by the driver, 1..MAX_CONTEXTS */
+	__le32 capset;			/* DMASHARE_CAPSET_* */
+	__u8 name[DMASHARE_NAME_LEN];	/* for people */
+};
+
+enum dmashare_target {
+	DMASHARE_TARGET_BUFFER		= 0,
+	DMASHARE_TARGET_1D		= 1,
+	DMASHARE_TARGET_2D		= 2,
+	DMASHARE_TARGET_3D		= 3,
+	DMASHARE_TARGET_CUBE		= 4,
+	DMASHARE_TARGET_RECT		= 5,
+	DMASHARE_TARGET_1D_ARRAY	= 6,
+	DMASHARE_TARGET_2D_ARRAY	= 7,
+	DMASHARE_TARGET_CUBE_ARRAY	= 8,
+};
+
+#define DMASHARE_MAX_DIMENSION		16384
+#define DMASHARE_MAX_BUFFER_WIDTH	(64 << 20)
+
+struct dmashare_body_resource {
+	__le32 id;			/* chosen by the driver, 1..MAX_RESOURCES */
+	__le32 target;			/* enum dmashare_target */
+	__le32 format;
+	__le32 bind;
+	__le32 width;
+	__le32 height;
+	__le32 depth;
+	__le32 array_size;
+	__le32 last_level;
+	__le32 nr_samples;
+	__le32 flags;
+	__le32 reserved;		/* must be zero */
+};
+
+struct dmashare_body_pair {
+	__le32 context;
+	__le32 resource;
+};
+
+/*
  * Jobs. An operand is a range of a mapping. With rows 0 or 1 an operand is
  * the length bytes at offset. With rows >= 2 (copy, fill, checksum) it is
  * that many rows of length bytes, one every pitch bytes; pitch must then be at
@@ -819,6 +932,18 @@ struct dmashare_peer_info {
  *   CHECKSUM  x    -    x       0; result is the CRC32C (Castagnoli,
  *                               RFC 3720 B.4, initial value and final xor
  *                               0xffffffff) of the rows one after another
+ *   RENDER    x    -    x       id of a context, and a ring << 32; length is a
+ *                               multiple of 4, rows 0
+ *   UPLOAD    x    -    x       bytes of the operand from layer to layer; rows 0
+ *   DOWNLOAD  -    x    x       the same
+ *
+ * RENDER to DOWNLOAD take the time that the renderer takes, besides. What they
+ * read is read before the renderer sees it; DOWNLOAD writes while the renderer
+ * reads on, and one that failed may have written a part. A pixel of the box is where the renderer puts it: row
+ * after row of stride bytes, from the operand's first byte on. RENDER's fence
+ * signals when the renderer has done what the commands ask for. MAX_RENDER is
+ * the limit of their length. A ring from RENDER_RINGS on is BAD_LENGTH, an
+ * unknown context or resource RENDER_LOST when the job begins.
  *
  * Any other job takes the latency and bandwidth that the device was given as
  * properties (default: none), in device time.
@@ -845,8 +970,8 @@ struct dmashare_peer_info {
  * unused operand, wait or value that is not zero, a NOOP with length or rows,
  * pitch below length, or not 0 with rows < 2, a NOOP longer than the limit),
  * BAD_LENGTH (0 where needed, or length * rows over MAX_JOB_BYTES), OVERLAP,
- * BAD_FENCE, DEADLOCK. Failed: the FAULT_* (each also an event), TIMEOUT,
- * DEPENDENCY. Bounds, direction and the mapping's existence are checked for
+ * BAD_FENCE, DEADLOCK. Failed: the FAULT_* (each also an event), RENDER_*,
+ * TIMEOUT, DEPENDENCY. Bounds, direction and the mapping's existence are checked for
  * all operands before the first byte moves.
  */
 #define DMASHARE_JOB_F_STRICT		(1 << 0)
@@ -877,6 +1002,28 @@ struct dmashare_body_job {
 	__le64 length;			/* bytes, or bytes of a row */
 	__le64 value;			/* by opcode, above */
 	struct dmashare_wait wait[DMASHARE_MAX_WAITS];
+};
+
+/*
+ * UPLOAD and DOWNLOAD: a box of one level of a resource. x and width of a
+ * BUFFER are bytes. stride is from row to row of the operand, 0: as long as the
+ * whole level's rows; the layer stride likewise. Bytes of DOWNLOAD's operand
+ * that no pixel has are written, as zeros. Refused besides: BAD_LENGTH (an empty
+ * box). Failed besides: RENDER_COMMANDS (the box is not inside of the level, a
+ * stride is longer than the operand, or the operand is too small for the box).
+ */
+struct dmashare_body_transfer {
+	struct dmashare_body_job job;
+	__le32 resource;
+	__le32 level;
+	__le32 stride;
+	__le32 x;
+	__le32 width;
+	__le16 y;
+	__le16 height;
+	__le16 z;			/* or layer */
+	__le16 depth;
+	__le32 reserved;		/* must be zero */
 };
 
 /*
@@ -911,7 +1058,11 @@ struct dmashare_desc {
 		struct dmashare_body_hold hold;
 		struct dmashare_body_peer_map peer_map;
 		struct dmashare_body_peer_acquire peer_acquire;
+		struct dmashare_body_context context;
+		struct dmashare_body_resource resource;
+		struct dmashare_body_pair pair;
 		struct dmashare_body_job job;
+		struct dmashare_body_transfer transfer;
 		__u8 body[240];		/* bytes past the opcode's body must be zero */
 	};
 };
@@ -926,7 +1077,7 @@ struct dmashare_desc {
  */
 struct dmashare_completion {
 	__le64 cookie;
-	__le64 result;			/* CHECKSUM: the CRC; QUERY_LEDGER: bytes written; else 0 */
+	__le64 result;			/* CHECKSUM: the CRC; QUERY_*: bytes; SHARE: id; else 0 */
 	__le64 detail;			/* FAULT_*: the event's addr; COMMANDED: errno; else 0 */
 	__le16 status;			/* enum dmashare_status */
 	__le16 flags;			/* DMASHARE_COMPLETION_F_* */
@@ -975,10 +1126,16 @@ enum dmashare_event_type {
 	DMASHARE_EVENT_PEER_WITHDRAW	= 11,
 	DMASHARE_EVENT_PEER_CONTENT	= 12,
 	DMASHARE_EVENT_PEER_GRANTED	= 13,
+	/*
+	 * Rendering, since 1.4: flags is 0 for a context and EVENT_F_RESOURCE for
+	 * a resource, mapping its id; 0: all of both. status says why.
+	 */
+	DMASHARE_EVENT_RENDER_LOST	= 14,
 };
 
 #define DMASHARE_EVENT_F_WRITE		(1 << 0) /* the access was a write, or is to be one */
 #define DMASHARE_EVENT_F_WAIT		(1 << 1) /* SHARE_ACQUIRE: to be told, and nothing held */
+#define DMASHARE_EVENT_F_RESOURCE	(1 << 2) /* RENDER_LOST: a resource, not a context */
 
 struct dmashare_event {
 	__le16 type;			/* enum dmashare_event_type */

@@ -16,7 +16,7 @@ LIST = os.path.join(common.TOP, 'tests/guest/list')
 VMS = os.path.join(common.TOP, 'tests/guest/vms')
 # Where meson puts what tests/guest builds.
 PROGRAMS = os.path.join(common.BUILD, 'tests/guest')
-RESTRICTIONS = ('only', 'full', 'brief')
+RESTRICTIONS = ('only', 'full', 'brief', 'needs')
 AGENT = os.path.join(PROGRAMS, 'init/dmashare-agent')
 
 
@@ -36,6 +36,17 @@ class Only:
             return kernel.name == self.kernel
         newer = version(kernel.release) >= version(self.kernel)
         return newer == (self.kernel[-1] == '+')
+
+
+@dataclasses.dataclass
+class Needs:
+    """A line "NAME needs FILE REASON": it runs if the build has that file."""
+    file: str           # below the build folder
+    reason: str
+
+    def there(self):
+        """Was it built?"""
+        return os.path.exists(os.path.join(common.BUILD, self.file))
 
 
 @dataclasses.dataclass
@@ -75,6 +86,7 @@ class Row:
     variables: dict
     only: Only = None
     full: Only = None
+    needs: Needs = None
 
 
 def version(release):
@@ -84,7 +96,7 @@ def version(release):
 
 
 def _lines(path):
-    """(where, words, Only or None) of each line that says something.
+    """(where, words, Only, Needs or None) of each line that says something.
 
     Those of a restriction are the name and one of RESTRICTIONS.
     """
@@ -100,8 +112,12 @@ def _lines(path):
         words = line.split(None, 3)
         if words[1:2] and words[1] in RESTRICTIONS:
             if len(words) < 4:
+                second = 'FILE' if words[1] == 'needs' else 'KERNEL'
                 common.die(f'{where}: a restriction is "NAME {words[1]} '
-                           'KERNEL REASON"')
+                           f'{second} REASON"')
+            if words[1] == 'needs':
+                yield where, words[:2], Needs(words[2], words[3].strip())
+                continue
             if words[2][-1] in '+-' and version(words[2]) == (0, 0):
                 common.die(f'{where}: {words[2]} is not a version as in 7.0+')
             yield where, words[:2], Only(words[2], words[3].strip())
@@ -121,6 +137,8 @@ def read_list():
             name, _, row = words[0].partition('@')
             if name not in entries or row and row not in entries[name].vms:
                 common.die(f'{where}: no line above says what {words[0]} is')
+            if words[1] == 'needs':
+                common.die(f'{where}: what needs a file is a VM, in {VMS}')
             getattr(entries[name], words[1])[row] = only
             continue
         if len(words) < 2:

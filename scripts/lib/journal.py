@@ -19,7 +19,8 @@ VALUE = re.compile(r'^\s+DMASHARE_(\w+)\s*=\s*(\w+)\s*,', re.M)
 # in the schema, where values count from 0.
 ARGUMENTS = {'command': 'OP_', 'job-start': 'OP_JOB_', 'job-end': 'OP_JOB_',
              'event': 'EVENT_', 'pci': 'DmasharePciFault',
-             'fence-action': 'DmashareFenceAction'}
+             'fence-action': 'DmashareFenceAction',
+             'render-fault': 'DmashareRenderFault'}
 
 
 @functools.lru_cache
@@ -42,7 +43,9 @@ def named(entry):
     if prefix == 'OP_' and argument & 0xff == 7:
         entry['what'] = 'note-' + _names('NOTE_').get(argument >> 8, 'unknown')
     elif prefix:
-        entry['what'] = _names(prefix).get(argument)
+        # An opcode may have something else above it.
+        entry['what'] = _names(prefix).get(
+            argument & 0xff if prefix.startswith('OP_') else argument)
     return entry
 
 

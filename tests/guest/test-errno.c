@@ -116,6 +116,32 @@ static void submit(void)
 	ASSERT_ERRNO(dms_try_submit(fd, &s, &job, 1), EINVAL);
 }
 
+/* Of a device that has no renderer. */
+static void no_renderer(void)
+{
+	static const unsigned long requests[] = {
+		DRM_IOCTL_DMASHARE_CONTEXT_CREATE, DRM_IOCTL_DMASHARE_CONTEXT_DESTROY,
+		DRM_IOCTL_DMASHARE_RESOURCE_CREATE, DRM_IOCTL_DMASHARE_RESOURCE_DESTROY,
+		DRM_IOCTL_DMASHARE_RESOURCE_ADD, DRM_IOCTL_DMASHARE_RESOURCE_REMOVE,
+		DRM_IOCTL_DMASHARE_RENDER_STATE, DRM_IOCTL_DMASHARE_RENDER_CAPSET,
+	};
+	uint8_t zeros[256] = { 0 };
+	int fd = dms_open();
+	struct bo bo = dms_create(fd, PAGE, "submit");
+	struct drm_dmashare_submit s = { 0 };
+	struct drm_dmashare_job job = dms_job_fill(&bo, 0, 8, 0);
+	uint32_t param;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(requests); i++)
+		ASSERT_ERRNO(drmIoctl(fd, requests[i], zeros), EOPNOTSUPP);
+	job.op = DRM_DMASHARE_OP_DOWNLOAD;
+	ASSERT_REFUSED("SUBMIT", dms_try_submit(fd, &s, &job, 1), EOPNOTSUPP);
+	for (param = DRM_DMASHARE_PARAM_MAX_CONTEXTS;
+	     param <= DRM_DMASHARE_PARAM_RENDER_RINGS; param++)
+		ASSERT_EQ(dms_param(fd, param), 0);
+}
+
 static void job_result(void)
 {
 	struct drm_dmashare_job_result r;
@@ -343,6 +369,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(bo_create),
 	KTAP_CASE(bo_mmap_and_info),
 	KTAP_CASE(submit),
+	KTAP_CASE(no_renderer),
 	KTAP_CASE(job_result),
 	KTAP_CASE(ledger),
 	KTAP_SLOW(no_answer, 100),

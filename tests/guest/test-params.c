@@ -181,7 +181,7 @@ static void unknown_param(void)
 {
 	int fd = dms_open();
 
-	ASSERT_ERRNO(try_param(fd, DRM_DMASHARE_PARAM_PEER_FREE + 1, 0), EINVAL);
+	ASSERT_ERRNO(try_param(fd, DRM_DMASHARE_PARAM_RENDER_RINGS + 1, 0), EINVAL);
 	ASSERT_ERRNO(try_param(fd, UINT32_MAX, 0), EINVAL);
 }
 

@@ -162,7 +162,7 @@ static void unknown_bits(void)
 	}
 	for (bit = 1; bit < 32; bit++)
 		REFUSED(s, EINVAL, s.noop, j->flags = 1u << bit);
-	REFUSED(s, EINVAL, s.noop, j->op = DRM_DMASHARE_OP_CHECKSUM + 1);
+	REFUSED(s, EINVAL, s.noop, j->op = DRM_DMASHARE_OP_DOWNLOAD + 1);
 	REFUSED(s, EINVAL, s.noop, j->op = UINT32_MAX);
 }
 

@@ -40,11 +40,11 @@ static void test_info(void)
     qdmashare_local_buf(d, 3, 0, 4 * KiB, 0);
     qdmashare_attach(d, 5, 2);
     says(m, "info dmashare",
-         "/machine/peripheral/dev: interface 1.3, enabled\n"
+         "/machine/peripheral/dev: interface 1.4, enabled\n"
          "    buffers 2 attachments 1 mappings 2 faults 0\n"
          "    jobs 0 failed 0 fences pending 0 held 0 holds 0 fault rules 0\n");
     says(m, "info dmashare dev",
-         "/machine/peripheral/dev: interface 1.3, enabled\n"
+         "/machine/peripheral/dev: interface 1.4, enabled\n"
          "    buffers 2 attachments 1 mappings 2 faults 0\n"
          "    jobs 0 failed 0 fences pending 0 held 0 holds 0 fault rules 0\n"
          "    queue 0: enabled error 0 fetched 5 of 5 completed 5 jobs 0\n"
@@ -120,7 +120,7 @@ static void test_fault(void)
     says(m, "dmashare_fault dev command fail 2 enomem", "fault rule 1\n");
     says(m, "dmashare_fault dev interrupt drop", "fault rule 2\n");
     says(m, "info dmashare dev",
-         "/machine/peripheral/dev: interface 1.3, enabled\n"
+         "/machine/peripheral/dev: interface 1.4, enabled\n"
          "    buffers 0 attachments 0 mappings 0 faults 0\n"
          "    jobs 0 failed 0 fences pending 0 held 0 holds 0 fault rules 2\n"
          "    queue 0: enabled error 0 fetched 0 of 0 completed 0 jobs 0\n"
@@ -135,14 +135,15 @@ static void test_fault(void)
          "fatal\n");
     says(m, "dmashare_fault dev job fail 1 ebadf",
          "error expects one of: none eperm enoent eio eagain enomem eacces "
-         "efault ebusy enodev einval enospc erange edeadlk etime eopnotsupp "
-         "etimedout estale ecanceled\n");
+         "efault ebusy enodev einval enospc erange edeadlk etime eproto "
+         "eopnotsupp econnreset etimedout estale ecanceled "
+         "enotrecoverable\n");
     says(m, "dmashare_fault_remove dev 1", "");
     says(m, "dmashare_fault_remove dev -1",
          "id expects a number from 0 to 4294967295\n");
     says(m, "dmashare_fault_remove dev", "");
     says(m, "info dmashare",
-         "/machine/peripheral/dev: interface 1.3, enabled\n"
+         "/machine/peripheral/dev: interface 1.4, enabled\n"
          "    buffers 0 attachments 0 mappings 0 faults 0\n"
          "    jobs 0 failed 0 fences pending 0 held 0 holds 0 fault rules "
          "0\n");
@@ -166,7 +167,7 @@ static void test_fence(void)
          "timeline 6 seqno 1: held, queue 1, hold 2, reads buffer 2\n"
          "timeline 6 seqno 2: running, queue 1, hold 2\n");
     says(m, "info dmashare dev",
-         "/machine/peripheral/dev: interface 1.3, enabled\n"
+         "/machine/peripheral/dev: interface 1.4, enabled\n"
          "    buffers 1 attachments 0 mappings 1 faults 0\n"
          "    jobs 0 failed 0 fences pending 3 held 2 holds 2 fault rules 0\n"
          "    queue 0: enabled error 0 fetched 2 of 2 completed 2 jobs 0\n"

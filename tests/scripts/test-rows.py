@@ -125,6 +125,18 @@ class Lists(unittest.TestCase):
         self.refused(['brief'], vms='default IOMMU=vtd\n'
                                     'default brief debug why\n')
 
+    def test_needs(self):
+        _, vms = self.read(vms='default IOMMU=vtd\nv IOMMU=vtd\n'
+                               'v needs render/no such program\n'
+                               'default needs . it is there\n')
+        self.assertEqual((vms['v'].needs.file, vms['v'].needs.reason),
+                         ('render/no', 'such program'))
+        self.assertFalse(vms['v'].needs.there())
+        self.assertTrue(vms['default'].needs.there())
+        self.refused(['NAME needs FILE REASON'],
+                     vms='default IOMMU=vtd\ndefault needs render/no\n')
+        self.refused(['is a VM'], tests='a default 5\na needs x why\n')
+
     def test_brief(self):
         (entry, other), _ = self.read('a default,v 5 x\na@v brief debug long\n'
                                       'b default 5\n',

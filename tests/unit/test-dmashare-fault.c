@@ -296,14 +296,18 @@ static void test_ranges(void)
     match = (DmashareFaultMatch) { .has_opcode = true,
                                    .opcode = DMASHARE_OPCODE_MAP };
     refused(w, &rule, "Parameter 'rule.match.opcode' expects 'noop', 'copy', "
-            "'fill' or 'checksum' where 'job'");
+            "'fill', 'checksum', 'render', 'upload' or 'download' where "
+            "'job'");
     rule.where = WHERE(COMMAND);
     match.opcode = DMASHARE_OPCODE_FILL;
     refused(w, &rule, "Parameter 'rule.match.opcode' expects 'nop', "
             "'buffer-create', 'buffer-destroy', 'attach', 'detach', 'map', "
             "'unmap', 'note', 'query-ledger', 'place', 'sync', 'share', "
             "'unshare', 'publish', 'grant', 'peer-query', 'peer-map', "
-            "'peer-unmap', 'peer-acquire' or 'peer-release' where 'command'");
+            "'peer-unmap', 'peer-acquire', 'peer-release', "
+            "'context-create', 'context-destroy', 'resource-create', "
+            "'resource-destroy', 'resource-add', 'resource-remove' or "
+            "'query-capset' where 'command'");
     rule = rule_of(WHERE(INTERRUPT), ACTION(DROP));
     match = (DmashareFaultMatch) { .has_vector = true, .vector = 6 };
     rule.match = &match;
@@ -373,6 +377,8 @@ static void test_defaults(void)
     }
     g_assert_cmpuint(dmashare_errno_number(DMASHARE_ERRNO_ENOSPC), ==, 28);
     g_assert_cmpuint(dmashare_errno_number(DMASHARE_ERRNO_ECANCELED), ==, 125);
+    g_assert_cmpuint(dmashare_errno_number(DMASHARE_ERRNO_ENOTRECOVERABLE), ==,
+                     131);
 }
 
 static void test_after_times(void)

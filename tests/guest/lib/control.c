@@ -28,8 +28,9 @@ static const struct {
 	{ ENOMEM, "enomem" }, { EACCES, "eacces" }, { EFAULT, "efault" }, { EBUSY, "ebusy" },
 	{ ENODEV, "enodev" }, { EINVAL, "einval" }, { ENOSPC, "enospc" },
 	{ ERANGE, "erange" }, { EDEADLK, "edeadlk" }, { ETIME, "etime" },
-	{ EOPNOTSUPP, "eopnotsupp" }, { ETIMEDOUT, "etimedout" }, { ESTALE, "estale" },
-	{ ECANCELED, "ecanceled" },
+	{ EPROTO, "eproto" }, { EOPNOTSUPP, "eopnotsupp" }, { ECONNRESET, "econnreset" },
+	{ ETIMEDOUT, "etimedout" }, { ESTALE, "estale" }, { ECANCELED, "ecanceled" },
+	{ ENOTRECOVERABLE, "enotrecoverable" },
 };
 
 const char *ctl_errno(int err)

@@ -19,6 +19,32 @@ static void swap_operand(struct dmashare_operand *op)
     op->pitch = cpu_to_le64(op->pitch);
 }
 
+/* Of nothing but 32-bit words. */
+static void swap_words(void *body, size_t len)
+{
+    uint32_t *word = body;
+    size_t i;
+
+    for (i = 0; i < len / sizeof(*word); i++) {
+        word[i] = cpu_to_le32(word[i]);
+    }
+}
+
+/* What it has besides what every job has. */
+static void swap_transfer(struct dmashare_body_transfer *t)
+{
+    t->resource = cpu_to_le32(t->resource);
+    t->level = cpu_to_le32(t->level);
+    t->stride = cpu_to_le32(t->stride);
+    t->x = cpu_to_le32(t->x);
+    t->width = cpu_to_le32(t->width);
+    t->y = cpu_to_le16(t->y);
+    t->height = cpu_to_le16(t->height);
+    t->z = cpu_to_le16(t->z);
+    t->depth = cpu_to_le16(t->depth);
+    t->reserved = cpu_to_le32(t->reserved);
+}
+
 void qdmashare_desc_to_le(struct dmashare_desc *desc)
 {
     unsigned i;
@@ -43,6 +69,8 @@ void qdmashare_desc_to_le(struct dmashare_desc *desc)
     case DMASHARE_OP_BUFFER_DESTROY:
     case DMASHARE_OP_DETACH:
     case DMASHARE_OP_PEER_UNMAP:
+    case DMASHARE_OP_CONTEXT_DESTROY:
+    case DMASHARE_OP_RESOURCE_DESTROY:
         desc->id.id = cpu_to_le32(desc->id.id);
         desc->id.reserved = cpu_to_le32(desc->id.reserved);
         break;
@@ -125,6 +153,17 @@ void qdmashare_desc_to_le(struct dmashare_desc *desc)
         desc->peer_acquire.reserved = cpu_to_le32(desc->peer_acquire.reserved);
         desc->peer_acquire.deadline = cpu_to_le64(desc->peer_acquire.deadline);
         break;
+    case DMASHARE_OP_CONTEXT_CREATE:
+        desc->context.id = cpu_to_le32(desc->context.id);
+        desc->context.capset = cpu_to_le32(desc->context.capset);
+        break;
+    case DMASHARE_OP_RESOURCE_CREATE:
+        swap_words(&desc->resource, sizeof(desc->resource));
+        break;
+    case DMASHARE_OP_RESOURCE_ADD:
+    case DMASHARE_OP_RESOURCE_REMOVE:
+        swap_words(&desc->pair, sizeof(desc->pair));
+        break;
     case DMASHARE_OP_GRANT:
     case DMASHARE_OP_PEER_RELEASE:
         desc->hold.hold = cpu_to_le32(desc->hold.hold);
@@ -148,6 +187,10 @@ void qdmashare_desc_to_le(struct dmashare_desc *desc)
             w->timeline = cpu_to_le32(w->timeline);
             w->reserved = cpu_to_le32(w->reserved);
             w->seqno = cpu_to_le64(w->seqno);
+        }
+        if (desc->opcode == DMASHARE_OP_JOB_UPLOAD ||
+            desc->opcode == DMASHARE_OP_JOB_DOWNLOAD) {
+            swap_transfer(&desc->transfer);
         }
         break;
     }

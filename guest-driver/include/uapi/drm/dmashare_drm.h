@@ -20,7 +20,8 @@
  *
  * Version 1.0 of the driver; 1.1: PARAM_TIMELINE, PARAM_NUM_TIMELINES, and the
  * members timeline and seqno of JOB_RESULT; 1.2: PARAM_PEER_FREE, BO_SHARE,
- * BO_UNSHARE, BO_PUBLISH, and the PEER family.
+ * BO_UNSHARE, BO_PUBLISH, and the PEER family; 1.3: PARAM_MAX_CONTEXTS to
+ * PARAM_RENDER_RINGS, OP_RENDER to OP_DOWNLOAD, and the ioctls of rendering.
  */
 #ifndef _UAPI_DMASHARE_DRM_H_
 #define _UAPI_DMASHARE_DRM_H_
@@ -55,6 +56,14 @@ extern "C" {
 #define DRM_DMASHARE_PEER_STATE		0x10
 #define DRM_DMASHARE_PEER_ACQUIRE	0x11
 #define DRM_DMASHARE_PEER_RELEASE	0x12
+#define DRM_DMASHARE_CONTEXT_CREATE	0x13
+#define DRM_DMASHARE_CONTEXT_DESTROY	0x14
+#define DRM_DMASHARE_RESOURCE_CREATE	0x15
+#define DRM_DMASHARE_RESOURCE_DESTROY	0x16
+#define DRM_DMASHARE_RESOURCE_ADD	0x17
+#define DRM_DMASHARE_RESOURCE_REMOVE	0x18
+#define DRM_DMASHARE_RENDER_STATE	0x19
+#define DRM_DMASHARE_RENDER_CAPSET	0x1a
 
 /**
  * enum drm_dmashare_param - what GET_PARAM can be asked
@@ -79,6 +88,14 @@ extern "C" {
  * @DRM_DMASHARE_PARAM_NUM_TIMELINES: (since 1.1) the device's timelines
  * @DRM_DMASHARE_PARAM_PEER_FREE: (since 1.2) bytes of the window for buffers of
  *	another VM that are in no use, of the half that can only be read
+ * @DRM_DMASHARE_PARAM_MAX_CONTEXTS: (since 1.3) contexts that there can be of all
+ *	clients together; 0 of a device that does not render, as all that follow
+ * @DRM_DMASHARE_PARAM_MAX_RESOURCES: (since 1.3) resources, likewise
+ * @DRM_DMASHARE_PARAM_MAX_RENDER: (since 1.3) bytes of one job's commands, or of
+ *	one upload or download
+ * @DRM_DMASHARE_PARAM_RENDER_BYTES: (since 1.3) bytes of all resources of all
+ *	clients together, as the device counts them
+ * @DRM_DMASHARE_PARAM_RENDER_RINGS: (since 1.3) rings of a context
  */
 enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_VERSION	= 0,
@@ -95,6 +112,11 @@ enum drm_dmashare_param {
 	DRM_DMASHARE_PARAM_TIMELINE	= 11,
 	DRM_DMASHARE_PARAM_NUM_TIMELINES = 12,
 	DRM_DMASHARE_PARAM_PEER_FREE	= 13,
+	DRM_DMASHARE_PARAM_MAX_CONTEXTS	= 14,
+	DRM_DMASHARE_PARAM_MAX_RESOURCES = 15,
+	DRM_DMASHARE_PARAM_MAX_RENDER	= 16,
+	DRM_DMASHARE_PARAM_RENDER_BYTES	= 17,
+	DRM_DMASHARE_PARAM_RENDER_RINGS	= 18,
 };
 
 /**
@@ -248,12 +270,51 @@ struct drm_dmashare_bo_info {
  * @DRM_DMASHARE_OP_COPY: src to dst
  * @DRM_DMASHARE_OP_FILL: the 8 bytes of @value repeated into dst
  * @DRM_DMASHARE_OP_CHECKSUM: CRC32C of src
+ * @DRM_DMASHARE_OP_RENDER: (since 1.3) the renderer does what the commands in src
+ *	say; @value is the context, and a ring << 32. length is a multiple of 4
+ * @DRM_DMASHARE_OP_UPLOAD: (since 1.3) src to a box of a resource; @value points
+ *	to a struct drm_dmashare_transfer
+ * @DRM_DMASHARE_OP_DOWNLOAD: (since 1.3) a box of a resource to dst, likewise
+ *
+ * The last three take rows 0 and as many bytes as PARAM_MAX_RENDER at most.
  */
 enum drm_dmashare_op {
 	DRM_DMASHARE_OP_NOOP		= 0,
 	DRM_DMASHARE_OP_COPY		= 1,
 	DRM_DMASHARE_OP_FILL		= 2,
 	DRM_DMASHARE_OP_CHECKSUM	= 3,
+	DRM_DMASHARE_OP_RENDER		= 4,
+	DRM_DMASHARE_OP_UPLOAD		= 5,
+	DRM_DMASHARE_OP_DOWNLOAD	= 6,
+};
+
+/**
+ * struct drm_dmashare_transfer - a box of one level of a resource, since 1.3
+ * @resource: of this file
+ * @level: of the resource
+ * @stride: bytes from row to row of the operand; 0: as long as the level's rows
+ * @layer_stride: bytes from layer to layer; 0: as many as the level's layers have
+ * @x: pixels, or bytes of a BUFFER
+ * @y: rows
+ * @z: slices, or layers
+ * @width: as @x; not 0
+ * @height: as @y; not 0
+ * @depth: as @z; not 0
+ *
+ * y, z, height and depth are at most 65535. What the renderer finds wrong with
+ * it fails the job with EPROTO, and hurts nobody else.
+ */
+struct drm_dmashare_transfer {
+	__u32 resource;
+	__u32 level;
+	__u32 stride;
+	__u32 layer_stride;
+	__u32 x;
+	__u32 y;
+	__u32 z;
+	__u32 width;
+	__u32 height;
+	__u32 depth;
 };
 
 /**
@@ -341,8 +402,9 @@ struct drm_dmashare_sync {
  *
  * EINVAL: unknown op or flag, counts out of range, an operand missing or not
  * wanted, a range past the end of its buffer, a bad sync_file or an in-sync
- * without a fence. ENOENT: also no such syncobj handle. EBADF:
- * @in_fence_fd is not a file. ENOSPC: too many results are kept; read some.
+ * without a fence. ENOENT: also no such syncobj handle, context or resource. EBADF:
+ * @in_fence_fd is not a file. EOPNOTSUPP: a job of rendering, and the device does
+ * not. ENOSPC: too many results are kept; read some.
  * EFBIG: the buffer cannot be mapped within the device's constraints. An imported
  * buffer whose mapping ended is mapped again, and what the exporter says to that
  * is returned.
@@ -376,6 +438,11 @@ struct drm_dmashare_submit {
  * ENODEV, it was removed; ESRCH, the file was closed before the job's turn
  * came. All other errnos are those that the device interface gives for @status;
  * with the status COMMANDED any.
+ *
+ * Those of rendering among them: EPROTO, the commands of this job, or its box, were
+ * wrong; ENOTRECOVERABLE, its context or resource was lost before; ETIMEDOUT, the
+ * renderer hung in this job; ECONNRESET, the renderer ended and this was another of
+ * its jobs.
  */
 
 /**
@@ -763,6 +830,163 @@ struct drm_dmashare_peer_release {
 	__u32 error;
 };
 
+/*
+ * Rendering (FEATURE_RENDER), since 1.3
+ *
+ * A context has state and takes commands, by jobs of OP_RENDER; a resource is a
+ * texture or a buffer of the renderer's own. Both belong to the file that made
+ * them, by which alone they can be named in any ioctl, and end with it. Commands
+ * name resources by the number that RESOURCE_CREATE gave; a context can use those
+ * that were added to it, and no others.
+ *
+ * Either may be lost, for ever. Jobs that name it then fail with ENOTRECOVERABLE,
+ * and RENDER_STATE says why:
+ *
+ *	EPROTO		commands of the context were wrong, which the fence of their
+ *			job has failed with; or the renderer refused to make it
+ *	ETIMEDOUT	the renderer hung, and was ended
+ *	ECONNRESET	the renderer ended
+ *	ECANCELED	the device was reset, or slept
+ *	ENOTRECOVERABLE	a job found it lost, and nothing else was heard of that
+ *
+ * Wrong commands take one context, a renderer or a device that ends takes all contexts
+ * and resources. What is lost is still to be destroyed; its number is not given to anybody
+ * before. Buffers, and jobs that do not render, have nothing to do with any of it.
+ *
+ * A device that does not render answers each of the ioctls with EOPNOTSUPP.
+ */
+
+/**
+ * struct drm_dmashare_context_create - DRM_IOCTL_DMASHARE_CONTEXT_CREATE, since 1.3
+ * @capset: in: DMASHARE_CAPSET_* of the device interface
+ * @context: out: its number, not 0
+ * @name: in: for people, padded with zeros
+ *
+ * EINVAL: unknown @capset. ENOSPC: there are as many as can be. ECONNRESET: the
+ * renderer has ended; another one is started by this, but not more often than
+ * once a second, so ask again.
+ */
+struct drm_dmashare_context_create {
+	__u32 capset;
+	__u32 context;
+	__u8 name[32];
+};
+
+/**
+ * struct drm_dmashare_context_destroy - DRM_IOCTL_DMASHARE_CONTEXT_DESTROY, since 1.3
+ * @context: in: of this file
+ * @pad: in: must be zero
+ *
+ * Jobs of the context that were submitted before are still done. ENOENT: no such
+ * context of this file.
+ */
+struct drm_dmashare_context_destroy {
+	__u32 context;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_resource_create - DRM_IOCTL_DMASHARE_RESOURCE_CREATE, since 1.3
+ * @target: in: enum dmashare_target of the device interface
+ * @format: in: of the protocol "virgl", as @bind and @flags
+ * @bind: in
+ * @flags: in
+ * @width: in: pixels; bytes of a BUFFER
+ * @height: in: rows, 1 where the target has none, as the next two
+ * @depth: in
+ * @array_size: in
+ * @last_level: in
+ * @nr_samples: in
+ * @resource: out: its number, not 0, for jobs and for commands
+ * @pad: in: must be zero
+ *
+ * What is in it before something was written there is not defined. EINVAL: unknown
+ * @target, or dimensions that a device cannot have of it. What else the renderer does
+ * not like makes the resource one that is lost. ENOSPC: there are as many, or as many
+ * bytes, as can be. ECONNRESET: as of CONTEXT_CREATE.
+ */
+struct drm_dmashare_resource_create {
+	__u32 target;
+	__u32 format;
+	__u32 bind;
+	__u32 flags;
+	__u32 width;
+	__u32 height;
+	__u32 depth;
+	__u32 array_size;
+	__u32 last_level;
+	__u32 nr_samples;
+	__u32 resource;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_resource_destroy - DRM_IOCTL_DMASHARE_RESOURCE_DESTROY, since 1.3
+ * @resource: in: of this file
+ * @pad: in: must be zero
+ *
+ * Uploads and downloads that were submitted before are still done. Commands that
+ * name it are not looked into: they have to be done, or else their context is lost.
+ * ENOENT: no such resource of this file.
+ */
+struct drm_dmashare_resource_destroy {
+	__u32 resource;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_resource_pair - DRM_IOCTL_DMASHARE_RESOURCE_ADD and
+ *	DRM_IOCTL_DMASHARE_RESOURCE_REMOVE, since 1.3
+ * @context: in: of this file
+ * @resource: in: of this file
+ *
+ * The context may use the resource from now on, or may not any more. Both may be
+ * done twice. ENOENT: no such context or resource of this file. ENOTRECOVERABLE:
+ * one of them was lost.
+ */
+struct drm_dmashare_resource_pair {
+	__u32 context;
+	__u32 resource;
+};
+
+/**
+ * struct drm_dmashare_render_state - DRM_IOCTL_DMASHARE_RENDER_STATE, since 1.3
+ * @context: in: of this file; 0: a resource is asked about
+ * @resource: in: of this file; 0: a context is asked about
+ * @error: out: 0, or the errno that it was lost with
+ * @pad: in: must be zero
+ *
+ * That the renderer refused it may be known later than when it was created; who
+ * wants to be certain waits for a job that names it. EINVAL: both or none. ENOENT:
+ * no such context or resource of this file.
+ */
+struct drm_dmashare_render_state {
+	__u32 context;
+	__u32 resource;
+	__u32 error;
+	__u32 pad;
+};
+
+/**
+ * struct drm_dmashare_render_capset - DRM_IOCTL_DMASHARE_RENDER_CAPSET, since 1.3
+ * @capset: in: DMASHARE_CAPSET_* of the device interface
+ * @length: in: bytes of room at @data, a multiple of 8, 8..4096
+ * @data: in: pointer to where the renderer's set of capabilities goes
+ * @size: out: bytes of it, which may be more than @length; what is after it is
+ *	zeros
+ * @pad: in: must be zero
+ *
+ * EINVAL: @length. ENOENT: the renderer has no such set. EBUSY: it has just been
+ * started, ask again.
+ */
+struct drm_dmashare_render_capset {
+	__u32 capset;
+	__u32 length;
+	__u64 data;
+	__u32 size;
+	__u32 pad;
+};
+
 #define DRM_IOCTL_DMASHARE_GET_PARAM \
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_GET_PARAM, struct drm_dmashare_get_param)
 #define DRM_IOCTL_DMASHARE_BO_CREATE \
@@ -801,6 +1025,25 @@ struct drm_dmashare_peer_release {
 	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_ACQUIRE, struct drm_dmashare_peer_acquire)
 #define DRM_IOCTL_DMASHARE_PEER_RELEASE \
 	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_PEER_RELEASE, struct drm_dmashare_peer_release)
+#define DRM_IOCTL_DMASHARE_CONTEXT_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_CONTEXT_CREATE, struct drm_dmashare_context_create)
+#define DRM_IOCTL_DMASHARE_CONTEXT_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_CONTEXT_DESTROY, \
+		struct drm_dmashare_context_destroy)
+#define DRM_IOCTL_DMASHARE_RESOURCE_CREATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_CREATE, \
+		 struct drm_dmashare_resource_create)
+#define DRM_IOCTL_DMASHARE_RESOURCE_DESTROY \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_DESTROY, \
+		struct drm_dmashare_resource_destroy)
+#define DRM_IOCTL_DMASHARE_RESOURCE_ADD \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_ADD, struct drm_dmashare_resource_pair)
+#define DRM_IOCTL_DMASHARE_RESOURCE_REMOVE \
+	DRM_IOW(DRM_COMMAND_BASE + DRM_DMASHARE_RESOURCE_REMOVE, struct drm_dmashare_resource_pair)
+#define DRM_IOCTL_DMASHARE_RENDER_STATE \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_RENDER_STATE, struct drm_dmashare_render_state)
+#define DRM_IOCTL_DMASHARE_RENDER_CAPSET \
+	DRM_IOWR(DRM_COMMAND_BASE + DRM_DMASHARE_RENDER_CAPSET, struct drm_dmashare_render_capset)
 
 #if defined(__cplusplus)
 }

@@ -1,0 +1,296 @@
+/*
+ * dmashare: the render engine, with the renderer that was built
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "qemu/osdep.h"
+#include "qemu/bswap.h"
+#include "libqtest.h"
+#include "libqos/dmashare-fault.h"
+#include "libqos/dmashare-render.h"
+
+static void test_clear(void)
+{
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on")) {
+        return;
+    }
+    g_assert_true(qdmashare_readl(s.d, DMASHARE_REG_FEATURES_LO) &
+                  DMASHARE_FEATURE_RENDER);
+    g_assert_cmpuint(qdmashare_readl(s.d, DMASHARE_REG_RENDER_RINGS), ==, 1);
+    qrender_stage(&s, 1);
+    qrender_works(&s, 1, 0xff102030);
+    qrender_works(&s, 1, 0x80ffffff);
+    qdmashare_assert_no_event(s.d);
+    qrender_end(&s);
+}
+
+static void test_upload(void)
+{
+    g_autofree uint8_t *bytes = g_malloc(QRENDER_BYTES);
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on")) {
+        return;
+    }
+    qrender_stage(&s, 1);
+    for (unsigned i = 0; i < 5; i++) {
+        qdmashare_noise(bytes, QRENDER_BYTES, i);
+        qtest_bufwrite(s.d->qts, s.src.phys, bytes, QRENDER_BYTES);
+        qrender_assert(&s, 1, qrender_transfer(&s, 0, true, 1), OK);
+        qrender_assert(&s, 1, qrender_transfer(&s, 0, false, 1), OK);
+        qdmashare_assert_bytes(s.d, s.dst.phys, bytes, QRENDER_BYTES);
+    }
+    qrender_end(&s);
+}
+
+/* Of a box with gaps between its rows nothing but its pixels is anybody's. */
+static void test_gaps(void)
+{
+    enum { W = 8, H = 8, STRIDE = 100 };
+    g_autofree uint8_t *want = g_malloc0(H * STRIDE);
+    struct dmashare_desc desc;
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on")) {
+        return;
+    }
+    qrender_stage(&s, 1);
+    /* What is left in the slot by this is not to be seen. */
+    qrender_works(&s, 1, 0xa5a5a5a5);
+    qrender_assert(&s, 1, qrender_clear(&s, 0, 1, 0, 0xff112233), OK);
+    desc = qrender_transfer(&s, 0, false, 1);
+    desc.job.length = H * STRIDE;
+    desc.transfer.stride = STRIDE;
+    desc.transfer.width = W;
+    desc.transfer.height = H;
+    qrender_assert(&s, 1, desc, OK);
+    for (unsigned i = 0; i < W * H; i++) {
+        stl_le_p(want + i / W * STRIDE + i % W * 4, 0xff112233);
+    }
+    qdmashare_assert_bytes(s.d, s.dst.phys, want, H * STRIDE);
+    qrender_end(&s);
+}
+
+/* What the device refuses without asking anybody. */
+static void test_refused(void)
+{
+    struct dmashare_desc desc;
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on,render-bytes=64k")) {
+        return;
+    }
+    qrender_assert(&s, 0, qrender_context(0), BAD_ID);
+    qrender_assert(&s, 0, qrender_context(1), OK);
+    qrender_assert(&s, 0, qrender_context(1), ID_EXISTS);
+    qrender_assert(&s, 0, qrender_texture(1), OK);
+    qrender_assert(&s, 0, qrender_texture(1), ID_EXISTS);
+    for (unsigned i = 2; i <= 4; i++) {
+        qrender_assert(&s, 0, qrender_texture(i), OK);
+    }
+    /* 16 KiB each. */
+    qrender_assert(&s, 0, qrender_texture(5), LIMIT);
+    qrender_assert(&s, 0, qrender_by_id(DMASHARE_OP_RESOURCE_DESTROY, 2), OK);
+    qrender_assert(&s, 0, qrender_texture(5), OK);
+    qrender_assert(&s, 0, qrender_pair(DMASHARE_OP_RESOURCE_ADD, 1, 2), BAD_ID);
+    desc = qrender_texture(6);
+    desc.resource.width = 0;
+    qrender_assert(&s, 0, desc, BAD_LENGTH);
+    desc = qrender_texture(6);
+    desc.resource.depth = 2;
+    qrender_assert(&s, 0, desc, BAD_LENGTH);
+    desc = qrender_texture(6);
+    desc.resource.target = 9;
+    qrender_assert(&s, 0, desc, BAD_DESCRIPTOR);
+
+    desc = qrender_clear(&s, 0, 1, 0, 0);
+    desc.job.value |= 1ULL << 32;
+    qrender_assert(&s, 1, desc, BAD_LENGTH);
+    desc = qrender_clear(&s, 0, 1, 0, 0);
+    desc.job.length--;
+    qrender_assert(&s, 1, desc, BAD_LENGTH);
+    desc = qrender_transfer(&s, 0, true, 1);
+    desc.transfer.width = 0;
+    qrender_assert(&s, 1, desc, BAD_LENGTH);
+    desc = qrender_transfer(&s, 0, true, 1);
+    desc.transfer.reserved = 1;
+    qrender_assert(&s, 1, desc, BAD_DESCRIPTOR);
+    desc = qrender_transfer(&s, 0, true, 1);
+    desc.job.length = QRENDER_BYTES + 1;
+    qrender_assert(&s, 1, desc, FAULT_BOUNDS);
+    desc = qrender_transfer(&s, 0, true, 77);
+    qrender_assert(&s, 1, desc, RENDER_LOST);
+    qrender_end(&s);
+}
+
+/*
+ * What is large is read in parts: each is where it must be, and those that
+ * nobody waits for any more do not get in the way of the next job.
+ */
+#define TALL_WIDTH      512
+#define TALL_HEIGHT     1500
+#define TALL_BYTES      (TALL_WIDTH * TALL_HEIGHT * 4)
+
+static struct dmashare_desc tall(QRender *r, bool up, uint32_t mapping,
+                                 uint32_t x, uint32_t y)
+{
+    struct dmashare_desc desc = qrender_transfer(r, 0, up, 1);
+    struct dmashare_operand *op = up ? &desc.job.src : &desc.job.dst;
+
+    op->mapping = mapping;
+    desc.transfer.x = x;
+    desc.transfer.y = y;
+    desc.transfer.width = TALL_WIDTH - x;
+    desc.transfer.height = TALL_HEIGHT - y;
+    desc.transfer.stride = desc.transfer.width * 4;
+    desc.job.length = (uint64_t)desc.transfer.stride * desc.transfer.height;
+    return desc;
+}
+
+static void test_parts(void)
+{
+    g_autofree uint8_t *bytes = g_malloc(TALL_BYTES);
+    g_autofree uint8_t *want = g_malloc(TALL_BYTES);
+    struct dmashare_desc desc = qrender_texture(1);
+    QDmashareBuf in, out;
+    QRender s;
+    unsigned w;
+
+    if (!qrender_begin(&s, "render=on,id=" QDMASHARE_ID)) {
+        return;
+    }
+    in = qdmashare_buf(s.d, 20, TALL_BYTES, DMASHARE_DIR_TO_DEVICE);
+    out = qdmashare_buf(s.d, 21, TALL_BYTES, DMASHARE_DIR_FROM_DEVICE);
+    desc.resource.width = TALL_WIDTH;
+    desc.resource.height = TALL_HEIGHT;
+    qrender_assert(&s, 0, desc, OK);
+    qdmashare_noise(bytes, TALL_BYTES, 7);
+    qtest_bufwrite(s.d->qts, in.phys, bytes, TALL_BYTES);
+    qrender_assert(&s, 1, tall(&s, true, in.id, 0, 0), OK);
+    qrender_assert(&s, 1, tall(&s, false, out.id, 0, 0), OK);
+    qdmashare_assert_bytes(s.d, out.phys, bytes, TALL_BYTES);
+
+    qrender_assert(&s, 1, tall(&s, false, out.id, 12, 100), OK);
+    w = (TALL_WIDTH - 12) * 4;
+    for (unsigned y = 100; y < TALL_HEIGHT; y++) {
+        memcpy(want + (y - 100) * w, bytes + (y * TALL_WIDTH + 12) * 4, w);
+    }
+    qdmashare_assert_bytes(s.d, out.phys, want, w * (TALL_HEIGHT - 100));
+
+    for (unsigned i = 0; i < 5; i++) {
+        qdmashare_fault_add(s.d->qts, "'where': 'dma-write',"
+                                      "'action': 'fail'");
+        qrender_submit(&s, 1, tall(&s, false, out.id, 0, 0));
+        qrender_submit(&s, 1, tall(&s, false, out.id, 0, 0));
+        qdmashare_assert_commanded(qrender_await(&s, 1), QDMASHARE_EIO);
+        g_assert_cmphex(qrender_await(&s, 1).status, ==, DMASHARE_STATUS_OK);
+        qdmashare_assert_bytes(s.d, out.phys, bytes, TALL_BYTES);
+        qtest_memset(s.d->qts, out.phys, 0, TALL_BYTES);
+    }
+    qrender_end(&s);
+}
+
+/*
+ * A frame of 1920x1080: every pixel, and how long it takes with nobody else's
+ * work in it but this test's polling.
+ */
+#define FRAME_WIDTH     1920
+#define FRAME_HEIGHT    1080
+#define FRAME_BYTES     (FRAME_WIDTH * FRAME_HEIGHT * 4)
+#define FRAMES          10
+
+static void test_frame(void)
+{
+    g_autofree uint32_t *want = g_malloc(FRAME_BYTES);
+    struct dmashare_desc desc;
+    QDmashareBuf frame;
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on")) {
+        return;
+    }
+    frame = qdmashare_buf(s.d, 9, FRAME_BYTES, DMASHARE_DIR_FROM_DEVICE);
+    qrender_assert(&s, 0, qrender_context(1), OK);
+    desc = qrender_texture(1);
+    desc.resource.width = FRAME_WIDTH;
+    desc.resource.height = FRAME_HEIGHT;
+    qrender_assert(&s, 0, desc, OK);
+    qrender_assert(&s, 0, qrender_pair(DMASHARE_OP_RESOURCE_ADD, 1, 1), OK);
+    qrender_assert(&s, 1, qrender_canvas(&s, 0, 1, 1), OK);
+    for (unsigned i = 0; i < FRAMES; i++) {
+        uint32_t pixel = 0xff000000 | i * 0x10203;
+        int64_t start, cleared, end;
+
+        desc = qrender_clear(&s, 0, 1, 0, pixel);
+        start = g_get_monotonic_time();
+        qrender_assert(&s, 1, desc, OK);
+        cleared = g_get_monotonic_time();
+        desc = qrender_transfer(&s, 0, false, 1);
+        desc.job.dst.mapping = frame.id;
+        desc.job.length = FRAME_BYTES;
+        desc.transfer.stride = FRAME_WIDTH * 4;
+        desc.transfer.width = FRAME_WIDTH;
+        desc.transfer.height = FRAME_HEIGHT;
+        qrender_assert(&s, 1, desc, OK);
+        end = g_get_monotonic_time();
+        g_test_message("clear %.1f ms, download %.1f ms",
+                       (cleared - start) / 1e3, (end - cleared) / 1e3);
+        for (unsigned n = 0; n < FRAME_BYTES / 4; n++) {
+            want[n] = cpu_to_le32(pixel);
+        }
+        qdmashare_assert_bytes(s.d, frame.phys, want, FRAME_BYTES);
+    }
+    qrender_end(&s);
+}
+
+/* Without the property there is nothing of it. */
+static void test_off(void)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc", "");
+    struct dmashare_desc desc = qrender_context(1);
+    QDmashare *d = m->d;
+
+    g_assert_false(qdmashare_readl(d, DMASHARE_REG_FEATURES_LO) &
+                   DMASHARE_FEATURE_RENDER);
+    for (unsigned reg = DMASHARE_REG_MAX_CONTEXTS;
+         reg <= DMASHARE_REG_RENDER_RINGS; reg += 4) {
+        g_assert_cmpuint(qdmashare_readl(d, reg), ==, 0);
+    }
+    qdmashare_assert_command(d, &desc, DMASHARE_STATUS_BAD_OPCODE);
+    desc = (struct dmashare_desc) {
+        .opcode = DMASHARE_OP_JOB_RENDER,
+        .job = { .timeline = 0, .seqno = 1, .length = 4 },
+    };
+    qdmashare_assert_job(d, 1, &desc, DMASHARE_STATUS_BAD_OPCODE);
+}
+
+/* Where there is no renderer there is no such device. */
+static void test_no_program(void)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_machine_new("-M pc");
+    QDict *properties = qdict_new();
+    g_autofree char *said = NULL;
+
+    qdict_put_str(properties, "driver", "dmashare");
+    qdict_put_bool(properties, "render", true);
+    qdict_put_str(properties, "render-program", "/nonexistent");
+    said = qdmashare_machine_refuses(m, properties);
+    g_assert_nonnull(strstr(said, "there is no program /nonexistent"));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    qtest_add_func("/dmashare/render/off", test_off);
+    qtest_add_func("/dmashare/render/no-program", test_no_program);
+    qtest_add_func("/dmashare/render/clear", test_clear);
+    qtest_add_func("/dmashare/render/upload", test_upload);
+    qtest_add_func("/dmashare/render/gaps", test_gaps);
+    qtest_add_func("/dmashare/render/refused", test_refused);
+    qtest_add_func("/dmashare/render/parts", test_parts);
+    qtest_add_func("/dmashare/render/frame", test_frame);
+    return g_test_run();
+}
