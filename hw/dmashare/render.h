@@ -186,10 +186,10 @@ static inline bool dmashare_render_busy(const DmashareRenderSlot *slot)
 }
 
 /*
- * A request of the slot's owner, one more: its serial is set. False if there is no room;
- * then, and when it is answered, the queue is woken. Status is RENDER_GONE at
- * once if there is no renderer. @context is that of commands, or NULL: if they
- * are wrong it is lost.
+ * A request of the slot's owner, one more: its serial is set. False if there is
+ * no room; then, and when it is answered, the queue is woken. Status is
+ * RENDER_GONE at once if there is no renderer. @context is that of commands, or
+ * NULL: if they are wrong it is lost.
  */
 bool dmashare_render_ask(DmashareRender *render, unsigned lane,
                          DmashareRenderObject *context,

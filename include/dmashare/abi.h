@@ -939,11 +939,12 @@ struct dmashare_body_pair {
  *
  * RENDER to DOWNLOAD take the time that the renderer takes, besides. What they
  * read is read before the renderer sees it; DOWNLOAD writes while the renderer
- * reads on, and one that failed may have written a part. A pixel of the box is where the renderer puts it: row
- * after row of stride bytes, from the operand's first byte on. RENDER's fence
- * signals when the renderer has done what the commands ask for. MAX_RENDER is
- * the limit of their length. A ring from RENDER_RINGS on is BAD_LENGTH, an
- * unknown context or resource RENDER_LOST when the job begins.
+ * reads on, and one that failed may have written a part. A pixel of the box is
+ * where the renderer puts it: row after row of stride bytes, from the operand's
+ * first byte on. RENDER's fence signals when the renderer has done what the
+ * commands ask for. MAX_RENDER is the limit of their length. A ring from
+ * RENDER_RINGS on is BAD_LENGTH, an unknown context or resource RENDER_LOST
+ * when the job begins.
  *
  * Any other job takes the latency and bandwidth that the device was given as
  * properties (default: none), in device time.
@@ -971,8 +972,8 @@ struct dmashare_body_pair {
  * pitch below length, or not 0 with rows < 2, a NOOP longer than the limit),
  * BAD_LENGTH (0 where needed, or length * rows over MAX_JOB_BYTES), OVERLAP,
  * BAD_FENCE, DEADLOCK. Failed: the FAULT_* (each also an event), RENDER_*,
- * TIMEOUT, DEPENDENCY. Bounds, direction and the mapping's existence are checked for
- * all operands before the first byte moves.
+ * TIMEOUT, DEPENDENCY. Bounds, direction and the mapping's existence are
+ * checked for all operands before the first byte moves.
  */
 #define DMASHARE_JOB_F_STRICT		(1 << 0)
 #define DMASHARE_JOB_F_UNCACHED		(1 << 1) /* go past the copies; see Coherence */
