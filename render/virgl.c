@@ -7,6 +7,12 @@
  * errors are returned; all are logged, in the call that made them. So whatever
  * is logged of an error during a call is an error of that call, and of the
  * context it was for. That the library does log them is tried out at the start.
+ *
+ * What is not a context's commands the library does in whatever context of OpenGL
+ * it finds itself, and an error of that is the next that this context is found to
+ * have. Nor does it notice that making a context has taken it into that one: more
+ * commands of the context it believes to be in would be those of the new one. So
+ * before all but commands it is called back to a context that is nobody's.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -45,6 +51,9 @@ static struct {
 	uint32_t size;
 	uint8_t bytes[4096];
 } capsets[2];
+
+/* The library is in nobody's context, and knows. */
+static bool home;
 
 static enum state contexts[DMASHARE_RENDER_MAX_CONTEXTS + 1];
 static struct image images[DMASHARE_RENDER_MAX_RESOURCES + 1];
@@ -155,6 +164,13 @@ const char *virgl_start(void)
 	return NULL;
 }
 
+static void go_home(void)
+{
+	if (!home)
+		virgl_renderer_force_ctx_0();
+	home = true;
+}
+
 /*
  * Contexts
  */
@@ -166,13 +182,18 @@ static bool context_valid(uint32_t context)
 
 static uint32_t context_create(const struct dmashare_render_request *r)
 {
-	if (contexts[r->context] != NONE ||
-	    virgl_renderer_context_create_with_flags(
-		    r->context, r->create.capset &
-		    VIRGL_RENDERER_CONTEXT_FLAG_CAPSET_ID_MASK,
-		    strnlen((const char *)r->create.name,
-			    sizeof(r->create.name)),
-		    (const char *)r->create.name))
+	int ret;
+
+	if (contexts[r->context] != NONE)
+		return DMASHARE_STATUS_RENDER_COMMANDS;
+	go_home();
+	ret = virgl_renderer_context_create_with_flags(
+		r->context, r->create.capset &
+		VIRGL_RENDERER_CONTEXT_FLAG_CAPSET_ID_MASK,
+		strnlen((const char *)r->create.name, sizeof(r->create.name)),
+		(const char *)r->create.name);
+	home = false;
+	if (ret)
 		return DMASHARE_STATUS_RENDER_COMMANDS;
 	contexts[r->context] = LIVE;
 	return DMASHARE_STATUS_OK;
@@ -183,7 +204,9 @@ static void context_destroy(uint32_t context)
 	if (contexts[context] == NONE)
 		return;
 	fence_drain(context);
+	go_home();
 	virgl_renderer_context_destroy(context);
+	home = false;
 	contexts[context] = NONE;
 }
 
@@ -198,6 +221,7 @@ static void context_commands(const struct dmashare_render_request *r,
 		return;
 	}
 	fence_expect(r->slot, r->serial, r->context);
+	home = false;
 	call_begin();
 	if (virgl_renderer_submit_cmd(stream, r->context, r->length / 4))
 		call_failed = true;
@@ -241,6 +265,7 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 
 	if (im->state != NONE)
 		return DMASHARE_STATUS_RENDER_COMMANDS;
+	go_home();
 	call_begin();
 	if (virgl_renderer_resource_create(&args, NULL, 0))
 		call_failed = true;
@@ -262,6 +287,7 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 static void image_destroy(uint32_t resource)
 {
 	if (images[resource].state != NONE) {
+		go_home();
 		virgl_renderer_resource_unref(resource);
 		images[resource].state = NONE;
 	}
@@ -271,6 +297,7 @@ static uint32_t image_pair(const struct dmashare_render_request *r)
 {
 	if (contexts[r->context] == NONE || images[r->resource].state == NONE)
 		return DMASHARE_STATUS_RENDER_LOST;
+	go_home();
 	if (r->type == DMASHARE_RENDER_RESOURCE_ADD)
 		virgl_renderer_ctx_attach_resource(r->context, r->resource);
 	else
@@ -325,6 +352,7 @@ static uint32_t image_transfer(const struct dmashare_render_request *r,
 		return DMASHARE_STATUS_RENDER_LOST;
 	if (!box_fits(&images[r->resource], r) || !strides_fit(r))
 		return DMASHARE_STATUS_RENDER_COMMANDS;
+	go_home();
 	call_begin();
 	if (r->type == DMASHARE_RENDER_UPLOAD)
 		ret = virgl_renderer_transfer_write_iov(

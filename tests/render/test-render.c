@@ -502,6 +502,79 @@ static void bad_transfers(void)
 	ASSERT_EQ(renderer_end(r), 0);
 }
 
+/* What is made for others, and goes, has no part in what this context does. */
+static void others_come_and_go(void)
+{
+	struct renderer *r = renderer_start();
+	struct dmashare_render_request q = {
+		.type = DMASHARE_RENDER_RESOURCE_DESTROY,
+		.resource = 2,
+	};
+
+	canvas(r, 1, 1, 16, 16);
+	for (uint32_t i = 0; i < 3; i++) {
+		clear(r, 1, 0xff000000 | i);
+		ASSERT_EQ(renderer_context(r, 2), OK);
+		clear(r, 1, 0xff000100 | i);
+		ASSERT_EQ(renderer_context(r, 3), OK);
+		ASSERT_EQ(renderer_transfer(r, false, 1, 1, 0, 0, 16, 16), OK);
+		all_are(renderer_slot(r, 1), 16 * 16, 0xff000100 | i);
+		ASSERT_EQ(renderer_texture(r, 2, VIRGL_FORMAT_B8G8R8A8, 16,
+					   16), OK);
+		clear(r, 1, 0xff000200 | i);
+		ASSERT_EQ(renderer_transfer(r, false, 1, 2, 0, 0, 16, 16), OK);
+		clear(r, 1, 0xff000300 | i);
+		ASSERT_EQ(renderer_do(r, &q), OK);
+		clear(r, 1, 0xff000400 | i);
+		ASSERT_EQ(renderer_context_destroy(r, 2), OK);
+		clear(r, 1, 0xff000500 | i);
+		ASSERT_EQ(renderer_context_destroy(r, 3), OK);
+		clear(r, 1, 0xff000600 | i);
+		ASSERT_EQ(renderer_transfer(r, false, 1, 1, 0, 0, 16, 16), OK);
+		all_are(renderer_slot(r, 1), 16 * 16, 0xff000600 | i);
+	}
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
+/* Textures of formats that OpenGL refuses: an error of nobody's context. */
+static void odd_textures_of_others(void)
+{
+	struct renderer *r = renderer_start();
+	struct dmashare_render_request create = {
+		.type = DMASHARE_RENDER_RESOURCE_CREATE,
+		.resource = 2,
+		.image = {
+			.bind = VIRGL_BIND_SAMPLER_VIEW,
+			.width = 16,
+			.height = 1,
+			.depth = 1,
+			.array_size = 1,
+		},
+	}, destroy = {
+		.type = DMASHARE_RENDER_RESOURCE_DESTROY,
+		.resource = 2,
+	};
+	uint32_t pixel = 0xff000000;
+
+	canvas(r, 1, 1, 16, 16);
+	for (uint32_t format = 0; format < 200; format++) {
+		create.image.format = format;
+		for (uint32_t flat = 0; flat < 2; flat++) {
+			create.image.target = flat ? DMASHARE_TARGET_1D
+						   : DMASHARE_TARGET_2D;
+			if (renderer_do(r, &create))
+				continue;
+			clear(r, 1, ++pixel);
+			ASSERT_EQ(renderer_do(r, &destroy), OK);
+		}
+	}
+	ktap_diag("%u textures", pixel & 0xffffff);
+	ASSERT(pixel & 0xffffff);
+	ASSERT_EQ(renderer_transfer(r, false, 1, 1, 0, 0, 16, 16), OK);
+	all_are(renderer_slot(r, 1), 16 * 16, pixel);
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
 static void reset_and_capset(void)
 {
 	struct virgl v;
@@ -681,6 +754,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(not_a_command),
 	KTAP_CASE(foreign_resource),
 	KTAP_CASE(bad_transfers),
+	KTAP_CASE(others_come_and_go),
+	KTAP_CASE(odd_textures_of_others),
 	KTAP_CASE(reset_and_capset),
 	KTAP_SLOW(destroyed_meanwhile, 60),
 	KTAP_SLOW(noise_streams, 120),
