@@ -8,11 +8,12 @@ BUILD := $(CURDIR)/build
 MAKEFLAGS += --no-print-directory
 
 TARGETS := demo replay check vm qtest guest-test scenarios share nested lib lib-test \
-	install lint docs qemu clean help
+	bench bench-compare install lint docs qemu clean help
 # Variables that may be given, as in `make vm ACCEL=tcg`.
 VARIABLES := ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP QEMU_SRC \
 	DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES HOSTILE \
-	TIMEOUT ONLY JOBS FULL SANITIZE V RECORD FILE REPEAT PREFIX DESTDIR
+	TIMEOUT ONLY JOBS FULL SANITIZE V RECORD FILE REPEAT PREFIX DESTDIR \
+	EXPORTER OLD NEW
 ACCEL_VALUES := auto tcg kvm
 IOMMU_VALUES := vtd virtio none
 SANITIZE_VALUES := 0 1
@@ -53,7 +54,7 @@ endif
 export DMASHARE_BUILD := $(BUILD)
 export ACCEL IOMMU KERNEL KERNEL_MODULES CMD MODULES MEM RAM SMP V ONLY JOBS FULL
 export DEVICES DEVICE_ARGS DEVICE2_ARGS HOTPLUG KERNEL_ARGS QEMU_ARGS SKIP_MODULES HOSTILE
-export TIMEOUT
+export TIMEOUT EXPORTER
 ifdef DMASHARE_CACHE
 export DMASHARE_CACHE := $(abspath $(DMASHARE_CACHE))
 endif
@@ -86,6 +87,10 @@ help:
 	@echo '                  fifty VMs'
 	@echo 'make nested       sharing by real dma-bufs: our QEMU in a VM whose kernel has'
 	@echo '                  /dev/udmabuf, as the host; SANITIZE=1 as above'
+	@echo 'make bench        what everything costs, beside its floor: a table, and pictures in'
+	@echo '                  build/bench; ONLY=text picks figures, EXPORTER=vgem|udmabuf|'
+	@echo '                  heap:NAME|NODE measures another exporter (MODULES= its driver)'
+	@echo 'make bench-compare OLD=... NEW=...  what changed from one such result to another'
 	@echo 'make lib          libdmashare and the command dmashare, for programs of the host'
 	@echo 'make lib-test     their tests'
 	@echo 'make install      installs these two alone; PREFIX=/usr/local DESTDIR='
@@ -154,6 +159,15 @@ ifeq ($(SANITIZE),1)
 else
 	@scripts/nested
 endif
+
+bench: setup
+	@scripts/build-deps --bench
+	@scripts/build vm perf bench-guest
+	@scripts/bench
+
+bench-compare:
+	@scripts/bench-compare '$(or $(OLD),$(BUILD)/bench/previous.json)' \
+		'$(or $(NEW),$(BUILD)/bench/results.json)'
 
 lib: setup
 	@scripts/build library

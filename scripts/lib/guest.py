@@ -203,9 +203,10 @@ def selected_kernel():
         return 'debian'
 
 
-def prepare(settings, bare=False):
+def prepare(settings, bare=False, more=()):
     """Everything that a VM boots: (kernel, initramfs).  A bare one has nothing
-    of ours in it but the agent."""
+    of ours in it but the agent; one with `more` has these programs instead of
+    those of the guest tests."""
     kernel = find_kernel()
     driver = os.path.join(common.BUILD, 'driver', kernel.name,
                           'guest-driver/dmashare.ko')
@@ -231,7 +232,8 @@ def prepare(settings, bare=False):
         for path in sorted(glob.glob(os.path.dirname(driver) + '/*.ko')):
             if path not in modules:
                 words += ['--spare', os.path.realpath(path)]
-        for path in dict.fromkeys(entry.path for entry in read_list()):
+        for path in dict.fromkeys([entry.path for entry in read_list()]
+                                  if not more else more):
             words += ['--program', path]
     # The user's modules make an archive of their own, so that the ordinary
     # one stays as it is, for whoever boots it at the same time.
@@ -240,6 +242,8 @@ def prepare(settings, bare=False):
         name += f'-own-{zlib.crc32(" ".join(own).encode()):08x}'
     elif bare:
         name += '-bare'
+    if more:
+        name += '-more'
     initramfs = os.path.join(common.BUILD, 'initramfs', f'{name}.cpio')
     result = subprocess.run(words + ['--output', initramfs], check=False)
     if result.returncode:
