@@ -8,6 +8,7 @@ tests/guest/demo.c); an Audience does its part at each, and has a report of
 what it saw.
 """
 import os
+import re
 import select
 import subprocess
 import time
@@ -15,6 +16,7 @@ import time
 import client as share_client
 import common
 import hardware
+import native
 import picture
 import vm
 
@@ -27,6 +29,10 @@ SHOWN = 15
 HOST_AT = 0x2000
 MARK = 64
 SOON = 180
+# What draws in the guest, and has the host compare; what it says of that.
+RENDERER = 'test-render-frame'
+RENDERED = re.compile(rb'^# (\d+) bytes are those that the library draws, '
+                      rb'of (\d+) colours$', re.M)
 
 
 class Wrong(Exception):
@@ -51,6 +57,7 @@ class Audience:
                               device_args=f'peer=unix:{self.socket}'),
             *booted, os.path.join(folder, 'peer'))
         self.picture = os.path.join(folder, 'frame.png')
+        self.rendered = os.path.join(folder, 'render.png')
         self.consumer = None
         self.ready = 0          # how often the peer had all buffers open
         self.opened = 0         # how often there were new ones
@@ -62,13 +69,14 @@ class Audience:
 
     def properties(self):
         """What the demonstrating device needs."""
-        return (f'share=unix:{self.socket},share-writable=on'
-                + how_to_share())
+        return ('share=unix:{share},share-writable=on' + how_to_share()
+                + ('' if native.missing() else ',render=on'))
 
     def start(self):
         """Boot the second VM, beside the first."""
-        if os.path.exists(self.picture):
-            os.unlink(self.picture)
+        for old in (self.picture, self.rendered):
+            if os.path.exists(old):
+                os.unlink(old)
         self.peer.start()
 
     def stop(self):
@@ -197,6 +205,29 @@ class Audience:
         return True
 
     # -- what came of it
+
+    def render(self, machine):
+        """Have the guest draw, and a program of the host draw the same."""
+        why = native.missing()
+        if why:
+            common.say(f'demo: nothing is rendered: {why}')
+            return {'skipped': why}
+        result = machine.run([RENDERER], SOON)
+        found = {'file': os.path.relpath(self.rendered, common.TOP)}
+        said = RENDERED.search(result.out)
+        if result.status or result.trouble() or not said:
+            found['wrong'] = result.trouble() or result.out.decode(
+                errors='replace')[-1000:]
+            return found
+        found['bytes'], found['colours'] = map(int, said.groups())
+        try:
+            found['width'], found['height'] = picture.size(self.rendered)
+        except (OSError, picture.Wrong) as error:
+            found['wrong'] = str(error)
+        common.say(f'demo: {found["bytes"]} bytes that the guest\'s device '
+                   'rendered are those that the host renders by itself; '
+                   f'{self.rendered}')
+        return found
 
     def end(self, guest):
         """All that was seen, with the guest's own part."""

@@ -49,6 +49,15 @@ def _unfilter(kind, row, above, step):
     return row
 
 
+def size(path):
+    """(width, height), and nothing else looked at."""
+    with open(path, 'rb') as f:
+        head = f.read(24)
+    if len(head) < 24 or not head.startswith(SIGNATURE + b'\0\0\0\rIHDR'):
+        raise Wrong('it is no PNG file')
+    return struct.unpack_from('>II', head, 16)
+
+
 def read(path):
     """(width, rows): each row a list of (red, green, blue)."""
     with open(path, 'rb') as f:

@@ -334,7 +334,8 @@ class Machine:
 
     def _start_clients(self, control):
         """What the guest's port for clients leads to; it ends with QEMU."""
-        words = [SHARE_CLIENT, '--control', str(control.fileno()), self.share]
+        words = [SHARE_CLIENT, '--control', str(control.fileno()),
+                 '--folder', self.folder, self.share]
         with control, open(os.path.join(self.folder, 'clients.log'),
                            'wb') as log:
             self.clients = subprocess.Popen(

@@ -60,6 +60,8 @@ def good():
             'frames': [{'crc': f'{n:08x}', 'peer': [f'{n:08x}'] * 3}
                        for n in range(30)],
         },
+        'render': {'bytes': 1920 * 1080 * 4, 'colours': 100000,
+                   'width': 1920, 'height': 1080},
     }
 
 
@@ -139,10 +141,21 @@ class Report(unittest.TestCase):
         self.wrong(['share', 'frames', 4, 'peer'], ['00000004'] * 2)
         self.wrong(['share', 'frames', 4, 'peer', 1], '00000005')
 
+    def test_rendered(self):
+        self.wrong(['render'], None)
+        self.wrong(['render', 'wrong'], 'not ok 1')
+        self.wrong(['render', 'bytes'], 1920 * 1080)
+        self.wrong(['render', 'colours'], 1)
+        self.wrong(['render', 'height'], 1088)
+        report = good()
+        report['render'] = {'skipped': 'built without libvirglrenderer-dev'}
+        self.assertEqual(demo.judge(report), [])
+        self.wrong(['render'], {'skipped': ''})
+
     def test_nobody_looks_on_while_it_is_recorded(self):
         report = good()
         report['shared'] = False
-        del report['share']
+        del report['share'], report['render']
         self.assertEqual(demo.judge(report), [])
         self.wrong(['shared'], None)
         self.wrong(['share'], None)
