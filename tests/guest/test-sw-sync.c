@@ -2,9 +2,7 @@
 /* Fences of the kernel's sw_sync, which a program makes and signals. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <linux/dma-buf.h>
@@ -13,6 +11,7 @@
 #include "lib/dms.h"
 #include "lib/fence.h"
 #include "lib/ktap.h"
+#include "lib/sw-sync.h"
 
 #define PAGE	4096u
 #define ONES	0x0101010101010101ull
@@ -28,37 +27,6 @@ static int submit_after(int fd, uint32_t queue, int in, struct drm_dmashare_job 
 
 	ASSERT_OK(dms_try_submit(fd, &s, &job, 1));
 	return s.out_fence_fd;
-}
-
-/* As the kernel's drivers/dma-buf/sw_sync.c has them; no header is installed. */
-struct sw_sync_create_fence_data {
-	uint32_t value;
-	char name[32];
-	int32_t fence;
-};
-
-#define SW_SYNC_IOC_CREATE_FENCE	_IOWR('W', 0, struct sw_sync_create_fence_data)
-#define SW_SYNC_IOC_INC			_IOW('W', 1, uint32_t)
-
-static int sw_timeline(void)
-{
-	int fd = open("/sys/kernel/debug/sync/sw_sync", O_RDWR | O_CLOEXEC);
-
-	ASSERT_MSG(fd >= 0, "sw_sync: %s", strerror(errno));
-	return fd;
-}
-
-static int sw_fence(int timeline, uint32_t value)
-{
-	struct sw_sync_create_fence_data c = { .value = value, .name = "test" };
-
-	ASSERT_OK(ioctl(timeline, SW_SYNC_IOC_CREATE_FENCE, &c));
-	return c.fence;
-}
-
-static void sw_signal(int timeline, uint32_t count)
-{
-	ASSERT_OK(ioctl(timeline, SW_SYNC_IOC_INC, &count));
 }
 
 static void holds_a_job(void)
