@@ -7,7 +7,8 @@
 #include "hw/dmashare/poison.h"
 #include "trace.h"
 
-QEMU_BUILD_BUG_ON(sizeof(DmashareBuffer) > 640);
+/* With what the allocator and the table of all of them add it is 512. */
+QEMU_BUILD_BUG_ON(sizeof(DmashareBuffer) > 456);
 QEMU_BUILD_BUG_ON(sizeof(DmashareLedger) % sizeof(uint64_t));
 QEMU_BUILD_BUG_ON(sizeof(DmashareLedger) > DMASHARE_LEDGER_MAX_LENGTH);
 
@@ -124,8 +125,8 @@ uint16_t dmashare_buffer_create(DmashareBuffers *bufs, uint32_t id,
     buf->by_id.last = id;
     interval_tree_insert(&buf->by_id, &bufs->by_id);
 
-    DMASHARE_COUNT(bufs, buf, buffers, 1);
-    DMASHARE_COUNT(bufs, buf, live_buffers, 1);
+    bufs->ledger.buffers++;
+    bufs->ledger.live_buffers++;
     trace_dmashare_buffer_create(id, size, flags, placement);
     return DMASHARE_STATUS_OK;
 }
@@ -152,7 +153,7 @@ uint16_t dmashare_buffer_remove(DmashareBuffers *bufs, uint32_t id)
         return status;
     }
 
-    DMASHARE_COUNT(bufs, buf, live_buffers, -1);
+    bufs->ledger.live_buffers--;
     interval_tree_remove(&buf->by_id, &bufs->by_id);
     g_hash_table_remove(bufs->buffers, GUINT_TO_POINTER(id));
     trace_dmashare_buffer_destroy(id);
@@ -256,12 +257,40 @@ uint16_t dmashare_note(DmashareBuffers *bufs, uint32_t kind, uint32_t buffer,
     return DMASHARE_STATUS_OK;
 }
 
+static DmashareLedger buffer_ledger(const DmashareBufferLedger *kept)
+{
+    DmashareLedger ledger = {
+        .buffers = 1,
+        .live_buffers = 1,
+        .attaches = kept->attaches,
+        .live_attachments = kept->live_attachments,
+        .maps = kept->maps,
+        .live_mappings = kept->live_mappings,
+        .live_segments = kept->live_segments,
+        .notes_failed = kept->notes_failed,
+        .jobs = kept->jobs,
+        .jobs_failed = kept->jobs_failed,
+        .bytes_read = kept->bytes_read,
+        .bytes_written = kept->bytes_written,
+        .faults = kept->faults,
+        .places = kept->places,
+        .local_bytes_read = kept->local_bytes_read,
+        .local_bytes_written = kept->local_bytes_written,
+        .syncs_for_cpu = kept->syncs_for_cpu,
+        .syncs_for_device = kept->syncs_for_device,
+        .move_requests = kept->move_requests,
+    };
+
+    memcpy(ledger.notes, kept->notes, sizeof(ledger.notes));
+    return ledger;
+}
+
 DmashareLedger dmashare_ledger_get(const DmashareBuffers *bufs,
                                    const DmashareBuffer *buf)
 {
     const DmashareCacheStats *cache = buf ? &buf->copies.stats :
                                       &bufs->cache->stats;
-    DmashareLedger ledger = buf ? buf->ledger : bufs->ledger;
+    DmashareLedger ledger = buf ? buffer_ledger(&buf->ledger) : bufs->ledger;
 
     ledger.cache_bytes = cache->bytes;
     ledger.cache_dirty = cache->dirty;

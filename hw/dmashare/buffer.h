@@ -13,15 +13,43 @@
  * host's byte order; dmashare_ledger_write() swaps it on its way out.
  */
 typedef struct dmashare_ledger DmashareLedger;
+
+/**
+ * DmashareBufferLedger: what of it is kept for each buffer
+ *
+ * Its counters are called as in the ledger. What is not here is known without
+ * counting; what the limits of the device bound needs no 64 bits.
+ */
+typedef struct DmashareBufferLedger {
+    uint64_t attaches;
+    uint64_t maps;
+    uint64_t notes[DMASHARE_NOTE_COUNT];
+    uint64_t notes_failed;
+    uint64_t jobs;
+    uint64_t jobs_failed;
+    uint64_t bytes_read;
+    uint64_t bytes_written;
+    uint64_t faults;
+    uint64_t places;
+    uint64_t local_bytes_read;
+    uint64_t local_bytes_written;
+    uint64_t syncs_for_cpu;
+    uint64_t syncs_for_device;
+    uint64_t move_requests;
+    uint32_t live_attachments;
+    uint32_t live_mappings;
+    uint32_t live_segments;
+} DmashareBufferLedger;
+
 typedef struct DmashareHome DmashareHome;
 
 /**
  * DmashareBuffer: a shareable piece of memory, as the device knows it
  * @id: chosen by the driver
- * @flags: DMASHARE_BUFFER_F_*
- * @size: bytes
  * @refs: the table's, and one of each mapping and attachment; a mapping that
  *        a job still holds keeps a destroyed buffer's ledger alive
+ * @size: bytes
+ * @flags: DMASHARE_BUFFER_F_*
  * @placement: enum dmashare_placement
  * @system_mappings: live ones of placement SYSTEM
  * @writers: those of them that the device may write through
@@ -36,10 +64,10 @@ typedef struct DmashareHome DmashareHome;
  */
 typedef struct DmashareBuffer {
     uint32_t id;
-    uint32_t flags;
-    uint64_t size;
     uint32_t refs;
-    uint32_t placement;
+    uint64_t size;
+    uint16_t flags;
+    uint16_t placement;
     uint32_t system_mappings;
     QLIST_HEAD(, DmashareMapping) writers;
     QTAILQ_HEAD(, DmashareAttachment) attachments;
@@ -48,7 +76,7 @@ typedef struct DmashareBuffer {
     DmashareHome *home;
     DmashareCopies copies;
     char name[DMASHARE_NAME_LEN];
-    DmashareLedger ledger;
+    DmashareBufferLedger ledger;
 } DmashareBuffer;
 
 /**

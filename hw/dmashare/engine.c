@@ -369,22 +369,19 @@ void dmashare_engine_account(DmashareEngines *eng, DmashareJob *job)
         dmashare_operand_buffer(eng, &job->src),
         dmashare_operand_buffer(eng, &job->dst),
     };
-    DmashareLedger *ledgers[3] = { &eng->buffers->ledger };
-    unsigned n = 1;
+    DmashareBuffer *first = named[0] ? named[0] : named[1];
+    DmashareBuffer *second = named[1] != first ? named[1] : NULL;
 
-    if (named[0]) {
-        ledgers[n++] = &named[0]->ledger;
-    }
-    if (named[1] && named[1] != named[0]) {
-        ledgers[n++] = &named[1]->ledger;
-    }
     job_evacuated(job);
-    while (n--) {
-        if (job->status) {
-            ledgers[n]->jobs_failed++;
-        } else {
-            ledgers[n]->jobs++;
-        }
+    if (job->status) {
+        DMASHARE_COUNT(eng->buffers, first, jobs_failed, 1);
+    } else {
+        DMASHARE_COUNT(eng->buffers, first, jobs, 1);
+    }
+    if (second && job->status) {
+        second->ledger.jobs_failed++;
+    } else if (second) {
+        second->ledger.jobs++;
     }
 }
 

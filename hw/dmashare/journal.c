@@ -13,7 +13,7 @@ QEMU_BUILD_BUG_ON(sizeof(DmashareJournalSlot) != 64);
 void dmashare_journal_init(DmashareJournal *journal, uint32_t size)
 {
     memset(journal, 0, sizeof(*journal));
-    journal->slots = g_new0(DmashareJournalSlot, size);
+    journal->slots = size ? g_new0(DmashareJournalSlot, size) : NULL;
     journal->size = size;
 }
 
@@ -52,13 +52,15 @@ static char *record_details(const DmashareJournalRecord *record)
 void dmashare_journal_add(DmashareJournal *journal,
                           const DmashareJournalRecord *record)
 {
-    DmashareJournalSlot *slot;
+    DmashareJournalSlot once, *slot = &once;
 
-    if (!journal || !journal->slots) {
+    if (!journal || (!journal->slots && !journal->watch)) {
         return;
     }
 
-    slot = &journal->slots[journal->end % journal->size];
+    if (journal->slots) {
+        slot = &journal->slots[journal->end % journal->size];
+    }
     slot->time = journal->clock ? dmashare_clock_now(journal->clock)
                                 : qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
     slot->record = *record;

@@ -70,7 +70,8 @@ typedef struct DmashareJournalSlot {
 
 /**
  * DmashareJournal: the journal of one device
- * @slots: ring of @size, the operation with sequence number n in n % @size
+ * @slots: ring of @size, the operation with sequence number n in n % @size;
+ *         NULL if none is kept
  * @size: slots, constant
  * @end: sequence number of the next operation
  * @clock: device time; NULL where there is none but QEMU's
@@ -87,7 +88,10 @@ typedef struct DmashareJournal {
     void *watch_opaque;
 } DmashareJournal;
 
-/* An empty journal of @size entries, which is not 0. */
+/*
+ * An empty journal of @size entries. Of 0 none is kept, and unless somebody
+ * watches none is counted either.
+ */
 void dmashare_journal_init(DmashareJournal *journal, uint32_t size);
 void dmashare_journal_destroy(DmashareJournal *journal);
 

@@ -352,7 +352,7 @@ static bool config_check(const DmashareConfig *c, Error **errp)
            in_range("render-max-bytes", c->render_max_bytes, 4 * KiB, 1 * GiB,
                     errp) &&
            in_range("render-bytes", c->render_bytes, 4 * KiB, 4 * GiB, errp) &&
-           in_range("journal-size", c->journal_size, 1, 1 * MiB, errp);
+           in_range("journal-size", c->journal_size, 0, 1 * MiB, errp);
 }
 
 /* Power states, of which none but D0 does anything, and all keep everything. */
@@ -629,7 +629,7 @@ static const struct {
     { "coherent", "off: engines see memory through a cache that the driver "
                   "has to synchronize" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },
-    { "journal-size", "operations that the journal keeps, 64 bytes each" },
+    { "journal-size", "operations that the journal keeps, 64 bytes each; 0 for none" },
     { "record", "file, which must not exist: record everything from the "
                 "beginning (docs/recording.rst)" },
     { "share", "unix:PATH: socket to share buffers on (docs/host.rst)" },

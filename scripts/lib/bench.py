@@ -38,7 +38,7 @@ class Figure:
     floor: str          # what, or NO_FLOOR
     unit: str
     op: str             # '<=' or '>='
-    goal: float
+    goal: float         # inf: there is none
 
     def meets(self, value):
         """Is that as good as the goal?"""
@@ -241,9 +241,11 @@ def result(points):
 def report(figure, points):
     """A figure as JSON has it."""
     found = result(points)
-    return {'unit': figure.unit, 'op': figure.op, 'goal': figure.goal,
+    goal = math.isfinite(figure.goal)
+    return {'unit': figure.unit, 'op': figure.op,
+            'goal': figure.goal if goal else None,
             'ratio': dataclasses.asdict(found),
-            'met': figure.meets(found.median),
+            'met': figure.meets(found.median) if goal else None,
             'points': [dataclasses.asdict(point) for point in points]}
 
 
@@ -328,6 +330,13 @@ def table(rows):
         for row in rows)
 
 
+def goal_words(figure, met):
+    """The goal, and whether it is met."""
+    if met is None:
+        return '', ''
+    return f'{figure.op} {figure.goal:g}', 'met' if met else 'NOT met'
+
+
 def result_rows(figures, results):
     """The table of `make bench`."""
     rows = [('figure', 'measured', 'floor', 'ratio', 'middle half', 'rounds',
@@ -346,6 +355,5 @@ def result_rows(figures, results):
             measured += f' at {last["at"]}'
         rows.append((name, measured, floor, f'{found.median:.3f}',
                      f'{found.low:.3f}..{found.high:.3f}', f'{found.rounds}',
-                     f'{figure.op} {figure.goal:g}',
-                     'met' if entry['met'] else 'NOT met'))
+                     *goal_words(figure, entry['met'])))
     return rows

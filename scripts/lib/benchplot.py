@@ -25,7 +25,7 @@ def overview(results):
     """(height, script): every ratio in parts of its goal, 1 being the goal;
     what is good is to the left."""
     rows = [(name, entry) for name, entry in results.items()
-            if 'skipped' not in entry]
+            if entry.get('goal')]
     script = ['set title "ratio to the goal: left of the line it is met"',
               'set logscale x', 'set xlabel "1 is the goal"',
               'set grid x', 'unset key', f'set yrange [-0.7:{len(rows) - 0.3}]',
@@ -74,7 +74,7 @@ def by_count(name, entry):
 def pictures(results):
     """{name: (height, script)}"""
     found = {}
-    if any('skipped' not in entry for entry in results.values()):
+    if any(entry.get('goal') for entry in results.values()):
         found['ratios'] = overview(results)
     for name, entry in results.items():
         if 'skipped' not in entry and entry['points'][0]['at'] is not None:

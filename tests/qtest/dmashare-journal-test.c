@@ -496,6 +496,23 @@ static void test_rate(void)
     qobject_unref(qtest_qmp_eventwait_ref(m->qts, "DMASHARE_ATTACHED"));
 }
 
+/* Of no entries: everything works, and nothing is told. */
+static void test_none(void)
+{
+    g_autoptr(QDmashareMachine) m = qdmashare_one("-M pc",
+                                                  "id=dev,journal-size=0");
+    g_autoptr(QDmasharePair) p = qdmashare_pair_new(m->d, 4096);
+    QObject *r;
+
+    qdmashare_pair_works(m->d, p);
+    r = qdmashare_journal(m->qts, "'from': 0");
+    g_assert_cmpuint(qdmashare_len(r, "entries"), ==, 0);
+    qdmashare_assert_num(r, "lost", 0);
+    qdmashare_assert_num(r, "next", 0);
+    qdmashare_assert_num(r, "end", 0);
+    qobject_unref(r);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -503,6 +520,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/journal/device", test_device);
     qtest_add_func("/dmashare/journal/jobs", test_jobs);
     qtest_add_func("/dmashare/journal/lost", test_lost);
+    qtest_add_func("/dmashare/journal/none", test_none);
     qtest_add_func("/dmashare/journal/filter", test_filter);
     qtest_add_func("/dmashare/events/each", test_events);
     qtest_add_func("/dmashare/events/rate", test_rate);
