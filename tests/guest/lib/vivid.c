@@ -67,6 +67,11 @@ static void set_control(int fd, const char *name, int value)
 
 struct vivid vivid_open(uint32_t width, uint32_t height)
 {
+	return vivid_open_as(width, height, V4L2_PIX_FMT_YUYV);
+}
+
+struct vivid vivid_open_as(uint32_t width, uint32_t height, uint32_t format)
+{
 	struct v4l2_format f = { .type = CAPTURE };
 	struct v4l2_streamparm p = { .type = CAPTURE };
 	struct v4l2_capability cap;
@@ -90,10 +95,10 @@ struct vivid vivid_open(uint32_t width, uint32_t height)
 	ASSERT_MSG(v.fd >= 0, "no capture node of vivid");
 	f.fmt.pix.width = width;
 	f.fmt.pix.height = height;
-	f.fmt.pix.pixelformat = V4L2_PIX_FMT_YUYV;
+	f.fmt.pix.pixelformat = format;
 	f.fmt.pix.field = V4L2_FIELD_NONE;
 	ASSERT_OK(xioctl(v.fd, VIDIOC_S_FMT, &f));
-	ASSERT_EQ(f.fmt.pix.pixelformat, V4L2_PIX_FMT_YUYV);
+	ASSERT_EQ(f.fmt.pix.pixelformat, format);
 	v.width = f.fmt.pix.width;
 	v.height = f.fmt.pix.height;
 	v.stride = f.fmt.pix.bytesperline;
@@ -156,14 +161,13 @@ void vivid_start(struct vivid *v, const int *dmabufs, unsigned int n)
 	ASSERT_OK(vivid_try_start(v, dmabufs, n));
 }
 
-unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n)
+unsigned int vivid_make_own(struct vivid *v, int *dmabufs, unsigned int n)
 {
 	struct v4l2_requestbuffers r = {
 		.type = CAPTURE,
 		.memory = V4L2_MEMORY_MMAP,
 		.count = n,
 	};
-	int type = CAPTURE;
 	unsigned int i;
 
 	ASSERT(n <= VIVID_MAX_BUFFERS);
@@ -180,11 +184,26 @@ unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n)
 
 		ASSERT_OK(xioctl(v->fd, VIDIOC_EXPBUF, &e));
 		dmabufs[i] = e.fd;
-		ASSERT_OK(vivid_try_queue(v, i));
 	}
+	return r.count;
+}
+
+void vivid_stream(struct vivid *v)
+{
+	int type = CAPTURE;
+
 	ASSERT_OK(xioctl(v->fd, VIDIOC_STREAMON, &type));
 	v->streaming = true;
-	return r.count;
+}
+
+unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n)
+{
+	unsigned int made = vivid_make_own(v, dmabufs, n), i;
+
+	for (i = 0; i < made; i++)
+		ASSERT_OK(vivid_try_queue(v, i));
+	vivid_stream(v);
+	return made;
 }
 
 unsigned int vivid_dequeue(struct vivid *v, uint32_t *sequence)

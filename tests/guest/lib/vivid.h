@@ -41,6 +41,8 @@ void vivid_unload(void);
 
 /* Opens the capture node and sets a YUYV format of about that size. */
 struct vivid vivid_open(uint32_t width, uint32_t height);
+/* The same with that format (V4L2_PIX_FMT_*). */
+struct vivid vivid_open_as(uint32_t width, uint32_t height, uint32_t format);
 /*
  * Gives it the dma-bufs to capture into, in this order, and starts; the first
  * form returns -1 when one of them, or the start, is refused.
@@ -48,9 +50,13 @@ struct vivid vivid_open(uint32_t width, uint32_t height);
 int vivid_try_start(struct vivid *v, const int *dmabufs, unsigned int n);
 void vivid_start(struct vivid *v, const int *dmabufs, unsigned int n);
 /*
- * Has vivid make @n buffers of its own and starts with them; gives their
- * dma-bufs (VIDIOC_EXPBUF) and how many they are.
+ * Has vivid make @n buffers of its own; gives their dma-bufs (VIDIOC_EXPBUF) and how
+ * many they are. None is queued.
  */
+unsigned int vivid_make_own(struct vivid *v, int *dmabufs, unsigned int n);
+/* Starts with what is queued, or will be. */
+void vivid_stream(struct vivid *v);
+/* Both, with all of them queued. */
 unsigned int vivid_start_own(struct vivid *v, int *dmabufs, unsigned int n);
 /*
  * Queues buffer @index; returns what the ioctl did. The kernel takes hold of
