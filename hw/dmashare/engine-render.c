@@ -11,8 +11,13 @@
 #include "hw/dmashare/engine.h"
 #include "trace.h"
 
-/* What is read in parts is so in parts of about so many bytes. */
-#define PART_BYTES      (1 * MiB)
+/*
+ * What is read in parts is so in parts of about so many bytes, and so many of
+ * them are under way. All of these together should fit into a processor's cache:
+ * what goes by way of memory twice takes twice as long.
+ */
+#define PART_BYTES      (512 * KiB)
+#define PARTS           DMASHARE_RENDER_PARTS
 
 typedef enum RenderPhase {
     PHASE_TAKE,     /* the slot */
@@ -20,7 +25,7 @@ typedef enum RenderPhase {
     PHASE_IN,       /* bytes to it */
     PHASE_ASK,      /* the renderer */
     PHASE_ANSWER,   /* is waited for */
-    PHASE_OUT,      /* bytes from the slot, as far as there was one */
+    PHASE_OUT,      /* bytes from the slot, in parts that are asked for here */
 } RenderPhase;
 
 static uint16_t job_length_valid(const DmashareEngines *eng,
@@ -143,53 +148,75 @@ static bool job_covers(DmashareEngines *eng, const DmashareJob *job)
 
 /*
  * How many rows of the box are one request. What has nothing but pixels is read
- * in parts: the device moves the first while the renderer has the next.
+ * in parts: the device moves one while the renderer has those after it. Their
+ * places in the slot are used again and again.
  */
 static uint32_t job_part(const DmashareJob *job)
 {
     const struct dmashare_body_transfer *body = &job->desc.transfer;
-    uint32_t rows = le16_to_cpu(body->height);
 
-    return MAX(DIV_ROUND_UP(rows, DMASHARE_RENDER_PARTS),
-               MIN(rows, MAX(PART_BYTES / le32_to_cpu(body->stride), 1)));
+    return MIN(le16_to_cpu(body->height),
+               MAX(PART_BYTES / le32_to_cpu(body->stride), 1));
+}
+
+static uint64_t part_bytes(const DmashareJob *job)
+{
+    return job->part * (uint64_t)le32_to_cpu(job->desc.transfer.stride);
+}
+
+static bool parts_all_asked(const DmashareJob *job,
+                            const DmashareRenderSlot *slot)
+{
+    return slot->asked * (uint64_t)job->part >=
+           le16_to_cpu(job->desc.transfer.height);
 }
 
 /* Of the whole job a part: its rows from @first on. */
-static void request_part(const DmashareJob *job, uint32_t first,
+static void request_part(const DmashareJob *job, unsigned n,
                          struct dmashare_render_request *request)
 {
-    uint64_t stride = request->box.stride;
+    uint32_t first = n * job->part;
 
     request->box.y += first;
     request->box.height = MIN(job->part, request->box.height - first);
-    request->offset = first * stride;
-    request->length = request->box.height * stride;
+    request->offset = n % PARTS * part_bytes(job);
+    request->length = request->box.height * (uint64_t)request->box.stride;
 }
 
 /*
  * Steps
  */
 
-static uint8_t *job_staging(DmashareEngines *eng, const DmashareJob *job)
+/* Where the next bytes are, or go to; sets how many of them are there. */
+static uint8_t *job_staging(DmashareEngines *eng, const DmashareJob *job,
+                            uint64_t *len)
 {
-    return dmashare_render_memory(eng->render, job->lane) + job->column;
+    uint8_t *slot = dmashare_render_memory(eng->render, job->lane);
+    uint64_t at = job->column;
+
+    if (job->part) {
+        at %= PARTS * part_bytes(job);
+        *len = PARTS * part_bytes(job) - at;
+    } else {
+        *len = job->length - at;
+    }
+    return slot + at;
 }
 
-/* Ask for the next part. Returns whether it was the last. */
-static bool job_ask_part(DmashareEngines *eng, DmashareJob *job)
+/* Ask for all of it, or for the next part. Sets a status if that cannot be. */
+static bool job_ask_once(DmashareEngines *eng, DmashareJob *job)
 {
     DmashareRenderSlot *slot = &eng->render->slot[job->lane];
     struct dmashare_render_request request = { 0 };
-    uint32_t first = slot->asked * job->part;
 
     if (!job_request(eng, job, &request) ||
         (job->part && !job_covers(eng, job))) {
-        /* Or it was made anew, and differently, while there was no room. */
+        /* Or it was made anew, and differently, meanwhile. */
         job->status = DMASHARE_STATUS_RENDER_LOST;
         return true;
     }
     if (job->part) {
-        request_part(job, first, &request);
+        request_part(job, slot->asked, &request);
     }
     if (!dmashare_render_ask(eng->render, job->lane, job_context(eng, job),
                              &request)) {
@@ -197,20 +224,37 @@ static bool job_ask_part(DmashareEngines *eng, DmashareJob *job)
         return false;
     }
     trace_dmashare_render_ask(job->lane, job->order, request.serial);
-    return slot->status || !job->part ||
-           first + job->part >= le16_to_cpu(job->desc.transfer.height);
+    return true;
 }
 
-static void job_ask(DmashareEngines *eng, DmashareJob *job)
+/* As many parts as there are places for. False if there was no room to ask. */
+static bool job_ask_parts(DmashareEngines *eng, DmashareJob *job)
 {
-    bool last;
+    const DmashareRenderSlot *slot = &eng->render->slot[job->lane];
+    uint64_t moved = job->column / part_bytes(job);
 
-    do {
-        last = job_ask_part(eng, job);
-    } while (!last && !job->asleep);
-    if (last) {
-        job->phase = job->engine->uses_dst ? PHASE_OUT : PHASE_ANSWER;
+    while (!job->status && !slot->status && !parts_all_asked(job, slot) &&
+           slot->asked < moved + PARTS) {
+        if (!job_ask_once(eng, job)) {
+            return false;
+        }
     }
+    return true;
+}
+
+/*
+ * How much of the operand has come, up to the end of a part: then its place is
+ * asked for before the next one is moved.
+ */
+static uint64_t job_come(const DmashareJob *job, const DmashareRenderSlot *slot)
+{
+    uint64_t bytes;
+
+    if (!job->part) {
+        return dmashare_render_busy(slot) ? 0 : job->length;
+    }
+    bytes = part_bytes(job);
+    return MIN(slot->answered, job->column / bytes + 1) * bytes;
 }
 
 /* Move what has been answered. Returns true when all of it is, or it failed. */
@@ -218,25 +262,32 @@ static bool job_out(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
 {
     const DmashareRenderSlot *slot = &eng->render->slot[job->lane];
 
-    if (slot->status) {
-        job->status = slot->status;
-        return true;
-    }
-    job->limit = !dmashare_render_busy(slot) ? job->length :
-                 slot->answered * (uint64_t)job->part *
-                 le32_to_cpu(job->desc.transfer.stride);
-    if (dmashare_engine_move(eng, job, budget)) {
-        return true;
-    }
-    job->asleep = job->column >= job->limit;
+    do {
+        if (job->part && !job_ask_parts(eng, job)) {
+            return false;
+        }
+        if (!job->status) {
+            job->status = slot->status;
+        }
+        if (job->status) {
+            return true;
+        }
+        job->limit = job_come(job, slot);
+        job->asleep = job->limit <= job->column;
+        if (!job->asleep && dmashare_engine_move(eng, job, budget)) {
+            return true;
+        }
+    } while (!job->asleep && *budget > 0);
     return false;
 }
 
 static bool job_clear(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
 {
-    uint64_t n = MIN(job->length - job->column, MAX(*budget, 1));
+    uint64_t n;
+    uint8_t *at = job_staging(eng, job, &n);
 
-    memset(job_staging(eng, job), 0, n);
+    n = MIN(n, MAX(*budget, 1));
+    memset(at, 0, n);
     *budget -= n;
     job->column += n;
     if (job->column < job->length) {
@@ -262,7 +313,7 @@ static bool job_phase(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
             job->phase = PHASE_IN;
         } else if (job_covers(eng, job)) {
             job->part = job_part(job);
-            job->phase = PHASE_ASK;
+            job->phase = PHASE_OUT;
         } else {
             job->phase = PHASE_CLEAR;
         }
@@ -280,8 +331,11 @@ static bool job_phase(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
         job->phase = PHASE_ASK;
         return true;
     case PHASE_ASK:
-        job_ask(eng, job);
-        return !job->asleep;
+        if (!job_ask_once(eng, job)) {
+            return false;
+        }
+        job->phase = down ? PHASE_OUT : PHASE_ANSWER;
+        return true;
     case PHASE_ANSWER:
         job->asleep = dmashare_render_busy(&render->slot[job->lane]);
         if (!job->asleep) {
@@ -321,12 +375,15 @@ static uint16_t in_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
                          uint64_t *done)
 {
     DmashareWindow src;
-    uint16_t status = dmashare_operand_open(eng, job, &job->src, len, &src);
+    uint64_t room;
+    uint8_t *at = job_staging(eng, job, &room);
+    uint16_t status = dmashare_operand_open(eng, job, &job->src,
+                                            MIN(len, room), &src);
 
     if (status) {
         return status;
     }
-    memcpy(job_staging(eng, job), src.host, src.len);
+    memcpy(at, src.host, src.len);
     *done = src.len;
     return dmashare_operand_close(eng, job, &job->src, &src, src.len);
 }
@@ -335,12 +392,15 @@ static uint16_t out_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
                           uint64_t *done)
 {
     DmashareWindow dst;
-    uint16_t status = dmashare_operand_open(eng, job, &job->dst, len, &dst);
+    uint64_t there;
+    const uint8_t *at = job_staging(eng, job, &there);
+    uint16_t status = dmashare_operand_open(eng, job, &job->dst,
+                                            MIN(len, there), &dst);
 
     if (status) {
         return status;
     }
-    memcpy(dst.host, job_staging(eng, job), dst.len);
+    memcpy(dst.host, at, dst.len);
     *done = dst.len;
     return dmashare_operand_close(eng, job, &job->dst, &dst, dst.len);
 }

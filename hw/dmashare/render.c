@@ -458,7 +458,8 @@ bool dmashare_render_take(DmashareRender *render, unsigned lane, void *owner)
 
     if (dmashare_render_busy(slot)) {
         /* With a job that was dropped. */
-        trace_dmashare_render_busy(lane, slot->serial[slot->answered]);
+        trace_dmashare_render_busy(lane, *dmashare_render_serial(
+                                             slot, slot->answered));
         return false;
     }
     slot->asked = 0;
@@ -489,7 +490,7 @@ bool dmashare_render_ask(DmashareRender *render, unsigned lane,
     if (!render_tell(render, request, KIND_SLOT, lane)) {
         return false;
     }
-    slot->serial[slot->asked++] = request->serial;
+    *dmashare_render_serial(slot, slot->asked++) = request->serial;
     slot->context = context;
     return true;
 }
@@ -612,7 +613,7 @@ bool dmashare_render_answer(DmashareRender *render,
     case KIND_SLOT:
         slot = id < DMASHARE_MAX_LANES ? &render->slot[id] : NULL;
         if (!slot || !dmashare_render_busy(slot) ||
-            slot->serial[slot->answered] != answer->serial) {
+            *dmashare_render_serial(slot, slot->answered) != answer->serial) {
             return false;
         }
         slot_answer(render, id, answer->status);
@@ -643,6 +644,11 @@ static void table_lost(DmashareRender *render, bool resource)
     }
 }
 
+static uint32_t slot_counter(DmashareRenderSlot *slot)
+{
+    return *dmashare_render_serial(slot, slot->answered);
+}
+
 /* The slot whose request has been on its way the longest, or NULL. */
 static DmashareRenderSlot *slot_oldest(DmashareRender *render)
 {
@@ -652,8 +658,8 @@ static DmashareRenderSlot *slot_oldest(DmashareRender *render)
         DmashareRenderSlot *slot = &render->slot[i];
 
         if (dmashare_render_busy(slot) &&
-            (!oldest || (int32_t)(slot->serial[slot->answered] -
-                                  oldest->serial[oldest->answered]) < 0)) {
+            (!oldest ||
+             (int32_t)(slot_counter(slot) - slot_counter(oldest)) < 0)) {
             oldest = slot;
         }
     }

@@ -46,15 +46,15 @@ typedef struct DmashareRenderObject {
     uint32_t height;
 } DmashareRenderObject;
 
-/* Requests that one job may consist of. */
-#define DMASHARE_RENDER_PARTS       32
+/* Requests of one slot that may be unanswered. */
+#define DMASHARE_RENDER_PARTS       4
 
 /**
  * DmashareRenderSlot: a queue's part of the staging memory, and its requests
  * @owner: whose it is, or NULL
- * @serial: of the requests, in their order
- * @asked: how many there are
- * @answered: and how many of these were answered
+ * @serial: of the unanswered requests, by their numbers in its job
+ * @asked: how many of these there were
+ * @answered: and how many of them were answered
  * @context: whose commands these are, NULL if nobody's, or it is gone
  * @status: the first that was not OK
  */
@@ -178,6 +178,13 @@ static inline uint8_t *dmashare_render_memory(const DmashareRender *render,
                                               unsigned lane)
 {
     return render->staging + lane * render->slot_size;
+}
+
+/* Of the @n-th request, which is one of the last. */
+static inline uint64_t *dmashare_render_serial(DmashareRenderSlot *slot,
+                                               unsigned n)
+{
+    return &slot->serial[n % DMASHARE_RENDER_PARTS];
 }
 
 static inline bool dmashare_render_busy(const DmashareRenderSlot *slot)
