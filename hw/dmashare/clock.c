@@ -6,6 +6,12 @@
 #include "qapi/error.h"
 #include "hw/dmashare/clock.h"
 
+/*
+ * Timers that one access has run at once, each of which does a bounded piece of
+ * work: a queue, what signals, interrupts.
+ */
+#define CATCH_UP_MOST   4
+
 void dmashare_clock_init(DmashareClock *clock, bool paced)
 {
     memset(clock, 0, sizeof(*clock));
@@ -85,6 +91,36 @@ void dmashare_timer_free(DmashareTimer *timer)
 bool dmashare_timer_pending(const DmashareTimer *timer)
 {
     return timer->deadline >= 0;
+}
+
+/* The earliest that is due at @now, the first made of several; or NULL. */
+static DmashareTimer *clock_due(const DmashareClock *clock, int64_t now)
+{
+    DmashareTimer *timer, *due = NULL;
+
+    QLIST_FOREACH(timer, &clock->timers, next) {
+        if (dmashare_timer_pending(timer) && timer->deadline <= now &&
+            (!due || timer->deadline < due->deadline ||
+             (timer->deadline == due->deadline && timer->id < due->id))) {
+            due = timer;
+        }
+    }
+    return due;
+}
+
+void dmashare_clock_catch_up(DmashareClock *clock)
+{
+    int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
+    DmashareTimer *timer;
+
+    for (unsigned i = 0; i < CATCH_UP_MOST; i++) {
+        timer = clock_due(clock, now);
+        if (!timer) {
+            return;
+        }
+        timer_del(timer->timer);
+        timer_run(timer);
+    }
 }
 
 bool dmashare_clock_run(DmashareClock *clock, uint32_t id, Error **errp)

@@ -85,6 +85,13 @@ void dmashare_timer_free(DmashareTimer *timer);
 bool dmashare_timer_pending(const DmashareTimer *timer);
 
 /*
+ * Run timers that are due at once, and not when the main loop comes to it: as
+ * many as make a short piece of work. It is for the end of a piece of work, of
+ * a device that exists until this returns, is not paced, and whose clock runs.
+ */
+void dmashare_clock_catch_up(DmashareClock *clock);
+
+/*
  * Have a timer of a paced device run now. False, and nothing happens, if there
  * is no such timer or it is not its time.
  */

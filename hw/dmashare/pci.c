@@ -18,7 +18,10 @@
 #include "hw/qdev-properties.h"
 #include "hw/resettable.h"
 #include "migration/blocker.h"
+#include "system/cpu-timers.h"
 #include "system/dma.h"
+#include "system/qtest.h"
+#include "system/runstate.h"
 #include "hw/dmashare/pci.h"
 #include "trace.h"
 
@@ -257,12 +260,24 @@ static uint64_t regs_read(void *opaque, hwaddr addr, unsigned size)
     return dmashare_regs_read(&s->core, addr, size);
 }
 
+/*
+ * What a doorbell asks for is done here, by the thread that rang it: to wake
+ * the main loop for it costs more than most jobs take. It is what the main
+ * loop would have done at the first opportunity, no sooner and in no other
+ * order. Where the main loop comes at a time that was agreed on (icount), or
+ * before anybody can tell (qtest), nothing is won.
+ */
 static void regs_write(void *opaque, hwaddr addr, uint64_t value,
                        unsigned size)
 {
     DmashareState *s = opaque;
 
+    object_ref(OBJECT(s));
     dmashare_regs_write(&s->core, addr, value, size);
+    if (s->prompt && runstate_is_running() && !s->core.gone) {
+        dmashare_clock_catch_up(&s->core.clock);
+    }
+    object_unref(OBJECT(s));
 }
 
 /* Wrong widths and alignments are ours to answer, not the bus's to refuse. */
@@ -405,6 +420,7 @@ static void dmashare_realize(PCIDevice *pdev, Error **errp)
     int pos;
 
     s->config.share = s->share;
+    s->prompt = !s->config.paced && !icount_enabled() && !qtest_enabled();
     if (!config_check(&s->config, errp)) {
         return;
     }
@@ -629,7 +645,8 @@ static const struct {
     { "coherent", "off: engines see memory through a cache that the driver "
                   "has to synchronize" },
     { "cache-size", "bytes that this cache holds, of all buffers together" },
-    { "journal-size", "operations that the journal keeps, 64 bytes each; 0 for none" },
+    { "journal-size", "operations that the journal keeps, 64 bytes each, or "
+      "0" },
     { "record", "file, which must not exist: record everything from the "
                 "beginning (docs/recording.rst)" },
     { "share", "unix:PATH: socket to share buffers on (docs/host.rst)" },

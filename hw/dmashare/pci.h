@@ -64,6 +64,7 @@ OBJECT_DECLARE_SIMPLE_TYPE(DmashareState, DMASHARE)
  * @share_writable: property
  * @share_guest_memory: property
  * @share_udmabuf: property
+ * @prompt: what a doorbell asks for is done before its access ends
  * @discards_fail: the guest's memory cannot be discarded
  */
 struct DmashareState {
@@ -100,6 +101,7 @@ struct DmashareState {
     bool share_writable;
     bool share_guest_memory;
     OnOffAuto share_udmabuf;
+    bool prompt;
     bool discards_fail;
 };
 

@@ -13,7 +13,7 @@
 #include "qapi/error.h"
 #include "dmashare-bench.h"
 
-/* Between two looks at the ring; a spinning test would take a processor away. */
+/* Between two looks; a test that spins would take a processor away. */
 #define LOOK_US         20
 #define LOOKS           (20 * 1000 * 1000 / LOOK_US)
 
@@ -116,6 +116,7 @@ uint64_t qbench_go(QBench *b, unsigned q)
 
     /* What is done at one instant is bounded; this is another one. */
     qtest_clock_step(b->d->qts, 1);
+    /* The descriptors are there before the doorbell. */
     smp_mb();
     before = qbench_now();
     qdmashare_doorbell(b->d, q);
