@@ -255,13 +255,12 @@ static void host_compares(struct lane *l, uint32_t stride)
 	ASSERT_EQ(stage_different(&l->stage, l->script, l->share, BYTES), 0);
 }
 
-/* The camera's frame is there: what comes of it, and the order in which it came. */
+/* What comes of the camera's frame, and the order in which it came. */
 static void lane_goes_on(struct lane *l, uint64_t number, uint32_t stride)
 {
 	uint64_t last = 0, hold;
 	unsigned int other;
 
-	hold_release(&l->hold);
 	/* The host is told when all is done, and nobody else was. */
 	client_do(0, "wait content %u", l->share);
 	ASSERT_EQ(client_number("sequence"), number);
@@ -326,10 +325,14 @@ static void from_camera_to_host(void)
 			ASSERT_OK(vivid_try_queue(&v, i));
 		if (!turn)
 			vivid_stream(&v);
-		for (i = 0; i < LANES; i++) {
+		/* The frames are there, and nobody was told. */
+		for (i = 0; i < LANES; i++)
 			ASSERT_EQ(vivid_dequeue(&v, NULL), i);
-			for (k = i; k < LANES; k++)
-				lane_waits(&lane[k]);
+		for (i = 0; i < LANES; i++)
+			lane_waits(&lane[i]);
+		for (i = 0; i < LANES; i++)
+			hold_release(&lane[i].hold);
+		for (i = 0; i < LANES; i++) {
 			lane_goes_on(&lane[i], ++number, v.stride);
 			for (k = 0; k < number - 1; k++)
 				ASSERT_MSG(seen[k] != lane[i].crc, "frame %llu is frame %u again",

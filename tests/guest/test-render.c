@@ -24,6 +24,7 @@
 #define WIDTH	1920u
 #define HEIGHT	1080u
 #define SIDE	64u
+#define SMALL	16u
 
 static uint64_t now_us(void)
 {
@@ -254,10 +255,64 @@ static void shaded_triangle(void)
 				  x + y < SIDE - 1 ? 0xffff0000 : 0xff0000ff);
 }
 
+/* Whose corners are red, green and blue: between them it is what is between these. */
+static void shaded_from_corner_to_corner(void)
+{
+	const float vertex[3][8] = {
+		{ -1, -1, 0, 1, 1, 0, 0, 1 },
+		{ 3, -1, 0, 1, 0, 1, 0, 1 },
+		{ -1, 3, 0, 1, 0, 0, 1, 1 },
+	};
+	struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
+	const uint8_t *byte = c.pixels.map;
+
+	draw(&c, 0, VIRGL_TRIANGLES, vertex, 3);
+	for (uint32_t y = 0; y < SIDE; y++) {
+		for (uint32_t x = 0; x < SIDE; x++, byte += 4) {
+			/* Of 4 * SIDE halves of a pixel; a step of 255 may be rounded away. */
+			int green = (2 * x + 1) * 255, blue = (2 * y + 1) * 255;
+			int want[4] = { blue, green, (int)SIDE * 4 * 255 - green - blue,
+					(int)SIDE * 4 * 255 };
+
+			for (unsigned int k = 0; k < 4; k++)
+				ASSERT_MSG(abs(byte[k] * (int)SIDE * 4 - want[k]) <= (int)SIDE * 4,
+					   "colour %u of pixel %u, %u is %u, not %d", k, x, y,
+					   byte[k], want[k] / (int)SIDE / 4);
+		}
+	}
+}
+
+/* A part of one texture to a place in another, and nothing beside it. */
+static void copied(void)
+{
+	enum { X = 7, Y = 20, FROM_X = 3, FROM_Y = 1, W = 11, H = 13 };
+	struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
+	struct canvas from = canvas_create(c.fd, SMALL, SMALL);
+	const uint32_t *out = (uint32_t *)c.pixels.map;
+	uint32_t *in = (uint32_t *)from.pixels.map;
+	struct virgl v = canvas_stream(&c, 1);
+	struct drm_dmashare_job jobs[4];
+	uint64_t state = 7;
+
+	ASSERT_OK(render_try_add(c.fd, c.context, from.texture));
+	for (unsigned int i = 0; i < SMALL * SMALL; i++)
+		in[i] = noise(&state);
+	virgl_copy(&v, c.texture, X, Y, from.texture, FROM_X, FROM_Y, W, H);
+	jobs[0] = render_upload(&from.box, &from.pixels, 0, canvas_bytes(&from));
+	jobs[1] = canvas_clear(&c, 0, 0xff123456);
+	jobs[2] = canvas_job(&c, 1, &v);
+	jobs[3] = canvas_download(&c);
+	ASSERT_EQ(dms_run(c.fd, jobs, 4), 0);
+	for (uint32_t y = 0; y < SIDE; y++)
+		for (uint32_t x = 0; x < SIDE; x++)
+			ASSERT_EQ(out[y * SIDE + x],
+				  x - X < W && y - Y < H ?
+				  in[(y - Y + FROM_Y) * SMALL + x - X + FROM_X] : 0xff123456);
+}
+
 /* One context's texture is another's, of the same file. */
 static void stretched(void)
 {
-	enum { SMALL = 16 };
 	struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
 	struct canvas from = canvas_create(c.fd, SMALL, SMALL);
 	const struct virgl_area to_area = {
@@ -305,72 +360,128 @@ static void foreign_buffers(void)
 /* Fences. ------------------------------------------------------------------- */
 
 /*
- * Each queue clears its canvas, downloads it, and copies that to a place that
- * belongs to the round, behind the same of the queue before: a thousand jobs of
- * which none is waited for by the program.
+ * A thousand jobs on three timelines, of which none is waited for by the program: copies
+ * that write what is rendered, and copies of what was. Each round of each queue has its
+ * commands copied to where every round has them, renders, downloads to where every round
+ * does, and copies that to a place of its own. So whoever comes too early, or too late,
+ * draws or keeps somebody else's.
  */
 #define QUEUES	3
-#define ROUNDS	112
+#define ROUNDS	84
+#define SMALL_BYTES	(SMALL * SMALL * 4)
+
+struct order {
+	int fd;
+	unsigned int n;			/* rounds */
+	struct canvas c[QUEUES];
+	struct bo commands, pixels;	/* of all */
+	struct bo kept[QUEUES];
+	int fence[ROUNDS][QUEUES];
+	uint64_t copy[ROUNDS][QUEUES];	/* id of the last job */
+};
 
 static uint32_t pixel_of(unsigned int round, unsigned int q)
 {
 	return 0xff000000 | q << 16 | round;
 }
 
-static void order_of_fences(void)
+/* A round of a queue, behind the fence @before (-1: none). */
+static void order_submit(struct order *o, unsigned int i, unsigned int q, uint32_t flags,
+			 int before)
 {
-	enum { W = 16, BYTES = W * W * 4 };
-	static int fence[ROUNDS][QUEUES];
-	unsigned int n = rounds(ROUNDS), q, i;
-	int fd = dms_open(), before = -1;
-	struct canvas c[QUEUES];
-	struct bo kept[QUEUES];
+	struct drm_dmashare_job render = canvas_clear(&o->c[q], i, pixel_of(i, q));
+	struct drm_dmashare_job jobs[4] = {
+		dms_job_copy(&o->commands, 0, &o->c[q].commands, i * CANVAS_ROOM, CANVAS_ROOM),
+		render_job(o->c[q].context, &o->commands, 0, render.length),
+		render_download(&o->c[q].box, &o->pixels, 0, SMALL_BYTES),
+		dms_job_copy(&o->kept[q], i * SMALL_BYTES, &o->pixels, 0, SMALL_BYTES),
+	};
+	struct drm_dmashare_submit s = {
+		.queue = q,
+		.flags = DRM_DMASHARE_SUBMIT_OUT_FENCE | flags,
+		.in_fence_fd = before,
+	};
+
+	if (before >= 0)
+		s.flags |= DRM_DMASHARE_SUBMIT_IN_FENCE;
+	jobs[3].flags = DRM_DMASHARE_JOB_WANT_RESULT;
+	ASSERT_OK(dms_try_submit(o->fd, &s, jobs, ARRAY_SIZE(jobs)));
+	o->fence[i][q] = s.out_fence_fd;
+	o->copy[i][q] = jobs[3].id;
+}
+
+/* The fence of each signalled behind the one before, on as many timelines. */
+static void order_judge(struct order *o)
+{
+	struct drm_dmashare_job_result r[QUEUES] = { { 0 } };
 	uint64_t last = 0;
+	unsigned int i, q;
 
-	ASSERT(n <= CANVAS_PLACES);
-	for (q = 0; q < QUEUES; q++) {
-		c[q] = canvas_create(fd, W, W);
-		kept[q] = dms_create_mapped(fd, n * BYTES, "kept");
-	}
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < o->n; i++) {
 		for (q = 0; q < QUEUES; q++) {
-			struct drm_dmashare_job jobs[3] = {
-				canvas_clear(&c[q], i, pixel_of(i, q)),
-				canvas_download(&c[q]),
-				dms_job_copy(&kept[q], i * BYTES, &c[q].pixels, 0, BYTES),
-			};
-			struct drm_dmashare_submit s = {
-				.queue = q,
-				.flags = DRM_DMASHARE_SUBMIT_OUT_FENCE,
-				.in_fence_fd = before,
-			};
-
-			if (before >= 0)
-				s.flags |= DRM_DMASHARE_SUBMIT_IN_FENCE;
-			ASSERT_OK(dms_try_submit(fd, &s, jobs, 3));
-			fence[i][q] = before = s.out_fence_fd;
-		}
-	}
-	for (i = 0; i < n; i++) {
-		for (q = 0; q < QUEUES; q++) {
+			uint64_t seqno = r[q].seqno;
 			struct fence_info info;
 
-			ASSERT_EQ(fence_wait(fence[i][q]), 0);
-			info = fence_info(fence[i][q]);
+			ASSERT_EQ(fence_wait(o->fence[i][q]), 0);
+			info = fence_info(o->fence[i][q]);
 			ASSERT_MSG(info.first.timestamp_ns >= last,
 				   "the fence of queue %u in round %u signalled %llu ns before the one that it waits for",
 				   q, i,
 				   (unsigned long long)(last - info.first.timestamp_ns));
 			last = info.first.timestamp_ns;
+			close(o->fence[i][q]);
+			r[q] = dms_result(o->fd, o->copy[i][q]);
+			ASSERT_EQ(r[q].error, 0);
+			ASSERT(r[q].seqno >= seqno + 4 || !i);
 		}
+		ASSERT(r[0].timeline != r[1].timeline && r[1].timeline != r[2].timeline &&
+		       r[2].timeline != r[0].timeline);
 	}
 	for (q = 0; q < QUEUES; q++)
-		for (i = 0; i < n; i++)
-			render_all_are(kept[q].map + i * BYTES, W * W, pixel_of(i, q));
-	ktap_diag("%u jobs on %u queues", n * QUEUES * 3, QUEUES);
+		for (i = 0; i < o->n; i++)
+			render_all_are(o->kept[q].map + i * SMALL_BYTES, SMALL * SMALL,
+				       pixel_of(i, q));
+	ktap_diag("%u jobs on the timelines %u, %u and %u", o->n * QUEUES * 4, r[0].timeline,
+		  r[1].timeline, r[2].timeline);
 }
 
-/* The same without chains between the queues: each keeps its own order. */
+static void order(bool explicit)
+{
+	static struct order o;
+	int before = -1;
+
+	o = (struct order){ .fd = dms_open(), .n = rounds(ROUNDS) };
+	ASSERT(o.n <= CANVAS_PLACES);
+	o.commands = dms_create(o.fd, CANVAS_ROOM, "commands of all");
+	o.pixels = dms_create(o.fd, SMALL_BYTES, "pixels of all");
+	for (unsigned int q = 0; q < QUEUES; q++) {
+		o.c[q] = canvas_create(o.fd, SMALL, SMALL);
+		o.kept[q] = dms_create_mapped(o.fd, o.n * SMALL_BYTES, "kept");
+	}
+	for (unsigned int i = 0; i < o.n; i++) {
+		for (unsigned int q = 0; q < QUEUES; q++) {
+			order_submit(&o, i, q, explicit ? DRM_DMASHARE_SUBMIT_NO_IMPLICIT : 0,
+				     before);
+			if (explicit)
+				before = o.fence[i][q];
+		}
+	}
+	order_judge(&o);
+}
+
+/* Each behind the sync_file of the queue before, and nothing else orders them. */
+static void order_by_sync_files(void)
+{
+	order(true);
+}
+
+/* The buffers alone order them. */
+static void order_by_reservations(void)
+{
+	order(false);
+}
+
+/* Nothing between the queues: each keeps its own order. */
 static void order_of_each_queue(void)
 {
 	enum { W = 16, BYTES = W * W * 4 };
@@ -481,9 +592,12 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(gaps_are_zeros),
 	KTAP_CASE(textured_quad),
 	KTAP_CASE(shaded_triangle),
+	KTAP_CASE(shaded_from_corner_to_corner),
+	KTAP_CASE(copied),
 	KTAP_CASE(stretched),
 	KTAP_CASE(foreign_buffers),
-	KTAP_SLOW(order_of_fences, 180),
+	KTAP_SLOW(order_by_sync_files, 180),
+	KTAP_SLOW(order_by_reservations, 180),
 	KTAP_SLOW(order_of_each_queue, 180),
 	KTAP_CASE(implicit_fences),
 	KTAP_CASE(implicit_fence_of_a_reader),
