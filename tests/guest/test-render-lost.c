@@ -512,7 +512,7 @@ static void destroyed_with_jobs(void)
 	int fd = dms_open(), in, drawn, read;
 	struct canvas c = canvas_create(fd, SIDE, SIDE);
 	uint32_t context = c.context, texture = c.texture;
-	uint64_t n = dms_param(fd, DRM_DMASHARE_PARAM_MAX_CONTEXTS) + 10;
+	uint64_t n = rounds(dms_param(fd, DRM_DMASHARE_PARAM_MAX_CONTEXTS) + 10);
 	struct drm_dmashare_job job = dms_job_noop(0);
 
 	ctl_calm(0);

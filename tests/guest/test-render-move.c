@@ -46,42 +46,128 @@ static uint32_t pixel_of(unsigned int i)
 	return 0xff000000 | i * 0x10305;
 }
 
-/* Moves are arranged between the submit and its fence, each time. */
+/**
+ * struct easel - a canvas, and a picture that is put on it
+ * @c: the canvas
+ * @picture: other pixels each time
+ * @copy: where these go from the canvas
+ * @jobs: a clear, and what it made; the picture, and what it became
+ */
+struct easel {
+	struct canvas c;
+	struct bo picture;
+	struct bo copy;
+	struct drm_dmashare_job jobs[4];
+};
+
+static struct easel easel(int fd)
+{
+	struct easel e = { .c = canvas_create(fd, SIDE, SIDE) };
+
+	e.picture = dms_create_mapped(fd, canvas_bytes(&e.c), "picture");
+	e.copy = dms_create_mapped(fd, canvas_bytes(&e.c), "copy");
+	return e;
+}
+
+/* What is to be submitted next. All that it writes is something else before. */
+static void easel_fill(struct easel *e, unsigned int i)
+{
+	size_t n = canvas_bytes(&e->c);
+
+	memset(e->c.pixels.map, 0x5a, n);
+	memset(e->copy.map, 0x5a, n);
+	pattern_fill(e->picture.map, n, i);
+	e->jobs[0] = canvas_clear(&e->c, i % CANVAS_PLACES, pixel_of(i));
+	e->jobs[1] = canvas_download(&e->c);
+	e->jobs[2] = render_upload(&e->c.box, &e->picture, 0, n);
+	e->jobs[3] = render_download(&e->c.box, &e->copy, 0, n);
+}
+
+static void easel_check(const struct easel *e, unsigned int i)
+{
+	render_all_are(e->c.pixels.map, SIDE * SIDE, pixel_of(i));
+	ASSERT(pattern_check(e->picture.map, canvas_bytes(&e->c), i));
+	ASSERT(pattern_check(e->copy.map, canvas_bytes(&e->c), i));
+}
+
+#define EASEL_BUFFERS	4
+
+static void easel_buffers(const struct easel *e, uint32_t handle[EASEL_BUFFERS])
+{
+	handle[0] = e->c.commands.handle;
+	handle[1] = e->c.pixels.handle;
+	handle[2] = e->picture.handle;
+	handle[3] = e->copy.handle;
+}
+
+/*
+ * Moves are arranged between the submit and its fence: half of the time certainly
+ * so, for the jobs wait for somebody else's, and else as it comes.
+ */
 static void moves_between(void)
 {
-	struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
-	uint64_t before = dms_info(c.fd, c.pixels.handle).moves;
-	unsigned int i, n = rounds(60);
+	struct easel e = easel(dms_open());
+	uint64_t before[EASEL_BUFFERS];
+	uint32_t handle[EASEL_BUFFERS];
+	unsigned int i, k, n = rounds(60);
 
+	easel_buffers(&e, handle);
+	for (k = 0; k < EASEL_BUFFERS; k++)
+		before[k] = dms_info(e.c.fd, handle[k]).moves;
 	for (i = 0; i < n; i++) {
-		struct drm_dmashare_job jobs[2] = {
-			canvas_clear(&c, i, pixel_of(i)),
-			canvas_download(&c),
-		};
 		uint32_t to = i % 2 ? SYSTEM : LOCAL;
+		struct drm_dmashare_submit s = {
+			.queue = i % QUEUES,
+			.flags = DRM_DMASHARE_SUBMIT_OUT_FENCE,
+		};
+		bool held = i / 2 % 2;
+		struct hold h;
 		int fence;
 
-		memset(c.pixels.map, 0x5a, canvas_bytes(&c));
-		fence = dms_submit_fence(c.fd, i % QUEUES, 0, jobs, 2);
-		ASSERT_OK(dms_try_move(c.fd, c.commands.handle, to, 0));
-		ASSERT_OK(dms_try_move(c.fd, c.pixels.handle, to, 0));
+		easel_fill(&e, i);
+		if (held) {
+			h = hold_sync_file(&s.in_fence_fd);
+			s.flags |= DRM_DMASHARE_SUBMIT_IN_FENCE;
+		}
+		ASSERT_OK(dms_try_submit(e.c.fd, &s, e.jobs, ARRAY_SIZE(e.jobs)));
+		fence = s.out_fence_fd;
+		for (k = 0; k < EASEL_BUFFERS; k++)
+			ASSERT_OK(dms_try_move(e.c.fd, handle[k], to, 0));
+		if (held) {
+			ASSERT(fence_pending(fence));
+			hold_release(&h);
+			close(s.in_fence_fd);
+		}
 		ASSERT_EQ(fence_finish(fence), 0);
-		render_all_are(c.pixels.map, SIDE * SIDE, pixel_of(i));
-		ASSERT_EQ(dms_info(c.fd, c.pixels.handle).placement, to);
+		easel_check(&e, i);
+		for (k = 0; k < EASEL_BUFFERS; k++)
+			ASSERT_EQ(dms_info(e.c.fd, handle[k]).placement, to);
 	}
-	ASSERT_EQ(dms_info(c.fd, c.pixels.handle).moves - before, n);
+	for (k = 0; k < EASEL_BUFFERS; k++)
+		ASSERT_EQ(dms_info(e.c.fd, handle[k]).moves - before[k], n);
+}
+
+/* Is that what a reset makes of something that was under way? */
+static bool by_a_reset(int err)
+{
+	return err == ECANCELED || err == ENOTRECOVERABLE || err == EIO;
 }
 
 /**
  * struct mover - a thread that moves buffers to and fro
- * @c: whose
+ * @fd: the device
+ * @handle: the buffers; 0: none. What is there at the time is moved, so a buffer may
+ *	be gone when @others_come is set.
+ * @others_come: the buffers are other ones now and then, after a reset
  * @stop: it is to end
  * @moves: that it made
- * @error: errno of one that it could not make
+ * @error: errno of one that it should have been able to make
  * @thread: the thread
  */
 struct mover {
-	struct canvas *c;
+	int fd;
+	atomic_uint handle[EASEL_BUFFERS];
+	bool others_come;
 	atomic_bool stop;
 	atomic_uint moves;
 	int error;
@@ -91,23 +177,24 @@ struct mover {
 static void *move_to_and_fro(void *data)
 {
 	struct mover *m = data;
-	uint32_t handle[] = { m->c->commands.handle, m->c->pixels.handle };
 	unsigned int i;
 
 	for (i = 0; !atomic_load(&m->stop) && !m->error; i++) {
-		uint32_t to = i / 2 % 2 ? SYSTEM : LOCAL;
+		uint32_t to = i / EASEL_BUFFERS % 2 ? SYSTEM : LOCAL;
+		uint32_t handle = atomic_load(&m->handle[i % EASEL_BUFFERS]);
 
-		if (dms_try_move(m->c->fd, handle[i % 2], to, DRM_DMASHARE_MOVE_WAIT))
-			m->error = errno;
-		else
+		if (!handle)
+			continue;
+		if (!dms_try_move(m->fd, handle, to, DRM_DMASHARE_MOVE_WAIT))
 			atomic_fetch_add(&m->moves, 1);
+		else if (!m->others_come || (errno != ENOENT && !by_a_reset(errno)))
+			m->error = errno;
 	}
 	return NULL;
 }
 
-static void mover_start(struct mover *m, struct canvas *c)
+static void mover_start(struct mover *m)
 {
-	*m = (struct mover){ .c = c };
 	ASSERT_EQ(pthread_create(&m->thread, NULL, move_to_and_fro, m), 0);
 }
 
@@ -116,52 +203,61 @@ static void mover_stop(struct mover *m)
 	atomic_store(&m->stop, true);
 	ASSERT_EQ(pthread_join(m->thread, NULL), 0);
 	ktap_diag("%u moves", atomic_load(&m->moves));
+	ASSERT_MSG(!m->error, "BO_MOVE: %s", strerror(m->error));
 }
 
 /* By another thread, at any time. */
 static void moves_at_any_time(void)
 {
-	struct canvas c = canvas_create(dms_open(), SIDE, SIDE);
-	unsigned int i, seen = 0, n = rounds(100);
-	struct mover m;
+	struct easel e = easel(dms_open());
+	struct mover m = { .fd = e.c.fd };
+	uint32_t handle[EASEL_BUFFERS];
+	unsigned int i, n = rounds(100);
 
-	mover_start(&m, &c);
-	for (i = 0; i < n || seen < 4; i++) {
-		struct drm_dmashare_job jobs[2] = {
-			canvas_clear(&c, i % CANVAS_PLACES, pixel_of(i)),
-			canvas_download(&c),
-		};
+	easel_buffers(&e, handle);
+	for (i = 0; i < EASEL_BUFFERS; i++)
+		atomic_store(&m.handle[i], handle[i]);
+	mover_start(&m);
+	for (i = 0; i < n || atomic_load(&m.moves) < 2 * EASEL_BUFFERS; i++) {
+		int fence;
 
-		ASSERT_EQ(fence_finish(dms_submit_fence(c.fd, i % QUEUES, 0, jobs, 2)), 0);
-		render_all_are(c.pixels.map, SIDE * SIDE, pixel_of(i));
-		seen = atomic_load(&m.moves);
+		easel_fill(&e, i);
+		fence = dms_submit_fence(e.c.fd, i % QUEUES, 0, e.jobs, ARRAY_SIZE(e.jobs));
+		ASSERT_EQ(fence_finish(fence), 0);
+		easel_check(&e, i);
+		ASSERT_MSG(!m.error, "BO_MOVE: %s", strerror(m.error));
 	}
 	mover_stop(&m);
-	ASSERT_MSG(!m.error, "BO_MOVE: %s", strerror(m.error));
 }
 
 /* What is rendered is put out of local memory by others that want its place. */
 static void put_out(void)
 {
 	int fd = dms_open();
-	uint64_t size = dms_param(fd, DRM_DMASHARE_PARAM_LOCAL_SIZE) / 4 * 3;
-	struct canvas c = canvas_create(fd, SIDE, SIDE);
-	unsigned int i;
+	uint64_t size = dms_param(fd, DRM_DMASHARE_PARAM_LOCAL_SIZE);
+	struct easel e = easel(fd);
+	uint32_t handle[EASEL_BUFFERS];
+	unsigned int i, k;
 
-	for (i = 0; i < rounds(10); i++) {
-		struct drm_dmashare_job jobs[2] = {
-			canvas_clear(&c, i, pixel_of(i)),
-			canvas_download(&c),
-		};
+	easel_buffers(&e, handle);
+	for (i = 0; i < rounds(10) + 1; i++) {
+		int64_t end = soon();
 		struct bo hog;
 		int fence;
 
-		dms_move(&c.pixels, LOCAL);
-		dms_move(&c.commands, LOCAL);
-		fence = dms_submit_fence(fd, 0, 0, jobs, 2);
-		hog = dms_create_in(fd, size, LOCAL, 0, "hog");
+		for (k = 0; k < EASEL_BUFFERS; k++)
+			ASSERT_OK(dms_try_move(fd, handle[k], LOCAL, DRM_DMASHARE_MOVE_WAIT));
+		easel_fill(&e, i);
+		fence = dms_submit_fence(fd, i % QUEUES, 0, e.jobs, ARRAY_SIZE(e.jobs));
+		/* What a job is just being made of is not put out at that moment. */
+		while (dms_try_create_in(fd, size, LOCAL, 0, "hog", &hog)) {
+			ASSERT_EQ(errno, ENOSPC);
+			ASSERT_MSG(soon() - SOON_NS < end, "nothing is put out");
+		}
 		ASSERT_EQ(fence_finish(fence), 0);
-		render_all_are(c.pixels.map, SIDE * SIDE, pixel_of(i));
+		for (k = 0; k < EASEL_BUFFERS; k++)
+			ASSERT_EQ(dms_info(fd, handle[k]).placement, SYSTEM);
+		easel_check(&e, i);
 		dms_destroy(&hog);
 	}
 }
@@ -227,15 +323,10 @@ static void reset_takes_jobs(void)
 	render_all_are(keeps.map, PAGE / 4, 0xff565656);
 }
 
-/* Is that what a reset makes of something that was under way? */
-static bool by_a_reset(int err)
-{
-	return err == ECANCELED || err == ENOTRECOVERABLE || err == EIO;
-}
-
 /**
  * struct painter - a thread that renders, and begins anew when it has lost what with
  * @fd: the device
+ * @mover: moves its buffers, NULL if nobody does
  * @stop: it is to end
  * @drawn: pictures that were right
  * @lost: how often it had to begin anew
@@ -244,6 +335,7 @@ static bool by_a_reset(int err)
  */
 struct painter {
 	int fd;
+	struct mover *mover;
 	atomic_bool stop;
 	atomic_uint drawn;
 	unsigned int lost;
@@ -283,6 +375,10 @@ static void *paint(void *data)
 
 	while (!atomic_load(&p->stop) && !p->error) {
 		err = canvas_try_create(p->fd, SIDE, SIDE, &c);
+		if (!err && p->mover) {
+			atomic_store(&p->mover->handle[0], c.commands.handle);
+			atomic_store(&p->mover->handle[1], c.pixels.handle);
+		}
 		for (i = 0; !err && !atomic_load(&p->stop); i++) {
 			err = paint_once(&c, i);
 			if (!err)
@@ -307,44 +403,86 @@ static void painter_sees(struct painter *p, unsigned int more)
 	}
 }
 
-static void resets_beneath(bool moving)
+/* The device is reset because a job hangs, or because somebody wants that. */
+static void resets_beneath(struct mover *mover, bool by_a_job)
 {
-	struct painter p = { .fd = dms_open() };
-	struct canvas moved = canvas_create(p.fd, SIDE, SIDE);
-	unsigned int i, n = rounds(3);
-	struct mover m;
+	struct painter p = { .fd = dms_open(), .mover = mover };
+	unsigned int i, moves = 0, n = rounds(3);
+	struct canvas next;
 
-	if (moving)
-		mover_start(&m, &moved);
 	ASSERT_EQ(pthread_create(&p.thread, NULL, paint, &p), 0);
+	if (mover) {
+		mover->fd = p.fd;
+		mover_start(mover);
+	}
 	for (i = 0; i < n; i++) {
 		painter_sees(&p, 3);
-		ASSERT_EQ(fence_finish(hang(p.fd, 2)), ETIMEDOUT);
+		if (by_a_job)
+			ASSERT_EQ(fence_finish(hang(p.fd, 2)), ETIMEDOUT);
+		else
+			device_write(p.fd, "reset", "1");
 	}
+	if (mover)
+		moves = atomic_load(&mover->moves);
 	painter_sees(&p, 3);
+	while (mover && atomic_load(&mover->moves) == moves && !mover->error)
+		painter_sees(&p, 1);
 	atomic_store(&p.stop, true);
 	ASSERT_EQ(pthread_join(p.thread, NULL), 0);
-	if (moving) {
-		mover_stop(&m);
-		ASSERT_MSG(!m.error || by_a_reset(m.error), "BO_MOVE: %s",
-			   strerror(m.error));
-	}
+	if (mover)
+		mover_stop(mover);
 	ASSERT_MSG(!p.error, "the thread got %s", strerror(p.error));
 	ASSERT_MSG(p.lost >= n, "%u resets lost its context %u times", n, p.lost);
 	ktap_diag("%u pictures, %u times begun anew", atomic_load(&p.drawn), p.lost);
-	canvas_destroy(&moved);
-	moved = canvas_create(p.fd, SIDE, SIDE);
-	canvas_works(&moved, 0xffababab);
+	next = canvas_create(p.fd, SIDE, SIDE);
+	canvas_works(&next, 0xffababab);
 }
 
 static void resets(void)
 {
-	resets_beneath(false);
+	resets_beneath(NULL, false);
 }
 
 static void resets_and_moves(void)
 {
-	resets_beneath(true);
+	struct mover m = { .others_come = true };
+
+	resets_beneath(&m, true);
+}
+
+/*
+ * The renderer has a job, and does nothing, when the device is reset. What it had is
+ * not waited for; only who needs the same memory of the queue's waits for its end.
+ */
+static void reset_while_it_hangs(void)
+{
+	struct easel e = easel(dms_open());
+	struct canvas next;
+	int fence[2], err;
+	int64_t end;
+
+	ctl_calm(0);
+	canvas_works(&e.c, 0xff454545);
+	easel_fill(&e, 1);
+	ctl(0, "dmashare-render-fault", "'fault': 'hang'");
+	fence[0] = dms_submit_fence(e.c.fd, 0, 0, &e.jobs[0], 1);
+	ctl_wait_pending(0, 1);
+	fence[1] = dms_submit_fence(e.c.fd, 1, 0, &e.jobs[1], 1);
+	ctl_wait_pending(0, 2);
+	device_write(e.c.fd, "reset", "1");
+	ASSERT_EQ(fence_finish(fence[0]), ECANCELED);
+	ASSERT_EQ(fence_finish(fence[1]), ECANCELED);
+	ASSERT_EQ(render_context_error(e.c.fd, e.c.context), ECANCELED);
+	ASSERT_EQ(render_resource_error(e.c.fd, e.c.texture), ECANCELED);
+	/* Nobody has written to what they would have. */
+	ASSERT(all_bytes(e.c.pixels.map, canvas_bytes(&e.c), 0x5a));
+	ASSERT(pattern_check(e.picture.map, canvas_bytes(&e.c), 1));
+	ctl(0, "dmashare-render-fault", "'fault': 'end'");
+	for (end = soon(); (err = canvas_try_create(e.c.fd, SIDE, SIDE, &next));) {
+		ASSERT_EQ(err, ECONNRESET);
+		ASSERT_MSG(soon() - SOON_NS < end, "there is no other renderer");
+	}
+	canvas_works(&next, 0xff464646);
 }
 
 /* A client that has lost everything goes. */
@@ -354,7 +492,7 @@ static void closed_after_a_reset(void)
 	struct canvas c = canvas_create(dms_open(), SIDE, SIDE), next;
 
 	canvas_works(&c, 0xff787878);
-	ASSERT_EQ(fence_finish(hang(fd, 0)), ETIMEDOUT);
+	device_write(fd, "reset", "1");
 	ASSERT_EQ(render_context_error(c.fd, c.context), ECANCELED);
 	munmap(c.commands.map, c.commands.size);
 	munmap(c.pixels.map, c.pixels.size);
@@ -371,6 +509,7 @@ static const struct ktap_case cases[] = {
 	KTAP_SLOW(reset_takes_jobs, 120),
 	KTAP_SLOW(resets, 180),
 	KTAP_SLOW(resets_and_moves, 180),
+	KTAP_SLOW(reset_while_it_hangs, 120),
 	KTAP_SLOW(closed_after_a_reset, 120),
 };
 
