@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Scenes rendered by virglrenderer in a process of the host, with no device: what
-the device's pixels are compared with (tests/render/native.c)."""
+"""Scenes rendered by virglrenderer in a process of the host, with no device:
+what the device's pixels are compared with (tests/render/native.c)."""
 import os
 import subprocess
 
