@@ -481,7 +481,7 @@ static void client_ends(void)
 	struct canvas stays = canvas_create(dms_open(), SIDE, SIDE);
 
 	canvas_works(&stays, 0xff616161);
-	for (unsigned int i = 0; i < rounds(3) + 1; i++) {
+	for (unsigned int i = 0; i < rounds(2); i++) {
 		int in, status;
 		struct hold h = hold_sync_file(&in);
 		pid_t pid = fork();

@@ -407,7 +407,7 @@ static void painter_sees(struct painter *p, unsigned int more)
 static void resets_beneath(struct mover *mover, bool by_a_job)
 {
 	struct painter p = { .fd = dms_open(), .mover = mover };
-	unsigned int i, moves = 0, n = rounds(3);
+	unsigned int i, moves = 0, n = rounds(2);
 	struct canvas next;
 
 	ASSERT_EQ(pthread_create(&p.thread, NULL, paint, &p), 0);
