@@ -42,6 +42,7 @@ static void timer_run(void *opaque)
     DmashareTimer *timer = opaque;
 
     timer->deadline = -1;
+    timer->deferred = false;
     timer->clock->fired = timer->id;
     timer->cb(timer->opaque);
 }
@@ -66,14 +67,16 @@ DmashareTimer *dmashare_timer_new(DmashareClock *clock, QEMUTimerCB *cb,
 void dmashare_timer_mod(DmashareTimer *timer, int64_t when)
 {
     timer->deadline = MAX(when, 0);
-    if (timer->timer) {
+    if (timer->timer && !timer->clock->deferred) {
         timer_mod(timer->timer, timer->deadline);
     }
+    timer->deferred = timer->clock->deferred;
 }
 
 void dmashare_timer_del(DmashareTimer *timer)
 {
     timer->deadline = -1;
+    timer->deferred = false;
     if (timer->timer) {
         timer_del(timer->timer);
     }
@@ -108,6 +111,11 @@ static DmashareTimer *clock_due(const DmashareClock *clock, int64_t now)
     return due;
 }
 
+void dmashare_clock_defer(DmashareClock *clock)
+{
+    clock->deferred = true;
+}
+
 void dmashare_clock_catch_up(DmashareClock *clock)
 {
     int64_t now = qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
@@ -116,10 +124,17 @@ void dmashare_clock_catch_up(DmashareClock *clock)
     for (unsigned i = 0; i < CATCH_UP_MOST; i++) {
         timer = clock_due(clock, now);
         if (!timer) {
-            return;
+            break;
         }
         timer_del(timer->timer);
         timer_run(timer);
+    }
+    clock->deferred = false;
+    QLIST_FOREACH(timer, &clock->timers, next) {
+        if (timer->deferred) {
+            timer->deferred = false;
+            timer_mod(timer->timer, timer->deadline);
+        }
     }
 }
 

@@ -28,6 +28,7 @@ typedef struct DmashareTimer DmashareTimer;
  * @now: time of the present work, valid while @depth is not 0
  * @depth: nested pieces of work
  * @paced: timers run when they are told to; constant
+ * @deferred: what is due is about to be run, whoever sets a timer
  * @fired: number of the timer that the next piece of work belongs to, or
  *         DMASHARE_NO_TIMER
  * @next: number of the next timer that is made
@@ -37,6 +38,7 @@ typedef struct DmashareClock {
     int64_t now;
     unsigned depth;
     bool paced;
+    bool deferred;
     uint32_t fired;
     uint32_t next;
     QLIST_HEAD(, DmashareTimer) timers;
@@ -48,6 +50,7 @@ typedef struct DmashareClock {
  * @id: a number that no other timer of the device ever has; they are counted
  *      as they are made
  * @deadline: when it runs, -1 if it does not
+ * @deferred: it was set, and @timer was not
  * @timer: that runs it, unless the device is paced
  * @cb: what it does, in brackets of dmashare_core_enter() and _leave()
  * @opaque: passed to it
@@ -57,6 +60,7 @@ struct DmashareTimer {
     DmashareClock *clock;
     uint32_t id;
     int64_t deadline;
+    bool deferred;
     QEMUTimer *timer;
     QEMUTimerCB *cb;
     void *opaque;
@@ -83,6 +87,13 @@ void dmashare_timer_del(DmashareTimer *timer);
 /* NULL is fine. */
 void dmashare_timer_free(DmashareTimer *timer);
 bool dmashare_timer_pending(const DmashareTimer *timer);
+
+/*
+ * Timers that are set from now on may well run in dmashare_clock_catch_up(),
+ * which follows: QEMU's own are set only if they have not by then, for to set
+ * one that is due wakes the main loop.
+ */
+void dmashare_clock_defer(DmashareClock *clock);
 
 /*
  * Run timers that are due at once, and not when the main loop comes to it: as

@@ -204,6 +204,9 @@ static void face_notify(void *opaque, unsigned vector)
     }
 }
 
+/* Devices that are at work, one inside another; the BQL is held. */
+static unsigned faces_at_work;
+
 /*
  * The core's timers run outside of any access to our registers; the guard
  * makes them look like one, so that nothing they set off comes back in.
@@ -217,6 +220,7 @@ static void face_enter(void *opaque)
     if (!s->entered++) {
         s->guard = guard->engaged_in_io;
         guard->engaged_in_io = true;
+        faces_at_work++;
     }
 }
 
@@ -226,6 +230,7 @@ static void face_leave(void *opaque)
 
     if (!--s->entered) {
         DEVICE(s)->mem_reentrancy_guard.engaged_in_io = s->guard;
+        faces_at_work--;
     }
     object_unref(OBJECT(s));
 }
@@ -271,10 +276,19 @@ static void regs_write(void *opaque, hwaddr addr, uint64_t value,
                        unsigned size)
 {
     DmashareState *s = opaque;
+    /*
+     * Not for another device of ours, whose job may write to a doorbell as
+     * often as it has words: each piece of our work would be part of one of its.
+     */
+    bool prompt = s->prompt && !faces_at_work && runstate_is_running() &&
+                  !s->core.gone;
 
     object_ref(OBJECT(s));
+    if (prompt) {
+        dmashare_clock_defer(&s->core.clock);
+    }
     dmashare_regs_write(&s->core, addr, value, size);
-    if (s->prompt && runstate_is_running() && !s->core.gone) {
+    if (prompt) {
         dmashare_clock_catch_up(&s->core.clock);
     }
     object_unref(OBJECT(s));
