@@ -145,6 +145,7 @@ static inline void dmashare_dma_fence_enable(struct dma_fence *fence)
 /* One run queue: every client of a job queue has the same priority. */
 static inline int dmashare_sched_init(struct drm_gpu_scheduler *sched,
 				      const struct drm_sched_backend_ops *ops,
+				      struct workqueue_struct *submit_wq,
 				      u32 credits, long timeout,
 				      struct workqueue_struct *timeout_wq,
 				      const char *name, struct device *dev)
@@ -152,6 +153,7 @@ static inline int dmashare_sched_init(struct drm_gpu_scheduler *sched,
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
 	const struct drm_sched_init_args args = {
 		.ops = ops,
+		.submit_wq = submit_wq,
 		.num_rqs = DRM_SCHED_PRIORITY_COUNT,
 		.credit_limit = credits,
 		.timeout = timeout,
@@ -162,7 +164,7 @@ static inline int dmashare_sched_init(struct drm_gpu_scheduler *sched,
 
 	return drm_sched_init(sched, &args);
 #else
-	return drm_sched_init(sched, ops, NULL, DRM_SCHED_PRIORITY_COUNT,
+	return drm_sched_init(sched, ops, submit_wq, DRM_SCHED_PRIORITY_COUNT,
 			      credits, 0, timeout, timeout_wq, NULL, name, dev);
 #endif
 }

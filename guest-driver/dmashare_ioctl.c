@@ -79,6 +79,8 @@ void dmashare_postclose(struct drm_device *drm, struct drm_file *drm_file)
 
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		drm_sched_entity_destroy(&file->entity[i]);
+	for (i = 0; i < ddev->limits.num_queues; i++)
+		dmashare_queue_ring(&ddev->queue[i]);
 
 	xa_for_each(&file->results, id, result)
 		dmashare_result_put(result);

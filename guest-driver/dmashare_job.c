@@ -151,6 +151,8 @@ static void dmashare_job_release(struct dmashare_job *job)
 {
 	if (test_and_set_bit(DMASHARE_JOB_RELEASED, &job->flags))
 		return;
+	if (!job->src && !job->dst && !job->context && !job->resource)
+		return;
 
 	kref_get(&job->ref);
 	queue_work(dmashare_wq, &job->release);
@@ -333,6 +335,19 @@ void dmashare_queue_fail(struct dmashare_queue *queue, const struct dmashare_job
 }
 
 /**
+ * dmashare_queue_ring - the job that another one was to follow is the last one
+ * @queue: the queue
+ */
+void dmashare_queue_ring(struct dmashare_queue *queue)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&queue->lock, flags);
+	dmashare_ring_ring(&queue->ring);
+	spin_unlock_irqrestore(&queue->lock, flags);
+}
+
+/**
  * dmashare_queue_idle - has the device no job of this queue?
  * @queue: the queue
  *
@@ -476,7 +491,14 @@ static struct dma_fence *dmashare_run_job(struct drm_sched_job *sched_job)
 	queue->jobs_run++;
 	trace_dmashare_job_run(job, job->fence->base.seqno, 0);
 	fence = dma_fence_get(&job->fence->base);
-	dmashare_ring_push(&queue->ring, &job->desc);
+	/*
+	 * One doorbell for the jobs of a submit: the scheduler hands over the next
+	 * one right after this, or will not because its file is being closed, or
+	 * the queue stopped. Both ring the doorbell themselves.
+	 */
+	dmashare_ring_put(&queue->ring, &job->desc);
+	if (!job->more || dmashare_ring_full(&queue->ring))
+		dmashare_ring_ring(&queue->ring);
 	dmashare_watch_jobs(ddev);
 
 out_unlock:
@@ -507,6 +529,11 @@ static void dmashare_sched_fini(struct drm_device *drm, void *data)
 	struct dmashare_queue *queue = data;
 
 	drm_sched_fini(&queue->sched);
+}
+
+static void dmashare_submit_wq_fini(struct drm_device *drm, void *data)
+{
+	destroy_workqueue(data);
 }
 
 /**
@@ -551,7 +578,17 @@ int dmashare_job_queues_init(struct dmashare_device *ddev)
 		dmashare_slots_init(&queue->slots, slot, credits);
 		snprintf(queue->name, sizeof(queue->name), "dmashare-queue%u", i);
 
-		ret = dmashare_sched_init(&queue->sched, &dmashare_sched_ops, credits,
+		/* Who submits, and has nothing else to do, waits for what runs there. */
+		queue->submit_wq = alloc_ordered_workqueue("%s", WQ_MEM_RECLAIM | WQ_HIGHPRI,
+							   queue->name);
+		if (!queue->submit_wq)
+			return -ENOMEM;
+		ret = drmm_add_action_or_reset(&ddev->drm, dmashare_submit_wq_fini,
+					       queue->submit_wq);
+		if (ret)
+			return ret;
+		ret = dmashare_sched_init(&queue->sched, &dmashare_sched_ops,
+					  queue->submit_wq, credits,
 					  timeout, ddev->reset_wq, queue->name,
 					  ddev->drm.dev);
 		if (ret)

@@ -103,6 +103,7 @@ struct dmashare_fence {
  * @file: whose it is
  * @queue: where it runs
  * @fence: the hardware fence, allocated with the job because run_job must not
+ * @more: another job of the same submit is handed to the device right after it
  * @result: where its outcome goes, or NULL
  * @src: buffer read, or NULL
  * @dst: buffer written, or NULL
@@ -121,6 +122,7 @@ struct dmashare_job {
 	struct dmashare_file *file;
 	struct dmashare_queue *queue;
 	struct dmashare_fence *fence;
+	bool more;
 	struct dmashare_result *result;
 	struct dmashare_bo *src;
 	struct dmashare_bo *dst;
@@ -161,6 +163,7 @@ void dmashare_queue_signal(struct dmashare_queue *queue);
 bool dmashare_job_fence(struct dmashare_device *ddev, struct dma_fence *fence);
 void dmashare_queue_fail(struct dmashare_queue *queue,
 			 const struct dmashare_job *slow, int error);
+void dmashare_queue_ring(struct dmashare_queue *queue);
 bool dmashare_queue_idle(struct dmashare_queue *queue);
 bool dmashare_idle(struct dmashare_device *ddev);
 void dmashare_fence_held(struct dmashare_device *ddev, u32 timeline, u64 seqno);

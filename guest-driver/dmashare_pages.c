@@ -209,17 +209,37 @@ int dmashare_pages_alloc(struct dmashare_bo *bo)
 	return 0;
 }
 
-/* How many of the first @n pages an entry of a table may hold, at least one. */
-static unsigned long dmashare_pages_run(struct page **pages, unsigned long n,
-					unsigned long max, unsigned long boundary)
+/*
+ * Deals @n pages to entries of a table, of at most @max pages each, none of which
+ * crosses the mask @boundary. Returns how many there are; with @sg they are written
+ * there. Each page is looked at once: there may be very many.
+ */
+static unsigned int dmashare_pages_deal(struct page **pages, unsigned long n,
+					unsigned long max, unsigned long boundary,
+					struct scatterlist *sg)
 {
-	unsigned long pfn = page_to_pfn(pages[0]), run = 1;
+	unsigned long i, first = 0, next = 0;
+	unsigned int entries = 0;
 
-	while (run < min(n, max) && page_to_pfn(pages[run]) == pfn + run &&
-	       (pfn + run) & boundary)
-		run++;
+	for (i = 0; i < n; i++) {
+		unsigned long pfn = page_to_pfn(pages[i]);
 
-	return run;
+		if (i && pfn == next && i - first < max && pfn & boundary) {
+			next++;
+			continue;
+		}
+		if (sg && i) {
+			sg_set_page(sg, pages[first], (i - first) << PAGE_SHIFT, 0);
+			sg = sg_next(sg);
+		}
+		entries++;
+		first = i;
+		next = pfn + 1;
+	}
+	if (sg)
+		sg_set_page(sg, pages[first], (n - first) << PAGE_SHIFT, 0);
+
+	return entries;
 }
 
 /**
@@ -241,24 +261,13 @@ int dmashare_pages_sgt(struct sg_table *sgt, struct page **pages, unsigned long 
 {
 	unsigned long max = min_t(u64, max_size, UINT_MAX) >> PAGE_SHIFT;
 	unsigned long mask = boundary >> PAGE_SHIFT;
-	unsigned long i, run;
-	unsigned int entries = 0;
-	struct scatterlist *sg;
 	int ret;
 
-	for (i = 0; i < n; i += dmashare_pages_run(pages + i, n - i, max, mask))
-		entries++;
-
-	ret = sg_alloc_table(sgt, entries, GFP_KERNEL);
+	ret = sg_alloc_table(sgt, dmashare_pages_deal(pages, n, max, mask, NULL), GFP_KERNEL);
 	if (ret)
 		return ret;
 
-	sg = sgt->sgl;
-	for (i = 0; i < n; i += run) {
-		run = dmashare_pages_run(pages + i, n - i, max, mask);
-		sg_set_page(sg, pages[i], run << PAGE_SHIFT, 0);
-		sg = sg_next(sg);
-	}
+	dmashare_pages_deal(pages, n, max, mask, sgt->sgl);
 
 	return 0;
 }

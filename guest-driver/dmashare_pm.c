@@ -150,6 +150,8 @@ static int dmashare_suspend(struct device *dev)
 	/* What came from the schedulers since dmashare_prepare(). */
 	for (i = 0; i < ddev->limits.num_queues; i++)
 		drm_sched_wqueue_stop(&ddev->queue[i].sched);
+	for (i = 0; i < ddev->limits.num_queues; i++)
+		dmashare_queue_ring(&ddev->queue[i]);
 	if (!wait_event_timeout(ddev->quiet, dmashare_idle(ddev), DMASHARE_SUSPEND_WAIT)) {
 		for (i = 0; i < ddev->limits.num_queues; i++)
 			drm_sched_wqueue_start(&ddev->queue[i].sched);

@@ -62,7 +62,9 @@ int dmashare_ring_start(struct dmashare_ring *ring)
 	/* An old entry must not look like a new completion. */
 	memset(ring->cq, 0, ring->entries * sizeof(*ring->cq));
 	ring->tail = 0;
+	ring->rung = 0;
 	ring->head = 0;
+	ring->acked = 0;
 	ring->vector = dmashare_vector(ddev, 1 + ring->index);
 
 	dmashare_write(ddev, reg + DMASHARE_QREG_SQ_ADDR_LO, lower_32_bits(ring->sq_dma));
@@ -99,6 +101,43 @@ bool dmashare_ring_full(const struct dmashare_ring *ring)
 	return ring->tail - ring->head >= ring->entries;
 }
 
+/* Gives all completion slots that were read back to the device. */
+static void dmashare_ring_tell(struct dmashare_ring *ring)
+{
+	ring->acked = ring->head;
+	dmashare_write(ring->ddev, DMASHARE_REG_DOORBELL_CQ(ring->index), ring->head);
+}
+
+/**
+ * dmashare_ring_put - put a descriptor where the device will find it
+ * @ring: the ring, enabled and not full; its owner's lock is held
+ * @desc: copied
+ *
+ * The device is not told, before dmashare_ring_ring().
+ */
+void dmashare_ring_put(struct dmashare_ring *ring, const struct dmashare_desc *desc)
+{
+	/* The device fetches no more than it can complete, as far as it knows. */
+	if (ring->tail - ring->acked >= ring->entries)
+		dmashare_ring_tell(ring);
+	ring->sq[ring->tail & (ring->entries - 1)] = *desc;
+	ring->tail++;
+}
+
+/**
+ * dmashare_ring_ring - tell the device of all descriptors that were put there
+ * @ring: the ring; its owner's lock is held
+ */
+void dmashare_ring_ring(struct dmashare_ring *ring)
+{
+	if (!ring->enabled || ring->rung == ring->tail)
+		return;
+
+	ring->rung = ring->tail;
+	/* writel() orders the descriptors before the doorbell. */
+	dmashare_write(ring->ddev, DMASHARE_REG_DOORBELL_SQ(ring->index), ring->tail);
+}
+
 /**
  * dmashare_ring_push - submit a descriptor
  * @ring: the ring, enabled and not full; its owner's lock is held
@@ -107,10 +146,8 @@ bool dmashare_ring_full(const struct dmashare_ring *ring)
 void dmashare_ring_push(struct dmashare_ring *ring,
 			const struct dmashare_desc *desc)
 {
-	ring->sq[ring->tail & (ring->entries - 1)] = *desc;
-	ring->tail++;
-	/* writel() orders the descriptor before the doorbell. */
-	dmashare_write(ring->ddev, DMASHARE_REG_DOORBELL_SQ(ring->index), ring->tail);
+	dmashare_ring_put(ring, desc);
+	dmashare_ring_ring(ring);
 }
 
 /**
@@ -149,12 +186,16 @@ bool dmashare_ring_pop(struct dmashare_ring *ring,
 }
 
 /**
- * dmashare_ring_ack - give completion slots back to the device
+ * dmashare_ring_ack - completions were read
  * @ring: the ring, enabled; its owner's lock is held
+ *
+ * The device hears of it when it is worth a register access: a quarter of the ring
+ * at a time, or when the next descriptor would find no room.
  */
 void dmashare_ring_ack(struct dmashare_ring *ring)
 {
-	dmashare_write(ring->ddev, DMASHARE_REG_DOORBELL_CQ(ring->index), ring->head);
+	if (ring->head - ring->acked >= ring->entries / 4)
+		dmashare_ring_tell(ring);
 }
 
 static irqreturn_t dmashare_irq(int irq, void *data)

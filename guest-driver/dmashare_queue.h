@@ -50,7 +50,9 @@ struct dmashare_job;
  * @vector: MSI-X vector
  * @entries: of either ring, a power of two
  * @tail: next submission index
+ * @rung: submission index that the device was last told
  * @head: next completion index
+ * @acked: completion index that the device was last told
  * @enabled: registers and memory may be used; cleared before a reset and for
  *	ever at removal. Like the indices it is protected by the owner's lock.
  * @sq: submission ring
@@ -64,7 +66,9 @@ struct dmashare_ring {
 	u32 vector;
 	u32 entries;
 	u32 tail;
+	u32 rung;
 	u32 head;
+	u32 acked;
 	bool enabled;
 	struct dmashare_desc *sq;
 	struct dmashare_completion *cq;
@@ -189,6 +193,7 @@ struct dmashare_slots {
  * @inflight: jobs that the device has, in the order in which it got them
  * @done: jobs that the device completed, their fences not signalled yet
  * @sched: the scheduler
+ * @submit_wq: what the scheduler works on
  * @name: of the scheduler and the timeline
  * @jobs_run: jobs handed to the device
  * @jobs_failed: of those, ended with an error
@@ -204,6 +209,7 @@ struct dmashare_queue {
 	struct list_head inflight;
 	struct list_head done;
 	struct drm_gpu_scheduler sched;
+	struct workqueue_struct *submit_wq;
 	char name[32];
 	u64 jobs_run;
 	u64 jobs_failed;
@@ -228,6 +234,8 @@ int dmashare_irqs_init(struct dmashare_device *ddev);
 u32 dmashare_vector(struct dmashare_device *ddev, u32 wanted);
 int dmashare_ring_start(struct dmashare_ring *ring);
 bool dmashare_ring_full(const struct dmashare_ring *ring);
+void dmashare_ring_put(struct dmashare_ring *ring, const struct dmashare_desc *desc);
+void dmashare_ring_ring(struct dmashare_ring *ring);
 void dmashare_ring_push(struct dmashare_ring *ring,
 			const struct dmashare_desc *desc);
 bool dmashare_ring_ready(const struct dmashare_ring *ring);

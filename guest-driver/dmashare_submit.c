@@ -510,6 +510,8 @@ static void dmashare_commit(struct dmashare_submit *submit)
 		struct dmashare_job *job = submit->jobs[i];
 		struct dma_fence *fence;
 
+		job->more = i + 1 < submit->n_jobs &&
+			    xa_empty(&submit->jobs[i + 1]->base.dependencies);
 		dmashare_job_arm(job);
 		fence = dma_fence_get(&job->base.s_fence->finished);
 
