@@ -31,6 +31,7 @@ typedef enum DmashareWindowKind {
  * @addr: DMA address of the first byte, ~0 if it has none
  * @len: bytes
  * @write: opened for writing
+ * @region: what the face knows the memory by, of a window on the bus
  * @bounced: @host is a private copy, written back on close
  * @copies: of which buffer, of a window on a copy
  * @copy: the piece that @host is in, of a window for writing to a copy
@@ -44,6 +45,7 @@ typedef struct DmashareWindow {
     uint64_t addr;
     uint64_t len;
     bool write;
+    void *region;
     bool bounced;
     struct DmashareCopies *copies;
     struct DmasharePiece *copy;

@@ -6,7 +6,14 @@
 #include "qemu/bitops.h"
 #include "qemu/bswap.h"
 #include "qemu/crc32c.h"
+#include "qemu/units.h"
 #include "hw/dmashare/engine.h"
+
+/*
+ * What is moved at once: pages and lines that were just looked up are better
+ * used while a processor has them near than when as many others came between.
+ */
+#define MOVE_SIZE       (256 * KiB)
 
 /* Both windows are on the bytes themselves: one memmove is all there is. */
 static uint16_t copy_piece(DmashareEngines *eng, DmashareJob *job,
@@ -16,7 +23,8 @@ static uint16_t copy_piece(DmashareEngines *eng, DmashareJob *job,
     uint16_t status, late;
     uint64_t n = 0;
 
-    status = dmashare_operand_open(eng, job, &job->src, len, &src);
+    status = dmashare_operand_open(eng, job, &job->src, MIN(len, MOVE_SIZE),
+                                   &src);
     if (status) {
         return status;
     }

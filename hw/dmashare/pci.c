@@ -39,20 +39,20 @@
 static const MemTxAttrs dma_attrs = { .memory = 1 };
 
 /* In another power state than D0 the function initiates nothing. */
-static bool powered(DmashareState *s)
+static bool powered(const PCIDevice *pdev)
 {
-    PCIDevice *pdev = PCI_DEVICE(s);
-
     return !(pci_get_word(pdev->config + pdev->pm_cap + PCI_PM_CTRL) &
              PCI_PM_CTRL_STATE_MASK);
 }
 
 static bool bus_master(DmashareState *s)
 {
+    /* Asked for each piece of memory, so the cast is made once. */
+    const PCIDevice *pdev = PCI_DEVICE(s);
+
     /* What is left of the present work after a reset finds the bus closed. */
-    return !s->core.gone && !s->core.reset_wanted && powered(s) &&
-           (pci_get_word(PCI_DEVICE(s)->config + PCI_COMMAND) &
-            PCI_COMMAND_MASTER);
+    return !s->core.gone && !s->core.reset_wanted && powered(pdev) &&
+           (pci_get_word(pdev->config + PCI_COMMAND) & PCI_COMMAND_MASTER);
 }
 
 static uint16_t dma_result(DmashareState *s, MemTxResult result, bool write,
@@ -167,6 +167,7 @@ static uint16_t dma_open(void *opaque, uint64_t addr, uint64_t len, bool write,
         }
         win->host = (uint8_t *)memory_region_get_ram_ptr(mr) + xlat;
         win->len = l;
+        win->region = mr;
         win->bounced = false;
         return DMASHARE_STATUS_OK;
     }
@@ -185,10 +186,14 @@ static uint16_t dma_close(void *opaque, DmashareWindow *win, uint64_t used)
 {
     DmashareState *s = opaque;
 
+    if (!win->bounced && !win->write) {
+        /* Nobody has to be told of what was only read. */
+        memory_region_unref(win->region);
+        return DMASHARE_STATUS_OK;
+    }
     if (!win->bounced) {
         dma_memory_unmap(pci_get_address_space(PCI_DEVICE(s)), win->host,
-                         win->len, win->write ? DMA_DIRECTION_FROM_DEVICE
-                                              : DMA_DIRECTION_TO_DEVICE, used);
+                         win->len, DMA_DIRECTION_FROM_DEVICE, used);
         return DMASHARE_STATUS_OK;
     }
     return win->write && used ? dma_write(s, win->addr, win->host, used)
@@ -199,7 +204,7 @@ static void face_notify(void *opaque, unsigned vector)
 {
     DmashareState *s = opaque;
 
-    if (!s->core.gone && powered(s)) {
+    if (!s->core.gone && powered(PCI_DEVICE(s))) {
         msix_notify(PCI_DEVICE(s), vector);
     }
 }

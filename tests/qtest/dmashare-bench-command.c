@@ -43,7 +43,8 @@ static double map_device(void *opaque)
 
         qbench_push(m->b, DMASHARE_QUEUE_CONTROL, &desc);
     }
-    ns = qbench_go(m->b, DMASHARE_QUEUE_CONTROL);
+    qbench_go(m->b, DMASHARE_QUEUE_CONTROL);
+    ns = m->b->cpu;
     for (uint32_t id = 1; id <= m->mappings; id++) {
         struct dmashare_desc desc = {
             .opcode = DMASHARE_OP_UNMAP,
@@ -60,7 +61,7 @@ static double map_device(void *opaque)
 static double map_reads(void *opaque)
 {
     Map *m = opaque;
-    uint64_t before = qbench_now();
+    uint64_t before = qbench_own_cpu();
 
     for (uint32_t i = 0; i < m->mappings; i++) {
         uint64_t at = m->phys;
@@ -76,7 +77,7 @@ static double map_reads(void *opaque)
             at = le64_to_cpu(head->next);
         }
     }
-    return (double)(qbench_now() - before) / m->segments / m->mappings;
+    return (double)(qbench_own_cpu() - before) / m->segments / m->mappings;
 }
 
 static void take_map(void)
@@ -97,8 +98,8 @@ static void take_map(void)
         for (uint32_t id = 1; id <= m.mappings; id++) {
             qdmashare_buffer(m.b->d, id, m.segments * PAGE);
         }
-        qbench_take("map-command", "ns", MAP_ROUNDS, MAP_WARM_UP, map_device,
-                    map_reads, &m, m.segments);
+        qbench_take(m.b, "map-command", "ns", MAP_ROUNDS, MAP_WARM_UP,
+                    map_device, map_reads, &m, m.segments);
         for (uint32_t id = 1; id <= m.mappings; id++) {
             qdmashare_destroy(m.b->d, id);
         }
@@ -162,14 +163,16 @@ static double operations(QBench *b, uint64_t list)
     for (uint32_t i = 0; i < JOURNAL_LIVES; i++) {
         push_life(b, 100 + i, list);
     }
-    ns = qbench_go(b, DMASHARE_QUEUE_CONTROL);
+    qbench_go(b, DMASHARE_QUEUE_CONTROL);
+    ns = b->cpu;
     for (uint32_t i = 0; i < JOURNAL_COPIES; i++) {
         struct dmashare_desc desc = qdmashare_copy(b->d, 0, QDMASHARE_DST, 0,
                                                    QDMASHARE_SRC, 0, PAGE);
 
         qbench_push(b, 1, &desc);
     }
-    ns += qbench_go(b, 1);
+    qbench_go(b, 1);
+    ns += b->cpu;
     return (double)ns / (6 * JOURNAL_LIVES + JOURNAL_COPIES);
 }
 
@@ -214,44 +217,59 @@ static void take_journal(void)
 
     j.list = journal_buffers(j.on);
     g_assert_cmphex(journal_buffers(j.off), ==, j.list);
-    qbench_take("journal", "ns", JOURNAL_ROUNDS, JOURNAL_WARM_UP, journal_on,
+    qbench_take(j.on, "journal", "ns", JOURNAL_ROUNDS, JOURNAL_WARM_UP, journal_on,
                 journal_off, &j, 0);
     qbench_free(j.on);
     qbench_free(j.off);
 }
 
 /*
- * Twenty operations in a test that has nothing but qtest
+ * Twenty operations of a test
  */
 
 #define BATCH           20
 #define BATCH_ROUNDS    200
 #define BATCH_WARM_UP   20
 
-/* All descriptors, one doorbell, and the completions, in one message each. */
+static struct dmashare_desc batch_copy(QBench *b)
+{
+    return qdmashare_copy(b->d, 0, QDMASHARE_DST, 0, QDMASHARE_SRC, 0, PAGE);
+}
+
+/* Memory of the guest is the test's as well: only the doorbell is a message. */
 static double batch_doorbell(void *opaque)
+{
+    QBench *b = opaque;
+    uint64_t before = qbench_now();
+
+    for (unsigned i = 0; i < BATCH; i++) {
+        struct dmashare_desc desc = batch_copy(b);
+
+        qbench_push(b, 1, &desc);
+    }
+    before = qbench_now() - before;
+    return before + qbench_go(b, 1);
+}
+
+/* It is not: descriptors, doorbell and completions are a message each. */
+static double batch_messages(void *opaque)
 {
     QBench *b = opaque;
     QDmashareQueue *queue = &b->d->queue[1];
     struct dmashare_desc desc[BATCH] = { 0 };
     struct dmashare_completion done[BATCH];
-    uint64_t before;
+    uint64_t before, ns;
 
     /* No ring ends in the middle of it. */
-    if (queue->sq_tail % QBENCH_ENTRIES + BATCH > QBENCH_ENTRIES) {
-        uint32_t left = QBENCH_ENTRIES - queue->sq_tail % QBENCH_ENTRIES;
+    while (queue->sq_tail % QBENCH_ENTRIES + BATCH > QBENCH_ENTRIES) {
+        struct dmashare_desc noop = qdmashare_noop(b->d, 0, 0);
 
-        while (left--) {
-            struct dmashare_desc noop = qdmashare_noop(b->d, 0, 0);
-
-            qbench_push(b, 1, &noop);
-        }
+        qbench_push(b, 1, &noop);
         qbench_go(b, 1);
     }
     before = qbench_now();
     for (unsigned i = 0; i < BATCH; i++) {
-        desc[i] = qdmashare_copy(b->d, 0, QDMASHARE_DST, 0, QDMASHARE_SRC, 0,
-                                 PAGE);
+        desc[i] = batch_copy(b);
         desc[i].cookie = ++b->d->cookie;
         qdmashare_desc_to_le(&desc[i]);
     }
@@ -263,13 +281,13 @@ static double batch_doorbell(void *opaque)
         qtest_bufread(b->d->qts, queue->cq + queue->cq_head % QBENCH_ENTRIES *
                       sizeof(done[0]), done, sizeof(done));
     } while (le32_to_cpu(done[BATCH - 1].seq) != queue->sq_tail);
-    before = qbench_now() - before;
+    ns = qbench_now() - before;
     for (unsigned i = 0; i < BATCH; i++) {
         g_assert_cmphex(le16_to_cpu(done[i].status), ==, DMASHARE_STATUS_OK);
     }
     queue->cq_head += BATCH;
     qdmashare_writel(b->d, DMASHARE_REG_DOORBELL_CQ(1), queue->cq_head);
-    return before;
+    return ns;
 }
 
 /* What twenty questions cost that are answered at once. */
@@ -285,20 +303,31 @@ static double batch_round_trips(void *opaque)
     return qbench_now() - before;
 }
 
-static void take_batch(void)
+static void take_batch_with(const char *figure, QBenchSample *measured)
 {
     QBench *b = qbench_new(false, "");
 
     journal_buffers(b);
-    qbench_take("qtest-batch", "ns", BATCH_ROUNDS, BATCH_WARM_UP,
-                batch_doorbell, batch_round_trips, b, 0);
+    qbench_take(NULL, figure, "ns", BATCH_ROUNDS, BATCH_WARM_UP, measured,
+                batch_round_trips, b, 0);
     qbench_free(b);
+}
+
+static void take_batch(void)
+{
+    take_batch_with("qtest-batch", batch_doorbell);
+}
+
+static void take_messages(void)
+{
+    take_batch_with("qtest-messages", batch_messages);
 }
 
 static const QBenchFigure figures[] = {
     { "map-command", take_map },
     { "journal", take_journal },
     { "qtest-batch", take_batch },
+    { "qtest-messages", take_messages },
 };
 
 int main(int argc, char **argv)

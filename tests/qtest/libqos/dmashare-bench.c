@@ -5,7 +5,9 @@
  */
 
 #include "qemu/osdep.h"
+#include <linux/perf_event.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include "qemu/atomic.h"
 #include "qemu/bswap.h"
 #include "qemu/memfd.h"
@@ -26,6 +28,47 @@ uint64_t qbench_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+uint64_t qbench_own_cpu(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+    return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* How long QEMU's first thread, its main loop, has been running. */
+static uint64_t qemu_cpu(QBench *b)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/schedstat",
+                                            (int)qtest_pid(b->d->qts));
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+    return g_ascii_strtoull(text, NULL, 10);
+}
+
+static int counter_open(pid_t pid)
+{
+    struct perf_event_attr attr = {
+        .type = PERF_TYPE_HARDWARE,
+        .size = sizeof(attr),
+        .config = PERF_COUNT_HW_INSTRUCTIONS,
+        .exclude_kernel = 1,
+        .exclude_hv = 1,
+    };
+
+    return syscall(SYS_perf_event_open, &attr, pid, -1, -1,
+                   PERF_FLAG_FD_CLOEXEC);
+}
+
+static uint64_t counter_read(QBench *b)
+{
+    uint64_t n = 0;
+
+    return b->counter >= 0 && read(b->counter, &n, sizeof(n)) == sizeof(n) ?
+           n : 0;
 }
 
 QBench *qbench_new(bool vtd, const char *properties)
@@ -60,11 +103,15 @@ QBench *qbench_new(bool vtd, const char *properties)
                         DMASHARE_QSTATUS_ENABLED);
     }
     b->next = QBENCH_POOL;
+    b->counter = counter_open(qtest_pid(b->d->qts));
     return b;
 }
 
 void qbench_free(QBench *b)
 {
+    if (b->counter >= 0) {
+        close(b->counter);
+    }
     qdmashare_machine_free(b->m);
     munmap(b->ram, QBENCH_RAM);
     close(b->fd);
@@ -111,11 +158,13 @@ uint64_t qbench_go(QBench *b, unsigned q)
     QDmashareQueue *queue = &b->d->queue[q];
     struct dmashare_completion *last = completion(b, q, queue->sq_tail - 1);
     uint32_t seq = cpu_to_le32(queue->sq_tail);
-    uint64_t before, ns;
+    uint64_t before, ns, cpu, instructions;
     unsigned looks = 0;
 
     /* What is done at one instant is bounded; this is another one. */
     qtest_clock_step(b->d->qts, 1);
+    cpu = qemu_cpu(b);
+    instructions = counter_read(b);
     /* The descriptors are there before the doorbell. */
     smp_mb();
     before = qbench_now();
@@ -130,6 +179,8 @@ uint64_t qbench_go(QBench *b, unsigned q)
                         ==, DMASHARE_STATUS_OK);
     }
     qdmashare_writel(b->d, DMASHARE_REG_DOORBELL_CQ(q), queue->cq_head);
+    b->cpu = qemu_cpu(b) - cpu;
+    b->instructions = counter_read(b) - instructions;
     return ns;
 }
 
@@ -187,26 +238,28 @@ static void print_samples(const char *name, const double *sample, unsigned n)
     printf("]");
 }
 
-void qbench_take(const char *figure, const char *unit, unsigned rounds,
-                 unsigned warm_up, QBenchSample *measured,
+void qbench_take(QBench *b, const char *figure, const char *unit,
+                 unsigned rounds, unsigned warm_up, QBenchSample *measured,
                  QBenchSample *floor, void *opaque, uint64_t at)
 {
-    g_autofree double *m = g_new(double, rounds);
-    g_autofree double *f = g_new(double, rounds);
+    g_autofree double *sample = g_new(double, rounds);
+    g_autofree double *other = g_new(double, rounds);
+    g_autofree double *instructions = g_new(double, rounds);
 
     for (unsigned i = 0; i < warm_up + rounds; i++) {
-        double one = measured(opaque);
-        double other = floor ? floor(opaque) : 0;
+        unsigned n = i < warm_up ? 0 : i - warm_up;
 
-        if (i >= warm_up) {
-            m[i - warm_up] = one;
-            f[i - warm_up] = other;
-        }
+        sample[n] = measured(opaque);
+        instructions[n] = b ? b->instructions : 0;
+        other[n] = floor ? floor(opaque) : 0;
     }
     printf("bench: {\"figure\": \"%s\", \"unit\": \"%s\"", figure, unit);
-    print_samples("measured", m, rounds);
+    print_samples("measured", sample, rounds);
     if (floor) {
-        print_samples("floor", f, rounds);
+        print_samples("floor", other, rounds);
+    }
+    if (b && b->counter >= 0) {
+        print_samples("instructions", instructions, rounds);
     }
     if (at) {
         printf(", \"at\": %" PRIu64, at);

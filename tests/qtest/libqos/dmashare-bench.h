@@ -26,6 +26,9 @@ typedef struct QBench {
     uint8_t *ram;               /* guest memory, as the test has it mapped */
     int fd;                     /* of it */
     uint64_t next;              /* guest-physical, of what is not used yet */
+    uint64_t cpu;               /* ns of processor time of the last _go() */
+    int counter;                /* of QEMU's instructions, or -1 */
+    uint64_t instructions;      /* of the last _go() */
 } QBench;
 
 /* A machine with one device with these properties, behind VT-d if @vtd. */
@@ -41,7 +44,8 @@ void qbench_push(QBench *b, unsigned q, const struct dmashare_desc *desc);
 
 /*
  * The doorbell, and the end of all that was pushed, each of which must have
- * succeeded: the ns in between.
+ * succeeded: the ns in between. How much of them QEMU's main loop was running
+ * is in b->cpu, which others that use the processors do not change.
  */
 uint64_t qbench_go(QBench *b, unsigned q);
 
@@ -59,18 +63,21 @@ struct dmashare_desc qbench_map_desc(uint32_t id, uint64_t size,
 uint64_t qbench_list(QBench *b, const struct dmashare_segment *seg,
                      uint32_t n);
 
-/* ns of a clock that only goes on */
+/* ns of a clock that only goes on, and of this process on a processor */
 uint64_t qbench_now(void);
+uint64_t qbench_own_cpu(void);
 
 /* Takes a sample of what is measured, or of its floor. */
 typedef double QBenchSample(void *opaque);
 
 /*
  * Takes @rounds samples of each in turns, after @warm_up of each that do not
- * count, and prints the line of `make bench`. @floor may be NULL, @at 0.
+ * count, and prints the line of `make bench`. @floor may be NULL, @at 0. If @b
+ * is not and the host can count them, so are the instructions of the last
+ * qbench_go() of each sample.
  */
-void qbench_take(const char *figure, const char *unit, unsigned rounds,
-                 unsigned warm_up, QBenchSample *measured,
+void qbench_take(QBench *b, const char *figure, const char *unit,
+                 unsigned rounds, unsigned warm_up, QBenchSample *measured,
                  QBenchSample *floor, void *opaque, uint64_t at);
 
 typedef struct QBenchFigure {
