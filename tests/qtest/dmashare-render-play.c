@@ -3,9 +3,10 @@
  *
  * The counterpart of render-native (tests/render), with the same arguments and
  * the same output: SCRIPT FRAME REPEAT LAST. What is timed is the device and
- * the renderer, from the doorbell until the completion is in memory: when each
- * was the device's own trace says. Who asked for it all the time instead would
- * take a processor away from them.
+ * the renderer, with no driver: all jobs are in the ring before its doorbell is
+ * rung, and each takes from the completion before it to its own. When these
+ * were in memory the device's trace says. Who asked for them all the time instead
+ * would take a processor away from the device.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -13,6 +14,7 @@
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
 #include "qemu/cutils.h"
+#include "qemu/host-utils.h"
 #include "qemu/units.h"
 #include "libqtest.h"
 #include "libqos/dmashare-render.h"
@@ -25,8 +27,12 @@
 #define PIXELS_BYTES    (1 * MiB)
 #define FRAME_BYTES     (8 * MiB)
 
-/* Between two looks whether a job is over. */
+/* Between two looks whether a job is over, and whether many are. */
 #define LOOK_US         300
+#define LOOK_MANY_US    (50 * 1000)
+
+/* All the jobs that are timed have room in a ring. */
+#define MAX_ENTRIES     1024
 
 #define TRACE           "-msg timestamp=on -trace dmashare_doorbell " \
                         "-trace dmashare_complete -D %s"
@@ -96,14 +102,13 @@ static QDmashareBuf *step_memory(Player *p, Step *s)
     return buf;
 }
 
-static void step_play(Player *p, Step *s)
+/* To the ring. Nobody looks at it before the doorbell. */
+static void step_push(Player *p, Step *s, QDmashareBuf *buf)
 {
     QDmashare *d = p->r.d;
     unsigned q = is_job(&s->desc) ? 1 : DMASHARE_QUEUE_CONTROL;
-    struct dmashare_completion c;
 
     if (q) {
-        QDmashareBuf *buf = step_memory(p, s);
         struct dmashare_operand *op = s->data ? &s->desc.job.src
                                               : &s->desc.job.dst;
 
@@ -111,23 +116,70 @@ static void step_play(Player *p, Step *s)
         s->desc.job.seqno = cpu_to_le64(qdmashare_next(d, 0));
     }
     qdmashare_push_raw(d, q, &s->desc);
-    qdmashare_doorbell(d, q);
-    while (!qdmashare_try_pop(d, q, &c)) {
-        g_usleep(LOOK_US);
+}
+
+/* Wait for the next @n completions of a queue. */
+static void await(Player *p, unsigned q, unsigned n, unsigned long look_us)
+{
+    struct dmashare_completion c;
+
+    while (n) {
+        if (qdmashare_try_pop(p->r.d, q, &c)) {
+            g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
+            n--;
+        } else {
+            g_usleep(look_us);
+            /* Much work in no time would be given a rest by the device. */
+            qtest_clock_step(p->r.d->qts, 1);
+        }
     }
-    g_assert_cmphex(c.status, ==, DMASHARE_STATUS_OK);
+}
+
+static void step_play(Player *p, Step *s)
+{
+    unsigned q = is_job(&s->desc) ? 1 : DMASHARE_QUEUE_CONTROL;
+
+    step_push(p, s, q ? step_memory(p, s) : NULL);
+    qdmashare_doorbell(p->r.d, q);
+    await(p, q, 1, LOOK_US);
+}
+
+/* The last @last steps, @repeat times: all of them in the ring at once. */
+static void steps_repeat(Player *p, unsigned repeat, unsigned last)
+{
+    unsigned entries = pow2ceil(MAX(repeat * last, DMASHARE_MIN_ENTRIES));
+    QDmashareBuf *buf[MAX_STEPS];
+
+    for (unsigned i = p->n_steps - last; i < p->n_steps; i++) {
+        g_assert_true(is_job(&p->step[i].desc));
+        buf[i] = step_memory(p, &p->step[i]);
+        /* There is one of each, and they stay as they are. */
+        for (unsigned k = p->n_steps - last; k < i; k++) {
+            g_assert_true(buf[k] != buf[i]);
+        }
+    }
+    qdmashare_queue_disable(p->r.d, 1);
+    g_assert_cmphex(qdmashare_queue_setup(p->r.d, 1, entries, entries), ==,
+                    DMASHARE_QSTATUS_ENABLED);
+    for (unsigned n = 0; n < repeat; n++) {
+        for (unsigned i = p->n_steps - last; i < p->n_steps; i++) {
+            step_push(p, &p->step[i], buf[i]);
+        }
+    }
+    qdmashare_doorbell(p->r.d, 1);
+    await(p, 1, repeat * last, LOOK_MANY_US);
 }
 
 /*
- * Of each of the last @n jobs how many microseconds were between its doorbell
- * and its completion, @row of them a line.
+ * Of each of the last @n jobs how many microseconds were between the completion
+ * before it, or its doorbell, and its own, @row of them a line.
  */
 static bool trace_tell(const char *path, unsigned n, unsigned row)
 {
     g_autofree double *took = g_new0(double, n);
     g_autofree char *text = NULL;
     g_auto(GStrv) line = NULL;
-    double bell = 0;
+    double last = 0;
     unsigned all = 0;
 
     if (!g_file_get_contents(path, &text, NULL, NULL)) {
@@ -139,9 +191,10 @@ static bool trace_tell(const char *path, unsigned n, unsigned row)
         double when = at ? g_ascii_strtod(at + 1, NULL) : 0;
 
         if (strstr(*l, ":dmashare_doorbell queue 1 ")) {
-            bell = when;
+            last = when;
         } else if (n && strstr(*l, ":dmashare_complete queue 1 ")) {
-            took[all++ % n] = (when - bell) * 1e6;
+            took[all++ % n] = (when - last) * 1e6;
+            last = when;
         }
     }
     if (all < n) {
@@ -176,7 +229,8 @@ int main(int argc, char **argv)
     if (qemu_strtoui(argv[3], NULL, 0, &repeat) ||
         qemu_strtoui(argv[4], NULL, 0, &last) ||
         !g_file_get_contents(argv[1], &script, &len, NULL) ||
-        !script_load(p, script, len) || last > p->n_steps) {
+        !script_load(p, script, len) || last > p->n_steps ||
+        !repeat || repeat > MAX_ENTRIES || repeat * last > MAX_ENTRIES) {
         fprintf(stderr, "dmashare-render-play: that is no scene\n");
         return 2;
     }
@@ -194,10 +248,8 @@ int main(int argc, char **argv)
     for (unsigned i = 0; i < p->n_steps - last; i++) {
         step_play(p, &p->step[i]);
     }
-    for (unsigned n = 0; n < repeat; n++) {
-        for (unsigned i = p->n_steps - last; i < p->n_steps; i++) {
-            step_play(p, &p->step[i]);
-        }
+    if (last) {
+        steps_repeat(p, repeat, last);
     }
     qdmashare_read(p->r.d, p->frame.phys, frame, p->frame_bytes);
     qrender_end(&p->r);
