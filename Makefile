@@ -131,7 +131,7 @@ vm: setup
 
 qtest: setup
 ifeq ($(SANITIZE),1)
-	@scripts/build library
+	@scripts/build sanitized
 	@scripts/qemu-build --sanitize
 	@scripts/qtest --sanitize --only '$(ONLY)' --report
 else
