@@ -7,6 +7,7 @@
  * errors are returned; all are logged, in the call that made them. So whatever
  * is logged of an error during a call is an error of that call, and of the
  * context it was for. That the library does log them is tried out at the start.
+ * Of textures and transfers it does not look whether OpenGL could do them: gl.c.
  *
  * What is not a context's commands the library does in whatever context of OpenGL
  * it finds itself, and an error of that is the next that this context is found to
@@ -24,6 +25,7 @@
 #include <virgl/virglrenderer.h>
 
 #include "answer.h"
+#include "gl.h"
 #include "virgl.h"
 
 /* The library's, which has no header for it. */
@@ -158,6 +160,8 @@ const char *virgl_start(void)
 				VIRGL_RENDERER_THREAD_SYNC |
 				VIRGL_RENDERER_ASYNC_FENCE_CB, &callbacks))
 		return "virglrenderer finds no OpenGL without a display";
+	if (!gl_start())
+		return "this OpenGL does not tell of errors";
 	find_capsets();
 	if (!errors_are_seen())
 		return "this virglrenderer does not tell of a context's errors";
@@ -266,9 +270,15 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 	if (im->state != NONE)
 		return DMASHARE_STATUS_RENDER_COMMANDS;
 	go_home();
+	gl_failed();
 	call_begin();
-	if (virgl_renderer_resource_create(&args, NULL, 0))
+	if (virgl_renderer_resource_create(&args, NULL, 0)) {
 		call_failed = true;
+	} else if (gl_failed()) {
+		/* It has no memory, or no such format. */
+		virgl_renderer_resource_unref(r->resource);
+		call_failed = true;
+	}
 	if (!call_end())
 		return DMASHARE_STATUS_RENDER_COMMANDS;
 	*im = (struct image) {
@@ -353,6 +363,7 @@ static uint32_t image_transfer(const struct dmashare_render_request *r,
 	if (!box_fits(&images[r->resource], r) || !strides_fit(r))
 		return DMASHARE_STATUS_RENDER_COMMANDS;
 	go_home();
+	gl_failed();
 	call_begin();
 	if (r->type == DMASHARE_RENDER_UPLOAD)
 		ret = virgl_renderer_transfer_write_iov(
@@ -362,6 +373,9 @@ static uint32_t image_transfer(const struct dmashare_render_request *r,
 		ret = virgl_renderer_transfer_read_iov(
 			r->resource, 0, r->box.level, r->box.stride,
 			r->box.layer_stride, &box, 0, &iov, 1);
+	/* What could not be read would be what there was in the slot before. */
+	if (gl_failed())
+		call_failed = true;
 	return call_end() && !ret ? DMASHARE_STATUS_OK
 				  : DMASHARE_STATUS_RENDER_COMMANDS;
 }

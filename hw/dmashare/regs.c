@@ -459,8 +459,11 @@ static bool is_pair(uint64_t addr)
     case DMASHARE_REG_TIME_LO:
     case DMASHARE_REG_FENCE_ADDR_LO:
     case DMASHARE_REG_EVQ_ADDR_LO:
+    case DMASHARE_REG_MAX_SHARE_SIZE_LO:
     case DMASHARE_REG_PEER_OFFSET_LO:
     case DMASHARE_REG_PEER_SIZE_LO:
+    case DMASHARE_REG_MAX_RENDER_LO:
+    case DMASHARE_REG_RENDER_BYTES_LO:
         return true;
     default:
         return false;

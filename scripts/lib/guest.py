@@ -40,13 +40,23 @@ class Only:
 
 @dataclasses.dataclass
 class Needs:
-    """A line "NAME needs FILE REASON": it runs if the build has that file."""
+    """A line "NAME needs FILE REASON": it runs if the build has that file, and
+    the file "built" beside it, if there is one, says yes.  What that says else is
+    the reason: a program of an earlier build may still lie about."""
     file: str           # below the build folder
     reason: str
 
     def there(self):
         """Was it built?"""
-        return os.path.exists(os.path.join(common.BUILD, self.file))
+        path = os.path.join(common.BUILD, self.file)
+        said = os.path.join(os.path.dirname(path), 'built')
+        if os.path.exists(said):
+            with open(said, encoding='utf-8') as f:
+                built = f.read().strip()
+            if built != 'yes':
+                self.reason = built
+                return False
+        return os.path.exists(path)
 
 
 @dataclasses.dataclass

@@ -6,6 +6,7 @@
 
 #include "qemu/osdep.h"
 #include "qemu/bswap.h"
+#include "qemu/units.h"
 #include "libqtest.h"
 #include "libqos/dmashare-fault.h"
 #include "libqos/dmashare-render.h"
@@ -123,6 +124,68 @@ static void test_refused(void)
     qrender_assert(&s, 1, desc, FAULT_BOUNDS);
     desc = qrender_transfer(&s, 0, true, 77);
     qrender_assert(&s, 1, desc, RENDER_LOST);
+    qrender_end(&s);
+}
+
+/*
+ * As many as there may be, and not one more; a job of as many bytes as there may
+ * be, and no more. The renderer has all of it, and works.
+ */
+static void test_limits(void)
+{
+    struct dmashare_desc desc;
+    uint32_t contexts, resources, n;
+    uint64_t most;
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on,render-max-bytes=4k,"
+                           "render-bytes=64M")) {
+        return;
+    }
+    contexts = qdmashare_readl(s.d, DMASHARE_REG_MAX_CONTEXTS);
+    resources = qdmashare_readl(s.d, DMASHARE_REG_MAX_RESOURCES);
+    most = qdmashare_readq(s.d, DMASHARE_REG_MAX_RENDER_LO);
+    g_assert_cmpuint(most, ==, 4 * KiB);
+    g_assert_cmpuint(qdmashare_readq(s.d, DMASHARE_REG_RENDER_BYTES_LO), ==,
+                     64 * MiB);
+    for (n = 1; n <= contexts; n++) {
+        qrender_assert(&s, 0, qrender_context(n), OK);
+    }
+    qrender_assert(&s, 0, qrender_context(n), BAD_ID);
+    for (n = 1; n <= resources; n++) {
+        desc = qrender_texture(n);
+        desc.resource.width = 1;
+        desc.resource.height = 1;
+        qrender_assert(&s, 0, desc, OK);
+    }
+    qrender_assert(&s, 0, qrender_texture(n), BAD_ID);
+
+    desc = qrender_clear(&s, 0, contexts, 0, 0);
+    qtest_memset(s.d->qts, s.cmd.phys, 0, QRENDER_CMD_BYTES);
+    desc.job.length = most;
+    qrender_assert(&s, 1, desc, OK);
+    desc = qrender_clear(&s, 0, contexts, 0, 0);
+    desc.job.length = most + 4;
+    qrender_assert(&s, 1, desc, BAD_LENGTH);
+    /* One pixel, and then nothing. */
+    desc = qrender_transfer(&s, 0, false, resources);
+    desc.transfer.width = 1;
+    desc.transfer.height = 1;
+    desc.job.length = most;
+    qrender_assert(&s, 1, desc, OK);
+    desc = qrender_transfer(&s, 0, false, resources);
+    desc.transfer.width = 1;
+    desc.transfer.height = 1;
+    desc.job.length = most + 1;
+    qrender_assert(&s, 1, desc, BAD_LENGTH);
+
+    qrender_assert(&s, 0, qrender_by_id(DMASHARE_OP_RESOURCE_DESTROY, 7), OK);
+    qrender_assert(&s, 0, qrender_by_id(DMASHARE_OP_CONTEXT_DESTROY, 7), OK);
+    desc = qrender_texture(7);
+    desc.resource.height = 8;
+    desc.resource.width = 8;
+    qrender_assert(&s, 0, desc, OK);
+    qrender_assert(&s, 0, qrender_context(7), OK);
     qrender_end(&s);
 }
 
@@ -290,6 +353,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render/upload", test_upload);
     qtest_add_func("/dmashare/render/gaps", test_gaps);
     qtest_add_func("/dmashare/render/refused", test_refused);
+    qtest_add_func("/dmashare/render/limits", test_limits);
     qtest_add_func("/dmashare/render/parts", test_parts);
     qtest_add_func("/dmashare/render/frame", test_frame);
     return g_test_run();

@@ -63,7 +63,7 @@ static int staging_new(struct renderer *r)
 	return fd;
 }
 
-static void send_start(struct renderer *r, int memory)
+static void send_start(struct renderer *r, int memory, uint64_t most)
 {
 	struct dmashare_render_request request = {
 		.magic = DMASHARE_RENDER_MAGIC,
@@ -73,6 +73,7 @@ static void send_start(struct renderer *r, int memory)
 		.start = {
 			.n_slots = SLOTS,
 			.slot_size = SLOT_SIZE,
+			.memory = most,
 		},
 	};
 	union {
@@ -97,11 +98,16 @@ static void send_start(struct renderer *r, int memory)
 
 struct renderer *renderer_start(void)
 {
+	return renderer_start_within(0);
+}
+
+struct renderer *renderer_start_within(uint64_t most)
+{
 	struct renderer *r = renderer_spawn();
 	struct dmashare_render_answer a;
 	int memory = staging_new(r);
 
-	send_start(r, memory);
+	send_start(r, memory, most);
 	close(memory);
 	a = renderer_answer(r);
 	ASSERT_EQ(a.serial, r->serial);

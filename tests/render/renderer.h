@@ -29,6 +29,8 @@ struct renderer {
 
 /* Start one; skips the test if there is no OpenGL for it. */
 struct renderer *renderer_start(void);
+/* Likewise, with so many bytes of address space at most. */
+struct renderer *renderer_start_within(uint64_t most);
 /* Without START: what comes of whatever is sent first. */
 struct renderer *renderer_spawn(void);
 /* Hang up, and see it end. Returns what wait() says. */

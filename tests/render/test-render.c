@@ -3,9 +3,12 @@
  * The renderer by itself: every pixel compared, every request answered once
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -742,6 +745,76 @@ static void ends_with_the_socket(void)
 	ASSERT_EQ(renderer_end(r), 0);
 }
 
+/* Bytes of address space that a process has. */
+static uint64_t addresses(pid_t pid)
+{
+	unsigned long pages = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
+	f = fopen(path, "r");
+	if (f) {
+		if (fscanf(f, "%lu", &pages) != 1)
+			pages = 0;
+		fclose(f);
+	}
+	return (uint64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * Memory that the device has not counted is bounded by the process's: it is
+ * refused, or is the end of the process, but it is not had.
+ */
+static void memory_is_bounded(void)
+{
+	enum { SIDE = 4096, SLACK = 1 << 30 };
+	struct renderer *r = renderer_start();
+	const uint64_t most = addresses(r->pid) + SLACK;
+	const uint32_t fit = SLACK / (SIDE * SIDE * 4);
+	uint32_t made = 0, status = OK;
+	struct rlimit limit;
+
+	ASSERT_EQ(renderer_end(r), 0);
+	r = renderer_start_within(most);
+	ASSERT_OK(prlimit(r->pid, RLIMIT_AS, NULL, &limit));
+	if (limit.rlim_cur == RLIM_INFINITY && getenv("DMASHARE_RENDERER"))
+		SKIP("a renderer with sanitizers has no limit");
+	ASSERT_EQ(limit.rlim_cur, most);
+	ASSERT_EQ(limit.rlim_max, most);
+	while (!status && made <= 4 * fit) {
+		struct dmashare_render_request request = {
+			.type = DMASHARE_RENDER_RESOURCE_CREATE,
+			.resource = made + 1,
+			.image = {
+				.target = DMASHARE_TARGET_2D,
+				.format = VIRGL_FORMAT_B8G8R8A8,
+				.bind = VIRGL_BIND_RENDER_TARGET,
+				.width = SIDE,
+				.height = SIDE,
+				.depth = 1,
+				.array_size = 1,
+			},
+		};
+		struct dmashare_render_answer a;
+
+		renderer_send(r, &request);
+		if (renderer_gone(r, &a)) {
+			ktap_diag("ended by texture %u", made + 1);
+			renderer_wait(r);
+			return;
+		}
+		ASSERT(addresses(r->pid) <= most);
+		status = a.status;
+		made += !status;
+	}
+	ASSERT_MSG(status, "%u textures of %u bytes", made, SIDE * SIDE * 4);
+	ASSERT_EQ(status, COMMANDS);
+	ktap_diag("refused from texture %u on", made + 1);
+	ASSERT(made > fit / 4);
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE(clear_and_read),
 	KTAP_CASE(upload_and_read),
@@ -761,6 +834,7 @@ static const struct ktap_case cases[] = {
 	KTAP_SLOW(noise_streams, 120),
 	KTAP_SLOW(nonsense_ends_it, 60),
 	KTAP_CASE(ends_with_the_socket),
+	KTAP_CASE(memory_is_bounded),
 };
 
 int main(int argc, char **argv)
