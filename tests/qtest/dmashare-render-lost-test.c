@@ -188,7 +188,7 @@ static void test_hung(void)
 {
     QRender s;
 
-    if (!qrender_begin(&s, "render=on,render-timeout-ms=500")) {
+    if (!qrender_begin(&s, "render=on,render-timeout-ms=5000")) {
         return;
     }
     qrender_stage(&s, 1);

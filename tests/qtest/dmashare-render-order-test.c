@@ -456,7 +456,7 @@ static void test_timeout(void)
         DMASHARE_STATUS_RENDER_GONE,
     };
 
-    if (!mix_begin(mix, "render=on,render-timeout-ms=500,id=" QDMASHARE_ID)) {
+    if (!mix_begin(mix, "render=on,render-timeout-ms=5000,id=" QDMASHARE_ID)) {
         return;
     }
     qdmashare_qmp_do(mix->r.d->qts, "dmashare-render-fault",
