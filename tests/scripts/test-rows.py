@@ -137,6 +137,21 @@ class Lists(unittest.TestCase):
                      vms='default IOMMU=vtd\ndefault needs render/no\n')
         self.refused(['is a VM'], tests='a default 5\na needs x why\n')
 
+    def test_needs_built(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                mock.patch.object(guest.common, 'BUILD', folder):
+            for name, text in (('program', ''), ('built', 'turned off\n')):
+                with open(os.path.join(folder, name), 'w',
+                          encoding='utf-8') as f:
+                    f.write(text)
+            needs = guest.Needs('program', 'why')
+            self.assertFalse(needs.there())
+            self.assertEqual(needs.reason, 'turned off')
+            with open(os.path.join(folder, 'built'), 'w',
+                      encoding='utf-8') as f:
+                f.write('yes\n')
+            self.assertTrue(needs.there())
+
     def test_brief(self):
         (entry, other), _ = self.read('a default,v 5 x\na@v brief debug long\n'
                                       'b default 5\n',
