@@ -143,7 +143,8 @@ void dmashare_bo_vunmap_locked(struct dmashare_bo *bo)
 
 /**
  * dmashare_backing_get_sgt - pages, mapped for a device
- * @backing: in the system placement
+ * @backing: in the system placement; its buffer's reservation lock is held, or
+ *	nobody else knows it
  * @dev: who will do the DMA
  * @dir: direction
  *
@@ -166,7 +167,7 @@ struct sg_table *dmashare_backing_get_sgt(struct dmashare_backing *backing,
 		return ERR_PTR(-ENOMEM);
 
 	ret = dmashare_pages_sgt(sgt, backing->pages, backing->size >> PAGE_SHIFT, max,
-				 dma_get_seg_boundary(dev));
+				 dma_get_seg_boundary(dev), &backing->deal);
 	if (ret)
 		goto err_free;
 

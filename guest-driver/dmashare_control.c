@@ -180,11 +180,12 @@ static bool dmashare_control_answered(struct dmashare_device *ddev, void *comman
 /*
  * Puts a command on the ring, in the order of the calls. Sleeps while the ring
  * is full: that only ever takes as long as the device takes to execute
- * commands, which depends on no job and no fence.
+ * commands, which depends on no job and no fence. Without @tell the device hears
+ * of it with the next one, or when there is no room for that.
  */
 static int dmashare_command_push(struct dmashare_device *ddev,
 				 struct dmashare_desc *desc,
-				 struct dmashare_command *command)
+				 struct dmashare_command *command, bool tell)
 {
 	struct dmashare_control *control = &ddev->control;
 	struct dmashare_ring *ring = &control->ring;
@@ -209,7 +210,9 @@ static int dmashare_command_push(struct dmashare_device *ddev,
 	desc->cookie = cpu_to_le64(ring->tail);
 	control->waiting[slot] = command;
 	control->tries[slot] = 0;
-	dmashare_ring_push(ring, desc);
+	dmashare_ring_put(ring, desc);
+	if (tell || dmashare_ring_full(ring))
+		dmashare_ring_ring(ring);
 	spin_unlock_irq(&control->lock);
 
 	return 0;
@@ -241,7 +244,7 @@ int dmashare_command_result(struct dmashare_device *ddev, struct dmashare_desc *
 	if (result)
 		*result = 0;
 
-	ret = dmashare_command_push(ddev, desc, &command);
+	ret = dmashare_command_push(ddev, desc, &command, true);
 	if (ret)
 		return ret;
 
@@ -308,6 +311,15 @@ int dmashare_command_insist(struct dmashare_device *ddev, struct dmashare_desc *
 	return ret;
 }
 
+static void dmashare_command_give(struct dmashare_device *ddev, struct dmashare_desc *desc,
+				  bool tell)
+{
+	if (dmashare_command_push(ddev, desc, NULL, tell))
+		atomic64_inc(&ddev->control.posted_lost);
+	else
+		atomic64_inc(&ddev->control.posted);
+}
+
 /**
  * dmashare_command_post - hand the device a command and do not wait for it
  * @ddev: the device; state_sem is held
@@ -319,10 +331,42 @@ int dmashare_command_insist(struct dmashare_device *ddev, struct dmashare_desc *
 void dmashare_command_post(struct dmashare_device *ddev,
 			   struct dmashare_desc *desc)
 {
-	if (dmashare_command_push(ddev, desc, NULL))
-		atomic64_inc(&ddev->control.posted_lost);
-	else
-		atomic64_inc(&ddev->control.posted);
+	dmashare_command_give(ddev, desc, true);
+}
+
+/**
+ * dmashare_control_tell - have the device look at the ring, if it has not
+ * @ddev: the device
+ */
+void dmashare_control_tell(struct dmashare_device *ddev)
+{
+	struct dmashare_control *control = &ddev->control;
+
+	spin_lock_irq(&control->lock);
+	dmashare_ring_ring(&control->ring);
+	spin_unlock_irq(&control->lock);
+}
+
+static void dmashare_note_give(struct dmashare_device *ddev, enum dmashare_note kind,
+			       u32 buffer, u32 attachment, enum dma_data_direction dir,
+			       u64 length, int error, bool tell)
+{
+	struct dmashare_desc desc;
+
+	dmashare_desc_init(&desc, DMASHARE_OP_NOTE);
+	desc.note.kind = cpu_to_le32(kind);
+	desc.note.buffer = cpu_to_le32(buffer);
+	desc.note.attachment = cpu_to_le32(attachment);
+	desc.note.direction = cpu_to_le32(dir);
+	desc.note.error = cpu_to_le32(-error);
+	desc.note.length = cpu_to_le64(length);
+
+	trace_dmashare_callback(ddev, kind, buffer, attachment, dir, length, error);
+
+	down_read(&ddev->state_sem);
+	dmashare_command_give(ddev, &desc, tell);
+	atomic64_inc(error ? &ddev->counters.notes_failed : &ddev->counters.notes[kind]);
+	up_read(&ddev->state_sem);
 }
 
 /**
@@ -341,20 +385,20 @@ void dmashare_note(struct dmashare_device *ddev, enum dmashare_note kind,
 		   u32 buffer, u32 attachment, enum dma_data_direction dir,
 		   u64 length, int error)
 {
-	struct dmashare_desc desc;
+	dmashare_note_give(ddev, kind, buffer, attachment, dir, length, error, true);
+}
 
-	dmashare_desc_init(&desc, DMASHARE_OP_NOTE);
-	desc.note.kind = cpu_to_le32(kind);
-	desc.note.buffer = cpu_to_le32(buffer);
-	desc.note.attachment = cpu_to_le32(attachment);
-	desc.note.direction = cpu_to_le32(dir);
-	desc.note.error = cpu_to_le32(-error);
-	desc.note.length = cpu_to_le64(length);
-
-	trace_dmashare_callback(ddev, kind, buffer, attachment, dir, length, error);
-
-	down_read(&ddev->state_sem);
-	dmashare_command_post(ddev, &desc);
-	atomic64_inc(error ? &ddev->counters.notes_failed : &ddev->counters.notes[kind]);
-	up_read(&ddev->state_sem);
+/**
+ * dmashare_note_release - tell the device that a dma-buf is gone
+ * @ddev: the device
+ * @buffer: buffer id
+ * @length: bytes of it
+ *
+ * The buffer mostly goes next, by a command that the note rides with: the caller
+ * calls dmashare_control_tell() when he has dropped it.
+ */
+void dmashare_note_release(struct dmashare_device *ddev, u32 buffer, u64 length)
+{
+	dmashare_note_give(ddev, DMASHARE_NOTE_RELEASE, buffer, 0, DMA_BIDIRECTIONAL, length,
+			   0, false);
 }

@@ -140,12 +140,27 @@ struct dmashare_local {
 };
 
 /**
+ * struct dmashare_deal - how many entries of a table some pages make
+ * @max: an entry has at most so many pages
+ * @mask: and crosses no multiple of this one and one
+ * @entries: 0: they were not counted yet
+ *
+ * Most importers have the same limits, and to look at every page takes a while.
+ */
+struct dmashare_deal {
+	unsigned long max;
+	unsigned long mask;
+	unsigned int entries;
+};
+
+/**
  * struct dmashare_backing - the memory of a buffer
  * @ref: the buffer's, a move's, an importer's mapping's
  * @ddev: the device
  * @placement: enum dmashare_placement
  * @size: bytes
  * @pages: in the system placement
+ * @deal: of @pages; protected by the buffer's reservation lock
  * @node: in local memory, or in the window
  */
 struct dmashare_backing {
@@ -154,6 +169,7 @@ struct dmashare_backing {
 	u32 placement;
 	u64 size;
 	struct page **pages;
+	struct dmashare_deal deal;
 	struct drm_mm_node node;
 };
 
@@ -703,7 +719,7 @@ int dmashare_bo_import_ioctl(struct drm_device *drm, void *data,
 int dmashare_pages_alloc(struct dmashare_bo *bo);
 void dmashare_pages_free(struct page **pages, unsigned long n);
 int dmashare_pages_sgt(struct sg_table *sgt, struct page **pages, unsigned long n,
-		       u64 max_size, u64 boundary);
+		       u64 max_size, u64 boundary, struct dmashare_deal *deal);
 
 /* dmashare_sync.c */
 int dmashare_sync_locked(struct dmashare_bo *bo, enum dma_data_direction dir,

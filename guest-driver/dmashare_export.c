@@ -494,6 +494,7 @@ static void dmashare_export_vunmap(struct dma_buf *dmabuf, struct iosys_map *map
 static void dmashare_export_release(struct dma_buf *dmabuf)
 {
 	struct dmashare_bo *bo = dmabuf_to_bo(dmabuf);
+	struct drm_device *drm = bo->base.dev;
 
 	/* Against a move: there is nobody to be told of it any more. */
 	dma_resv_lock(dmabuf->resv, NULL);
@@ -501,11 +502,13 @@ static void dmashare_export_release(struct dma_buf *dmabuf)
 		bo->dmabuf = NULL;
 	dma_resv_unlock(dmabuf->resv);
 
-	dmashare_note(to_dmashare(bo->base.dev), DMASHARE_NOTE_RELEASE, bo->id, 0,
-		      DMA_BIDIRECTIONAL, bo->base.size, 0);
+	drm_dev_get(drm);
+	dmashare_note_release(to_dmashare(drm), bo->id, bo->base.size);
 
 	/* Drops the buffer and the DRM device that drm_gem_dmabuf_export() took. */
 	drm_gem_dmabuf_release(dmabuf);
+	dmashare_control_tell(to_dmashare(drm));
+	drm_dev_put(drm);
 }
 
 #define DMASHARE_EXPORT_OPS					\

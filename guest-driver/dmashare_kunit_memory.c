@@ -393,6 +393,7 @@ static void expect_table(struct kunit *test, const unsigned long *pfns, u32 n,
 			 u64 max, u64 boundary, const u32 *wanted, u32 n_wanted)
 {
 	struct page **pages = kunit_kcalloc(test, n, sizeof(*pages), GFP_KERNEL);
+	struct dmashare_deal deal = { 0 };
 	struct sg_table sgt;
 	struct scatterlist *sg;
 	u32 i, page = 0;
@@ -401,7 +402,14 @@ static void expect_table(struct kunit *test, const unsigned long *pfns, u32 n,
 	for (i = 0; i < n; i++)
 		pages[i] = pfn_to_page(pfns[i]);
 
-	KUNIT_ASSERT_EQ(test, dmashare_pages_sgt(&sgt, pages, n, max, boundary), 0);
+	/* For other limits, then for these, then again: then they are counted. */
+	KUNIT_ASSERT_EQ(test, dmashare_pages_sgt(&sgt, pages, n, 2 * PAGE_SIZE, U64_MAX, &deal),
+			0);
+	sg_free_table(&sgt);
+	KUNIT_ASSERT_EQ(test, dmashare_pages_sgt(&sgt, pages, n, max, boundary, &deal), 0);
+	KUNIT_EXPECT_EQ(test, sgt.orig_nents, n_wanted);
+	sg_free_table(&sgt);
+	KUNIT_ASSERT_EQ(test, dmashare_pages_sgt(&sgt, pages, n, max, boundary, &deal), 0);
 	KUNIT_EXPECT_EQ(test, sgt.orig_nents, n_wanted);
 	for_each_sgtable_sg(&sgt, sg, i) {
 		if (i >= n_wanted)

@@ -249,6 +249,7 @@ static unsigned int dmashare_pages_deal(struct page **pages, unsigned long n,
  * @n: how many
  * @max_size: bytes that an entry may be long, at least a page
  * @boundary: mask of a power of two, at least a page, that no entry crosses
+ * @deal: of these very pages, zeroed before the first time; or what was dealt last
  *
  * As sg_alloc_table_from_pages_segment(), which knows no boundary: an IOMMU sees
  * to that when it maps the table, but without one the entries are what the
@@ -257,13 +258,19 @@ static unsigned int dmashare_pages_deal(struct page **pages, unsigned long n,
  * Returns: 0 or -ENOMEM
  */
 int dmashare_pages_sgt(struct sg_table *sgt, struct page **pages, unsigned long n,
-		       u64 max_size, u64 boundary)
+		       u64 max_size, u64 boundary, struct dmashare_deal *deal)
 {
 	unsigned long max = min_t(u64, max_size, UINT_MAX) >> PAGE_SHIFT;
 	unsigned long mask = boundary >> PAGE_SHIFT;
 	int ret;
 
-	ret = sg_alloc_table(sgt, dmashare_pages_deal(pages, n, max, mask, NULL), GFP_KERNEL);
+	if (!deal->entries || deal->max != max || deal->mask != mask) {
+		deal->max = max;
+		deal->mask = mask;
+		deal->entries = dmashare_pages_deal(pages, n, max, mask, NULL);
+	}
+
+	ret = sg_alloc_table(sgt, deal->entries, GFP_KERNEL);
 	if (ret)
 		return ret;
 

@@ -257,6 +257,8 @@ void dmashare_command_post(struct dmashare_device *ddev,
 void dmashare_note(struct dmashare_device *ddev, enum dmashare_note kind,
 		   u32 buffer, u32 attachment, enum dma_data_direction dir,
 		   u64 length, int error);
+void dmashare_note_release(struct dmashare_device *ddev, u32 buffer, u64 length);
+void dmashare_control_tell(struct dmashare_device *ddev);
 
 /* dmashare_event.c */
 int dmashare_events_init(struct dmashare_device *ddev);
