@@ -213,17 +213,17 @@ def selected_kernel():
         return 'debian'
 
 
-def prepare(settings, bare=False, more=()):
+def prepare(settings, bare=False, more=(), ours=True):
     """Everything that a VM boots: (kernel, initramfs).  A bare one has nothing
     of ours in it but the agent; one with `more` has these programs instead of
-    those of the guest tests."""
+    those of the guest tests, and no driver unless it is to be `ours`."""
     kernel = find_kernel()
     driver = os.path.join(common.BUILD, 'driver', kernel.name,
                           'guest-driver/dmashare.ko')
     words = [os.path.join(common.TOP, 'scripts/initramfs'),
              '--kernel', kernel.name, '--agent', AGENT]
     modules = []
-    if bare:
+    if bare or not ours:
         pass
     elif os.path.exists(driver):
         modules.append(driver)
@@ -237,11 +237,12 @@ def prepare(settings, bare=False, more=()):
                        'correct the path')
     for path in modules + own:
         words += ['--module', os.path.realpath(path)]
-    if not bare:
+    if not bare and ours:
         # What else the driver's build made, as its KUnit module.
         for path in sorted(glob.glob(os.path.dirname(driver) + '/*.ko')):
             if path not in modules:
                 words += ['--spare', os.path.realpath(path)]
+    if not bare:
         for path in dict.fromkeys([entry.path for entry in read_list()]
                                   if not more else more):
             words += ['--program', path]
@@ -253,7 +254,7 @@ def prepare(settings, bare=False, more=()):
     elif bare:
         name += '-bare'
     if more:
-        name += '-more'
+        name += '-more' if ours else '-foreign'
     initramfs = os.path.join(common.BUILD, 'initramfs', f'{name}.cpio')
     result = subprocess.run(words + ['--output', initramfs], check=False)
     if result.returncode:
