@@ -13,8 +13,8 @@
 
 /*
  * What is read in parts is so in parts of about so many bytes, and so many of
- * them are under way. All of these together should fit into a processor's cache:
- * what goes by way of memory twice takes twice as long.
+ * them are under way. All of these together should fit into the caches of a
+ * processor: what goes by way of memory twice takes twice as long.
  */
 #define PART_BYTES      (512 * KiB)
 #define PARTS           DMASHARE_RENDER_PARTS

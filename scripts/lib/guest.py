@@ -41,8 +41,8 @@ class Only:
 @dataclasses.dataclass
 class Needs:
     """A line "NAME needs FILE REASON": it runs if the build has that file, and
-    the file "built" beside it, if there is one, says yes.  What that says else is
-    the reason: a program of an earlier build may still lie about."""
+    the file "built" beside it, if there is one, says yes.  What that says else
+    is the reason: a program of an earlier build may still lie about."""
     file: str           # below the build folder
     reason: str
 

@@ -5,8 +5,8 @@
  * the same output: SCRIPT FRAME REPEAT LAST. What is timed is the device and
  * the renderer, with no driver: all jobs are in the ring before its doorbell is
  * rung, and each takes from the completion before it to its own. When these
- * were in memory the device's trace says. Who asked for them all the time instead
- * would take a processor away from the device.
+ * were in memory the device's trace says. Who asked for them all the time
+ * instead would take a processor away from the device.
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */

@@ -128,8 +128,8 @@ static void test_refused(void)
 }
 
 /*
- * As many as there may be, and not one more; a job of as many bytes as there may
- * be, and no more. The renderer has all of it, and works.
+ * As many as there may be, and not one more; a job of as many bytes as there
+ * may be, and no more. The renderer has all of it, and works.
  */
 static void test_limits(void)
 {
