@@ -353,7 +353,10 @@ def result_rows(figures, results):
                  if last['floor'] else '-')
         if last['at']:
             measured += f' at {last["at"]}'
-        rows.append((name, measured, floor, f'{found.median:.3f}',
-                     f'{found.low:.3f}..{found.high:.3f}', f'{found.rounds}',
+        words = (f'{value:.3f}' if last['floor'] or last['at'] else
+                 amount(value, figure.unit)
+                 for value in (found.median, found.low, found.high))
+        rows.append((name, measured, floor, next(words), '..'.join(words),
+                     f'{found.rounds}',
                      *goal_words(figure, entry['met'])))
     return rows

@@ -217,8 +217,8 @@ static void take_journal(void)
 
     j.list = journal_buffers(j.on);
     g_assert_cmphex(journal_buffers(j.off), ==, j.list);
-    qbench_take(j.on, "journal", "ns", JOURNAL_ROUNDS, JOURNAL_WARM_UP, journal_on,
-                journal_off, &j, 0);
+    qbench_take(j.on, "journal", "ns", JOURNAL_ROUNDS, JOURNAL_WARM_UP,
+                journal_on, journal_off, &j, 0);
     qbench_free(j.on);
     qbench_free(j.off);
 }
@@ -236,7 +236,7 @@ static struct dmashare_desc batch_copy(QBench *b)
     return qdmashare_copy(b->d, 0, QDMASHARE_DST, 0, QDMASHARE_SRC, 0, PAGE);
 }
 
-/* Memory of the guest is the test's as well: only the doorbell is a message. */
+/* The test has guest memory mapped: only the doorbell is a message. */
 static double batch_doorbell(void *opaque)
 {
     QBench *b = opaque;
