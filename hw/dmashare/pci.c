@@ -283,7 +283,8 @@ static void regs_write(void *opaque, hwaddr addr, uint64_t value,
     DmashareState *s = opaque;
     /*
      * Not for another device of ours, whose job may write to a doorbell as
-     * often as it has words: each piece of our work would be part of one of its.
+     * often as it has words: each piece of our work would be part of one of
+     * its.
      */
     bool prompt = s->prompt && !faces_at_work && runstate_is_running() &&
                   !s->core.gone;
