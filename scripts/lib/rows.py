@@ -26,6 +26,7 @@ import vm
 
 # The guest program that looks, before a VM ends, for what was left behind.
 EPILOGUE = 'epilogue'
+EPILOGUE_ARGUMENTS = []
 EPILOGUE_TIMEOUT = 180
 # What shares in the guest while clients are hostile.
 SHARER = 'producer'
@@ -451,8 +452,9 @@ class Boot:
     def epilogue(self):
         """What the programs left behind, as cases of the VM."""
         name = os.path.join(self.machine.folder, EPILOGUE)
-        result = self.run_program(EPILOGUE, [], EPILOGUE_TIMEOUT,
-                                  f'{name}.ktap', f'{name}.log')
+        result = self.run_program(EPILOGUE, EPILOGUE_ARGUMENTS,
+                                  EPILOGUE_TIMEOUT, f'{name}.ktap',
+                                  f'{name}.log')
         self.ended(self.suite)
         for case in tap.parse(result.out.decode(errors='replace')):
             if case.outcome != tap.SKIPPED:

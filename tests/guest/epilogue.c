@@ -75,9 +75,18 @@ static unsigned long shared_buffers(void)
 	return n;
 }
 
+/*
+ * How many seconds what is on its way out may take. A tenth, with "--brief", is
+ * for who has left something behind on purpose.
+ */
+static unsigned int patience(void)
+{
+	return rounds(SOON_MS / 1000);
+}
+
 static void no_shared_buffer_is_left(void)
 {
-	time_t end = time(NULL) + SOON_MS / 1000;
+	time_t end = time(NULL) + patience();
 	unsigned long n;
 
 	/* A file is closed for good a moment after its process is gone. */
@@ -118,7 +127,7 @@ static void modules_unload(void)
 			break;
 		else if (module_loaded(modules[i])) {
 			note_code(i);
-			ASSERT_MSG(!module_unload_soon(modules[i]),
+			ASSERT_MSG(!module_unload_within(modules[i], patience()),
 				   "%s: %s", modules[i], strerror(errno));
 		}
 }
@@ -264,7 +273,7 @@ static unsigned int our_slabs(const glob_t *g, bool show)
 /* Needs slab_debug=U on the kernel's command line. */
 static void slab_has_nothing_of_theirs(void)
 {
-	time_t end = time(NULL) + SOON_MS / 1000;
+	time_t end = time(NULL) + patience();
 	glob_t g;
 
 	if (glob(DEBUGFS "slab/kmalloc-*/alloc_traces", 0, NULL, &g))

@@ -69,7 +69,12 @@ int module_unload(const char *name)
 
 int module_unload_soon(const char *name)
 {
-	time_t end = time(NULL) + SOON_MS / 1000;
+	return module_unload_within(name, SOON_MS / 1000);
+}
+
+int module_unload_within(const char *name, unsigned int seconds)
+{
+	time_t end = time(NULL) + seconds;
 
 	while (module_unload(name)) {
 		if (errno != EWOULDBLOCK || time(NULL) >= end)

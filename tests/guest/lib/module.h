@@ -21,6 +21,8 @@ int module_unload(const char *name);
  * fence after an RCU grace period) may keep it for a moment.
  */
 int module_unload_soon(const char *name);
+/* The same, with another idea of a moment. */
+int module_unload_within(const char *name, unsigned int seconds);
 /* A number from /sys/module/NAME/parameters; @missing when there is none. */
 long module_parameter(const char *name, const char *parameter, long missing);
 
