@@ -278,6 +278,10 @@ static bool job_out(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
             return true;
         }
     } while (!job->asleep && *budget > 0);
+    if (job->asleep && slot->answered && dmashare_render_busy(slot)) {
+        /* The first parts have come, and the next is being read. */
+        eng->render->ops->linger(eng->render->opaque);
+    }
     return false;
 }
 

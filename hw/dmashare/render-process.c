@@ -7,6 +7,7 @@
  * told of its end is GLib.
  */
 #include "qemu/osdep.h"
+#include <poll.h>
 #include <sys/socket.h>
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
@@ -27,6 +28,12 @@
 
 /* One that ends at once is not started all the time. */
 #define AGAIN_MS        1000
+
+/*
+ * What a part of a download takes to read is of this order. To go to sleep for
+ * it costs more than it, twice: whoever answers has to wake a processor.
+ */
+#define LINGER_US       60
 
 /* Answers that are taken before others of the main loop have their turn. */
 #define ANSWER_BATCH    64
@@ -265,6 +272,24 @@ static bool process_send(void *opaque,
     }
 }
 
+/*
+ * DmashareRenderOps
+ *
+ * The answer is only waited for; it is taken when the main loop comes to it.
+ * Who else wants the processor gets it, and where there is one alone the
+ * renderer is who wants it.
+ */
+static void process_linger(void *opaque)
+{
+    DmashareRenderProcess *p = opaque;
+    struct pollfd answer = { .fd = p->socket, .events = POLLIN };
+    int64_t end = g_get_monotonic_time() + LINGER_US;
+
+    while (!poll(&answer, 1, 0) && g_get_monotonic_time() < end) {
+        sched_yield();
+    }
+}
+
 static bool process_spawn(DmashareRenderProcess *p, Error **errp)
 {
     struct dmashare_render_request start = {
@@ -338,6 +363,7 @@ static bool process_start(void *opaque)
 static const DmashareRenderOps process_ops = {
     .start = process_start,
     .send = process_send,
+    .linger = process_linger,
 };
 
 /*

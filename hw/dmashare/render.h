@@ -72,10 +72,13 @@ typedef struct DmashareRenderSlot {
  * @start: there is none; start one. False if that cannot be, or not yet.
  * @send: a request. False if there is no room for it: dmashare_render_room()
  *        will be called.
+ * @linger: an answer is expected in next to no time: let it come before the
+ *          thread goes to sleep, but wait for microseconds only
  */
 typedef struct DmashareRenderOps {
     bool (*start)(void *opaque);
     bool (*send)(void *opaque, const struct dmashare_render_request *request);
+    void (*linger)(void *opaque);
 } DmashareRenderOps;
 
 #define DMASHARE_RENDER_CAPSETS     2
