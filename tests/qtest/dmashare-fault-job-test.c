@@ -396,7 +396,8 @@ static void assert_dma(QFaulty *f, struct dmashare_desc desc, uint32_t id,
     qdmashare_assert_commanded(c, QDMASHARE_EIO);
     g_assert_cmphex(c.flags, ==, DMASHARE_COMPLETION_F_FENCE);
     fault.status = DMASHARE_STATUS_COMMANDED;
-    qdmashare_fault_told(f->d, &c, &fault);
+    qdmashare_fault_told(f->d, &c, &fault,
+                         qdmashare_readq(f->d, DMASHARE_REG_TIME_LO));
     qdmashare_fault_event(f->qts, id, DMASHARE_STATUS_COMMANDED);
 }
 

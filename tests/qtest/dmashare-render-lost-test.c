@@ -55,6 +55,7 @@ static void test_unmapped(void)
     };
     struct dmashare_completion c;
     struct dmashare_desc desc;
+    uint64_t since;
     pid_t pid;
     QRender s;
 
@@ -71,10 +72,12 @@ static void test_unmapped(void)
     qrender_submit(&s, 1, desc);
     qdmashare_settle(s.d);
     qdmashare_unmap(s.d, QRENDER_DST);
+    since = qdmashare_readq(s.d, DMASHARE_REG_TIME_LO);
     g_assert_cmpint(kill(pid, SIGCONT), ==, 0);
+    /* Time goes on while the renderer, which has another, is waited for. */
     c = qrender_await(&s, 1);
     g_assert_cmphex(c.status, ==, want.status);
-    qdmashare_fault_told(s.d, &c, &want);
+    qdmashare_fault_told(s.d, &c, &want, since);
     qdmashare_assert_bytes(s.d, s.dst.phys, before, QRENDER_BYTES);
     qrender_end(&s);
 }

@@ -127,12 +127,14 @@ struct dmashare_completion qdmashare_fault(QDmashare *d,
     g_assert_cmphex(c.detail, ==, want->addr);
     g_assert_cmpuint(qdmashare_fence(d, desc.job.timeline), ==,
                      desc.job.seqno);
-    qdmashare_fault_told(d, &c, want);
+    /* No time has passed since the doorbell. */
+    qdmashare_fault_told(d, &c, want,
+                         qdmashare_readq(d, DMASHARE_REG_TIME_LO));
     return c;
 }
 
 void qdmashare_fault_told(QDmashare *d, const struct dmashare_completion *c,
-                          const QDmashareFault *want)
+                          const QDmashareFault *want, uint64_t since)
 {
     struct dmashare_event e = qdmashare_event(d);
 
@@ -144,7 +146,8 @@ void qdmashare_fault_told(QDmashare *d, const struct dmashare_completion *c,
     g_assert_cmphex(e.offset, ==, want->offset);
     g_assert_cmphex(e.addr, ==, want->addr);
     g_assert_cmphex(e.flags, ==, want->write ? DMASHARE_EVENT_F_WRITE : 0);
-    g_assert_cmpuint(e.time, ==, qdmashare_readq(d, DMASHARE_REG_TIME_LO));
+    g_assert_cmpuint(e.time, >=, since);
+    g_assert_cmpuint(e.time, <=, qdmashare_readq(d, DMASHARE_REG_TIME_LO));
     g_assert_cmpuint(e.lost, ==, 0);
     g_assert_cmphex(e.reserved, ==, 0);
     qdmashare_assert_no_event(d);

@@ -65,9 +65,12 @@ typedef struct QDmashareFault {
 struct dmashare_completion qdmashare_fault(QDmashare *d,
                                            struct dmashare_desc desc,
                                            const QDmashareFault *want);
-/* Only that event, of a job on queue 1 that completed like this. */
+/*
+ * Only that event, of a job on queue 1 that completed like this, and failed
+ * between @since and now of device time.
+ */
 void qdmashare_fault_told(QDmashare *d, const struct dmashare_completion *c,
-                          const QDmashareFault *want);
+                          const QDmashareFault *want, uint64_t since);
 
 /* Memory as the CPU sees it, of any length. */
 void qdmashare_read(QDmashare *d, uint64_t phys, void *buf, uint64_t len);
