@@ -283,3 +283,27 @@ uint32_t renderer_transfer(struct renderer *r, bool up, unsigned int slot,
 
 	return renderer_do(r, &request);
 }
+
+void renderer_canvas(struct renderer *r, uint32_t context, uint32_t resource,
+		     uint32_t width, uint32_t height)
+{
+	struct virgl v = virgl_begin(renderer_slot(r, 0), SLOT_SIZE);
+	struct dmashare_render_answer a;
+
+	ASSERT_EQ(renderer_context(r, context), DMASHARE_STATUS_OK);
+	ASSERT_EQ(renderer_texture(r, resource, VIRGL_FORMAT_B8G8R8A8, width,
+				   height), DMASHARE_STATUS_OK);
+	ASSERT_EQ(renderer_add(r, context, resource), DMASHARE_STATUS_OK);
+	virgl_surface(&v, 1, resource, VIRGL_FORMAT_B8G8R8A8);
+	virgl_draw_on(&v, 1);
+	renderer_commands(r, 0, context, virgl_bytes(&v));
+	a = renderer_answer(r);
+	ASSERT_EQ(a.serial, r->serial);
+	ASSERT_EQ(a.status, DMASHARE_STATUS_OK);
+}
+
+uint32_t renderer_noise(uint64_t *state)
+{
+	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
+	return *state >> 32;
+}

@@ -67,5 +67,10 @@ uint64_t renderer_commands(struct renderer *r, unsigned int slot,
 uint32_t renderer_transfer(struct renderer *r, bool up, unsigned int slot,
 			   uint32_t resource, uint32_t x, uint32_t y,
 			   uint32_t width, uint32_t height);
+/* A texture that the new context @context can draw on, by surface 1. */
+void renderer_canvas(struct renderer *r, uint32_t context, uint32_t resource,
+		     uint32_t width, uint32_t height);
+/* The same numbers each time, of the same @state. */
+uint32_t renderer_noise(uint64_t *state);
 
 #endif /* DMASHARE_TEST_RENDERER_H */

@@ -3,14 +3,9 @@
  * The renderer by itself: every pixel compared, every request answered once
  */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,25 +26,6 @@ static double now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
-
-/* A texture that a context can draw on, by surface 1. */
-static void canvas(struct renderer *r, uint32_t context, uint32_t resource,
-		   uint32_t width, uint32_t height)
-{
-	struct virgl v = virgl_begin(renderer_slot(r, 0), SLOT_SIZE);
-	struct dmashare_render_answer a;
-
-	ASSERT_EQ(renderer_context(r, context), OK);
-	ASSERT_EQ(renderer_texture(r, resource, VIRGL_FORMAT_B8G8R8A8, width,
-				   height), OK);
-	ASSERT_EQ(renderer_add(r, context, resource), OK);
-	virgl_surface(&v, 1, resource, VIRGL_FORMAT_B8G8R8A8);
-	virgl_draw_on(&v, 1);
-	renderer_commands(r, 0, context, virgl_bytes(&v));
-	a = renderer_answer(r);
-	ASSERT_EQ(a.serial, r->serial);
-	ASSERT_EQ(a.status, OK);
 }
 
 /* The colour whose pixel, as a little-endian word, is @pixel. */
@@ -97,7 +73,7 @@ static void clear_and_read(void)
 	struct renderer *r = renderer_start();
 	uint32_t *out = renderer_slot(r, 1);
 
-	canvas(r, 1, 1, WIDTH, HEIGHT);
+	renderer_canvas(r, 1, 1, WIDTH, HEIGHT);
 	for (unsigned int i = 0; i < ARRAY_SIZE(pixels); i++) {
 		double start = now_ms();
 
@@ -113,12 +89,6 @@ static void clear_and_read(void)
 	ASSERT_EQ(renderer_end(r), 0);
 }
 
-static uint32_t noise(uint64_t *state)
-{
-	*state = *state * 6364136223846793005ull + 1442695040888963407ull;
-	return *state >> 32;
-}
-
 static void upload_and_read(void)
 {
 	enum { W = 64, H = 48 };
@@ -127,15 +97,15 @@ static void upload_and_read(void)
 	static uint32_t picture[H][W];
 	uint64_t state = 1;
 
-	canvas(r, 1, 1, W, H);
+	renderer_canvas(r, 1, 1, W, H);
 	for (unsigned int round = 0; round < 100; round++) {
-		uint32_t x = round ? noise(&state) % W : 0;
-		uint32_t y = round ? noise(&state) % H : 0;
-		uint32_t w = round ? 1 + noise(&state) % (W - x) : W;
-		uint32_t h = round ? 1 + noise(&state) % (H - y) : H;
+		uint32_t x = round ? renderer_noise(&state) % W : 0;
+		uint32_t y = round ? renderer_noise(&state) % H : 0;
+		uint32_t w = round ? 1 + renderer_noise(&state) % (W - x) : W;
+		uint32_t h = round ? 1 + renderer_noise(&state) % (H - y) : H;
 
 		for (unsigned int i = 0; i < w * h; i++) {
-			slot[i] = noise(&state);
+			slot[i] = renderer_noise(&state);
 			picture[y + i / w][x + i % w] = slot[i];
 		}
 		ASSERT_EQ(renderer_transfer(r, true, 2, 1, x, y, w, h), OK);
@@ -216,12 +186,12 @@ static void textured_quad(void)
 	float vertex[4][8] = { { 0 } };
 	uint64_t state = 3;
 
-	canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
+	renderer_canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
 	ASSERT_EQ(renderer_texture(r, 2, VIRGL_FORMAT_B8G8R8A8, DRAW_SIDE,
 				   DRAW_SIDE), OK);
 	ASSERT_EQ(renderer_add(r, 1, 2), OK);
 	for (unsigned int i = 0; i < ARRAY_SIZE(picture); i++)
-		picture[i] = noise(&state);
+		picture[i] = renderer_noise(&state);
 	memcpy(renderer_slot(r, 0), picture, sizeof(picture));
 	ASSERT_EQ(renderer_transfer(r, true, 0, 2, 0, 0, DRAW_SIDE, DRAW_SIDE),
 		  OK);
@@ -250,7 +220,7 @@ static void triangle(void)
 	struct renderer *r = renderer_start();
 	uint32_t *out = renderer_slot(r, 0);
 
-	canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
+	renderer_canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
 	clear(r, 1, 0xff0000ff);
 	send_vertices(r, vertex, 3);
 	draw(r, 0, VIRGL_TRIANGLES, 3);
@@ -278,12 +248,12 @@ static void stretched(void)
 	uint64_t state = 5;
 	struct virgl v;
 
-	canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
+	renderer_canvas(r, 1, 1, DRAW_SIDE, DRAW_SIDE);
 	ASSERT_EQ(renderer_texture(r, 2, VIRGL_FORMAT_B8G8R8A8, SIDE, SIDE),
 		  OK);
 	ASSERT_EQ(renderer_add(r, 1, 2), OK);
 	for (unsigned int i = 0; i < SIDE * SIDE; i++)
-		picture[i / SIDE][i % SIDE] = noise(&state);
+		picture[i / SIDE][i % SIDE] = renderer_noise(&state);
 	memcpy(renderer_slot(r, 0), picture, sizeof(picture));
 	ASSERT_EQ(renderer_transfer(r, true, 0, 2, 0, 0, SIDE, SIDE), OK);
 	v = virgl_begin(renderer_slot(r, 1), SLOT_SIZE);
@@ -314,7 +284,7 @@ static void order_of_fences(void)
 	uint32_t drawn[CONTEXTS] = { 0 };
 
 	for (uint32_t c = 0; c < CONTEXTS; c++)
-		canvas(r, c + 1, c + 1, 256, 256);
+		renderer_canvas(r, c + 1, c + 1, 256, 256);
 	while (ended < JOBS) {
 		struct dmashare_render_answer a;
 		unsigned int slot;
@@ -380,8 +350,8 @@ static struct renderer *two_contexts(struct virgl *v)
 {
 	struct renderer *r = renderer_start();
 
-	canvas(r, 1, 1, 16, 16);
-	canvas(r, 2, 2, 16, 16);
+	renderer_canvas(r, 1, 1, 16, 16);
+	renderer_canvas(r, 2, 2, 16, 16);
 	clear(r, 1, 0xff0000ff);
 	*v = virgl_begin(renderer_slot(r, 3), SLOT_SIZE);
 	return r;
@@ -514,7 +484,7 @@ static void others_come_and_go(void)
 		.resource = 2,
 	};
 
-	canvas(r, 1, 1, 16, 16);
+	renderer_canvas(r, 1, 1, 16, 16);
 	for (uint32_t i = 0; i < 3; i++) {
 		clear(r, 1, 0xff000000 | i);
 		ASSERT_EQ(renderer_context(r, 2), OK);
@@ -560,7 +530,7 @@ static void odd_textures_of_others(void)
 	uint32_t pixel = 0xff000000, refused = 0;
 	bool made;
 
-	canvas(r, 1, 1, 16, 16);
+	renderer_canvas(r, 1, 1, 16, 16);
 	for (uint32_t format = 0; format < 200; format++) {
 		create.image.format = format;
 		for (uint32_t flat = 0; flat < 2; flat++) {
@@ -610,7 +580,7 @@ static void reset_and_capset(void)
 	send_clear(r, 0, 1, 0);
 	ASSERT_EQ(renderer_answer(r).status, GONE_LOST);
 	ASSERT_EQ(renderer_transfer(r, false, 0, 1, 0, 0, 16, 16), GONE_LOST);
-	canvas(r, 1, 1, 32, 32);
+	renderer_canvas(r, 1, 1, 32, 32);
 	clear(r, 1, 0xff445566);
 	ASSERT_EQ(renderer_transfer(r, false, 0, 1, 0, 0, 32, 32), OK);
 	all_are(renderer_slot(r, 0), 32 * 32, 0xff445566);
@@ -628,7 +598,7 @@ static void destroyed_meanwhile(void)
 		};
 		bool destroyed = false;
 
-		canvas(r, 1, 1, 512, 512);
+		renderer_canvas(r, 1, 1, 512, 512);
 		for (unsigned int i = 0; i < SLOTS; i++)
 			send_clear(r, i, 1, i);
 		q.type = DMASHARE_RENDER_CONTEXT_DESTROY;
@@ -648,176 +618,6 @@ static void destroyed_meanwhile(void)
 	ASSERT_EQ(renderer_end(r), 0);
 }
 
-/* Whatever comes of noise: an answer, or the end of the process. */
-static void noise_streams(void)
-{
-	struct renderer *r = NULL;
-	unsigned int ends = 0, fine = 0, wrong = 0;
-	uint64_t state = 7;
-
-	for (unsigned int round = 0; round < rounds(300); round++) {
-		struct dmashare_render_answer a;
-		uint32_t n = 1 + noise(&state) % 40;
-		uint32_t *words;
-
-		if (!r) {
-			r = renderer_start();
-			canvas(r, 1, 1, 16, 16);
-		}
-		words = renderer_slot(r, 0);
-		for (uint32_t i = 0; i < n;) {
-			uint32_t len = noise(&state) % 12;
-
-			words[i++] = (noise(&state) % 60) |
-				     (noise(&state) % 12) << 8 | len << 16;
-			for (uint32_t j = 0; j < len && i < n; j++)
-				words[i++] = noise(&state) % 4;
-		}
-		renderer_commands(r, 0, 1, n * 4);
-		if (renderer_gone(r, &a)) {
-			ASSERT(renderer_wait(r));
-			r = NULL;
-			ends++;
-			continue;
-		}
-		ASSERT_EQ(a.serial, r->serial);
-		ASSERT(a.status == OK || a.status == COMMANDS);
-		if (!a.status) {
-			fine++;
-			continue;
-		}
-		wrong++;
-		ASSERT_EQ(renderer_context_destroy(r, 1), OK);
-		ASSERT_EQ(renderer_context(r, 1), OK);
-		ASSERT_EQ(renderer_add(r, 1, 1), OK);
-	}
-	ktap_diag("%u fine, %u wrong, %u ended the renderer", fine, wrong,
-		  ends);
-	ASSERT(wrong);
-	if (r)
-		ASSERT_EQ(renderer_end(r), 0);
-}
-
-static void nonsense_ends_it(void)
-{
-	struct dmashare_render_request q[] = {
-		{ .type = 0 },
-		{ .type = 99 },
-		{ .type = DMASHARE_RENDER_START },
-		{ .type = DMASHARE_RENDER_CONTEXT_CREATE },
-		{ .type = DMASHARE_RENDER_CONTEXT_CREATE, .context = 257 },
-		{ .type = DMASHARE_RENDER_RESOURCE_DESTROY, .resource = 4097 },
-		{ .type = DMASHARE_RENDER_COMMANDS, .context = 1 },
-		{ .type = DMASHARE_RENDER_COMMANDS, .context = 1, .length = 6 },
-		{ .type = DMASHARE_RENDER_COMMANDS, .context = 1, .length = 8,
-		  .slot = SLOTS },
-		{ .type = DMASHARE_RENDER_COMMANDS, .context = 1,
-		  .length = SLOT_SIZE + 4 },
-		{ .type = DMASHARE_RENDER_COMMANDS, .context = 1, .length = 8,
-		  .commands.ring = 1 },
-	};
-	struct renderer *r;
-
-	for (unsigned int i = 0; i < ARRAY_SIZE(q); i++) {
-		struct dmashare_render_answer a;
-
-		r = renderer_start();
-		renderer_send(r, &q[i]);
-		ASSERT_MSG(renderer_gone(r, &a), "request %u was answered", i);
-		ASSERT(WIFEXITED(renderer_wait(r)));
-	}
-	r = renderer_spawn();
-	ASSERT_EQ(send(r->socket, "nonsense", 8, 0), 8);
-	ASSERT_EQ(WEXITSTATUS(renderer_wait(r)), 1);
-}
-
-/* It ends with the socket, though it cannot look at it. */
-static void ends_with_the_socket(void)
-{
-	struct renderer *r = renderer_start();
-
-	canvas(r, 1, 1, 4096, 1024);
-	for (unsigned int i = 0; i < SLOTS; i++) {
-		struct virgl v = virgl_begin(renderer_slot(r, i), SLOT_SIZE);
-		const float colour[4] = { 1 };
-
-		for (unsigned int j = 0; j < 1000; j++)
-			virgl_clear(&v, colour);
-		renderer_commands(r, i, 1, virgl_bytes(&v));
-	}
-	ASSERT_EQ(renderer_end(r), 0);
-}
-
-/* Bytes of address space that a process has. */
-static uint64_t addresses(pid_t pid)
-{
-	unsigned long pages = 0;
-	char path[64];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/statm", pid);
-	f = fopen(path, "r");
-	if (f) {
-		if (fscanf(f, "%lu", &pages) != 1)
-			pages = 0;
-		fclose(f);
-	}
-	return (uint64_t)pages * sysconf(_SC_PAGESIZE);
-}
-
-/*
- * Memory that the device has not counted is bounded by the process's: it is
- * refused, or is the end of the process, but it is not had.
- */
-static void memory_is_bounded(void)
-{
-	enum { SIDE = 4096, SLACK = 1 << 30 };
-	struct renderer *r = renderer_start();
-	const uint64_t most = addresses(r->pid) + SLACK;
-	const uint32_t fit = SLACK / (SIDE * SIDE * 4);
-	uint32_t made = 0, status = OK;
-	struct rlimit limit;
-
-	ASSERT_EQ(renderer_end(r), 0);
-	r = renderer_start_within(most);
-	ASSERT_OK(prlimit(r->pid, RLIMIT_AS, NULL, &limit));
-	if (limit.rlim_cur == RLIM_INFINITY && getenv("DMASHARE_RENDERER"))
-		SKIP("a renderer with sanitizers has no limit");
-	ASSERT_EQ(limit.rlim_cur, most);
-	ASSERT_EQ(limit.rlim_max, most);
-	while (!status && made <= 4 * fit) {
-		struct dmashare_render_request request = {
-			.type = DMASHARE_RENDER_RESOURCE_CREATE,
-			.resource = made + 1,
-			.image = {
-				.target = DMASHARE_TARGET_2D,
-				.format = VIRGL_FORMAT_B8G8R8A8,
-				.bind = VIRGL_BIND_RENDER_TARGET,
-				.width = SIDE,
-				.height = SIDE,
-				.depth = 1,
-				.array_size = 1,
-			},
-		};
-		struct dmashare_render_answer a;
-
-		renderer_send(r, &request);
-		if (renderer_gone(r, &a)) {
-			ktap_diag("ended by texture %u", made + 1);
-			renderer_wait(r);
-			return;
-		}
-		ASSERT(addresses(r->pid) <= most);
-		status = a.status;
-		made += !status;
-	}
-	ASSERT_MSG(status, "%u textures of %u bytes", made, SIDE * SIDE * 4);
-	ASSERT_EQ(status, COMMANDS);
-	ktap_diag("refused from texture %u on", made + 1);
-	ASSERT(made > fit / 4);
-	ASSERT_EQ(renderer_end(r), 0);
-}
-
 static const struct ktap_case cases[] = {
 	KTAP_CASE(clear_and_read),
 	KTAP_CASE(upload_and_read),
@@ -834,10 +634,6 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(odd_textures_of_others),
 	KTAP_CASE(reset_and_capset),
 	KTAP_SLOW(destroyed_meanwhile, 60),
-	KTAP_SLOW(noise_streams, 120),
-	KTAP_SLOW(nonsense_ends_it, 60),
-	KTAP_CASE(ends_with_the_socket),
-	KTAP_CASE(memory_is_bounded),
 };
 
 int main(int argc, char **argv)
