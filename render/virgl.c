@@ -46,6 +46,8 @@ struct image {
 	uint32_t width, height, depth, layers;
 	uint32_t last_level;
 	uint32_t samples;
+	uint32_t flags;
+	uint32_t texture;	/* OpenGL's, 0: not known */
 };
 
 /* The capability sets 1 and 2. */
@@ -53,6 +55,9 @@ static struct {
 	uint32_t size;
 	uint8_t bytes[4096];
 } capsets[2];
+
+/* Textures can be read in another order than their formats'. */
+static bool can_read;
 
 /* The library is in nobody's context, and knows. */
 static bool home;
@@ -150,6 +155,13 @@ static void find_capsets(void)
 	}
 }
 
+static void go_home(void)
+{
+	if (!home)
+		virgl_renderer_force_ctx_0();
+	home = true;
+}
+
 const char *virgl_start(void)
 {
 	static int cookie;
@@ -163,16 +175,11 @@ const char *virgl_start(void)
 	if (!gl_start())
 		return "this OpenGL does not tell of errors";
 	find_capsets();
+	go_home();
+	can_read = gl_can_read();
 	if (!errors_are_seen())
 		return "this virglrenderer does not tell of a context's errors";
 	return NULL;
-}
-
-static void go_home(void)
-{
-	if (!home)
-		virgl_renderer_force_ctx_0();
-	home = true;
 }
 
 /*
@@ -266,6 +273,7 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 		.nr_samples = r->image.nr_samples,
 		.flags = r->image.flags,
 	};
+	struct virgl_renderer_resource_info info = { 0 };
 
 	if (im->state != NONE)
 		return DMASHARE_STATUS_RENDER_COMMANDS;
@@ -290,7 +298,11 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 		.layers = args.array_size,
 		.last_level = args.last_level,
 		.samples = args.nr_samples,
+		.flags = args.flags,
 	};
+	if (can_read && !virgl_renderer_resource_get_info(r->resource, &info) &&
+	    info.tex_id)
+		im->texture = info.tex_id;
 	return DMASHARE_STATUS_OK;
 }
 
@@ -348,36 +360,68 @@ static bool strides_fit(const struct dmashare_render_request *r)
 	       (uint64_t)r->box.layer_stride * r->box.depth <= most;
 }
 
-static uint32_t image_transfer(const struct dmashare_render_request *r,
-			       void *staging)
+/*
+ * The flags of a resource are about which row is the first. What does not fit into
+ * @r->length is an error of OpenGL's.
+ */
+static bool image_read(const struct image *im,
+		       const struct dmashare_render_request *r, void *staging)
+{
+	if (r->box.order != DMASHARE_RENDER_ORDER_RGBA || !im->texture ||
+	    im->target != DMASHARE_TARGET_2D || im->flags ||
+	    r->box.stride != r->box.width * 4ULL)
+		return false;
+	gl_read(im->texture, r->box.level, r->box.x, r->box.y, r->box.width,
+		r->box.height, r->length, staging);
+	return true;
+}
+
+static int image_transfer(const struct dmashare_render_request *r,
+			  void *staging)
 {
 	struct iovec iov = { staging, r->length };
 	struct virgl_box box = {
 		r->box.x, r->box.y, r->box.z,
 		r->box.width, r->box.height, r->box.depth,
 	};
-	int ret;
 
-	if (images[r->resource].state != LIVE)
-		return DMASHARE_STATUS_RENDER_LOST;
-	if (!box_fits(&images[r->resource], r) || !strides_fit(r))
-		return DMASHARE_STATUS_RENDER_COMMANDS;
+	return r->type == DMASHARE_RENDER_UPLOAD ?
+	       virgl_renderer_transfer_write_iov(
+			r->resource, 0, r->box.level, r->box.stride,
+			r->box.layer_stride, &box, 0, &iov, 1) :
+	       virgl_renderer_transfer_read_iov(
+			r->resource, 0, r->box.level, r->box.stride,
+			r->box.layer_stride, &box, 0, &iov, 1);
+}
+
+/* Answers by itself. */
+static void image_bytes(const struct dmashare_render_request *r, void *staging)
+{
+	const struct image *im = &images[r->resource];
+	uint32_t order = DMASHARE_RENDER_ORDER_FORMAT;
+
+	if (im->state != LIVE) {
+		answer(r->serial, DMASHARE_STATUS_RENDER_LOST, 0, NULL);
+		return;
+	}
+	if (!box_fits(im, r) || !strides_fit(r)) {
+		answer(r->serial, DMASHARE_STATUS_RENDER_COMMANDS, 0, NULL);
+		return;
+	}
 	go_home();
 	gl_failed();
 	call_begin();
-	if (r->type == DMASHARE_RENDER_UPLOAD)
-		ret = virgl_renderer_transfer_write_iov(
-			r->resource, 0, r->box.level, r->box.stride,
-			r->box.layer_stride, &box, 0, &iov, 1);
-	else
-		ret = virgl_renderer_transfer_read_iov(
-			r->resource, 0, r->box.level, r->box.stride,
-			r->box.layer_stride, &box, 0, &iov, 1);
+	if (r->type == DMASHARE_RENDER_DOWNLOAD && image_read(im, r, staging))
+		order = DMASHARE_RENDER_ORDER_RGBA;
+	else if (image_transfer(r, staging))
+		call_failed = true;
 	/* What could not be read would be what there was in the slot before. */
 	if (gl_failed())
 		call_failed = true;
-	return call_end() && !ret ? DMASHARE_STATUS_OK
-				  : DMASHARE_STATUS_RENDER_COMMANDS;
+	if (call_end())
+		answer(r->serial, DMASHARE_STATUS_OK, order, NULL);
+	else
+		answer(r->serial, DMASHARE_STATUS_RENDER_COMMANDS, 0, NULL);
 }
 
 /*
@@ -447,10 +491,11 @@ bool virgl_request(const struct dmashare_render_request *r, void *staging)
 		return true;
 	case DMASHARE_RENDER_UPLOAD:
 	case DMASHARE_RENDER_DOWNLOAD:
-		if (!image_valid(r->resource) || !staging)
+		if (!image_valid(r->resource) || !staging ||
+		    r->box.order > DMASHARE_RENDER_ORDER_RGBA)
 			return false;
-		status = image_transfer(r, staging);
-		break;
+		image_bytes(r, staging);
+		return true;
 	case DMASHARE_RENDER_CAPSET:
 		if (!staging)
 			return false;

@@ -9,6 +9,7 @@
 #include "qemu/bswap.h"
 #include "qemu/units.h"
 #include "hw/dmashare/engine.h"
+#include "hw/dmashare/swizzle.h"
 #include "trace.h"
 
 /*
@@ -18,6 +19,13 @@
  */
 #define PART_BYTES      (512 * KiB)
 #define PARTS           DMASHARE_RENDER_PARTS
+
+/* What waiting awake costs, of what could have been moved meanwhile. */
+#define LINGER_COST     (256 * KiB)
+
+/* Of Gallium's formats, which are those of the interface. */
+#define FORMAT_B8G8R8A8 1
+#define FORMAT_B8G8R8X8 2
 
 typedef enum RenderPhase {
     PHASE_TAKE,     /* the slot */
@@ -171,6 +179,14 @@ static bool parts_all_asked(const DmashareJob *job,
            le16_to_cpu(job->desc.transfer.height);
 }
 
+/* Is what the renderer has in its own order the format's with two exchanged? */
+static bool part_may_swap(DmashareEngines *eng, const DmashareJob *job)
+{
+    const DmashareRenderObject *res = job_resource(eng, job);
+
+    return res->format == FORMAT_B8G8R8A8 || res->format == FORMAT_B8G8R8X8;
+}
+
 /* Of the whole job a part: its rows from @first on. */
 static void request_part(const DmashareJob *job, unsigned n,
                          struct dmashare_render_request *request)
@@ -217,6 +233,9 @@ static bool job_ask_once(DmashareEngines *eng, DmashareJob *job)
     }
     if (job->part) {
         request_part(job, slot->asked, &request);
+        if (part_may_swap(eng, job)) {
+            request.box.order = DMASHARE_RENDER_ORDER_RGBA;
+        }
     }
     if (!dmashare_render_ask(eng->render, job->lane, job_context(eng, job),
                              &request)) {
@@ -262,7 +281,7 @@ static bool job_out(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
 {
     const DmashareRenderSlot *slot = &eng->render->slot[job->lane];
 
-    do {
+    for (;;) {
         if (job->part && !job_ask_parts(eng, job)) {
             return false;
         }
@@ -273,16 +292,21 @@ static bool job_out(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
             return true;
         }
         job->limit = job_come(job, slot);
-        job->asleep = job->limit <= job->column;
-        if (!job->asleep && dmashare_engine_move(eng, job, budget)) {
-            return true;
+        if (job->limit > job->column) {
+            if (dmashare_engine_move(eng, job, budget)) {
+                return true;
+            }
+        } else if (!job->part ||
+                   !eng->render->ops->linger(eng->render->opaque)) {
+            job->asleep = true;
+            return false;
+        } else {
+            *budget -= LINGER_COST;
         }
-    } while (!job->asleep && *budget > 0);
-    if (job->asleep && slot->answered && dmashare_render_busy(slot)) {
-        /* The first parts have come, and the next is being read. */
-        eng->render->ops->linger(eng->render->opaque);
+        if (*budget <= 0) {
+            return false;
+        }
     }
-    return false;
 }
 
 static bool job_clear(DmashareEngines *eng, DmashareJob *job, int64_t *budget)
@@ -392,6 +416,21 @@ static uint16_t in_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
     return dmashare_operand_close(eng, job, &job->src, &src, src.len);
 }
 
+/* In the order that the part came in; it begins where a pixel does. */
+static void out_pixels(DmashareEngines *eng, const DmashareJob *job,
+                       const DmashareWindow *dst, const uint8_t *at)
+{
+    const DmashareRenderSlot *slot = &eng->render->slot[job->lane];
+    unsigned pixel = job->column % sizeof(uint32_t);
+
+    if (slot->order[job->column / part_bytes(job) % PARTS] ==
+        DMASHARE_RENDER_ORDER_RGBA) {
+        dmashare_swizzle(dst->host, at - pixel, pixel, dst->len);
+    } else {
+        memcpy(dst->host, at, dst->len);
+    }
+}
+
 static uint16_t out_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
                           uint64_t *done)
 {
@@ -404,7 +443,11 @@ static uint16_t out_piece(DmashareEngines *eng, DmashareJob *job, uint64_t len,
     if (status) {
         return status;
     }
-    memcpy(dst.host, at, dst.len);
+    if (!job->part) {
+        memcpy(dst.host, at, dst.len);
+    } else {
+        out_pixels(eng, job, &dst, at);
+    }
     *done = dst.len;
     return dmashare_operand_close(eng, job, &job->dst, &dst, dst.len);
 }

@@ -7,14 +7,16 @@
  * told of its end is GLib.
  */
 #include "qemu/osdep.h"
-#include <poll.h>
 #include <sys/socket.h>
 #include "qemu/error-report.h"
 #include "qemu/main-loop.h"
 #include "qemu/memfd.h"
+#include "qemu/processor.h"
 #include "qemu/timer.h"
 #include "qemu/units.h"
 #include "qapi/error.h"
+#include "system/cpu-timers.h"
+#include "system/runstate.h"
 #include "hw/dmashare/render-process.h"
 #include "trace.h"
 
@@ -31,9 +33,13 @@
 
 /*
  * What a part of a download takes to read is of this order. To go to sleep for
- * it costs more than it, twice: whoever answers has to wake a processor.
+ * it costs more than it, twice: whoever answers has to wake a processor. To
+ * look all the time would slow a renderer down that has the same core.
  */
-#define LINGER_US       60
+#define LINGER_US       100
+#define LINGER_PAUSES   50
+
+#define NONSENSE        "it answered what was not asked"
 
 /* Answers that are taken before others of the main loop have their turn. */
 #define ANSWER_BATCH    64
@@ -59,8 +65,10 @@ typedef struct RenderChild {
  * @socket: to the process, -1 if there is none
  * @child: the process, NULL if it has ended
  * @starting: START was not answered
+ * @nonsense: it answered what was not asked, and will be ended for it
  * @watchdog: it has not answered for too long
  * @last: when it was started last, in ms of real time
+ * @prompt: what an answer sets off need not wait for a timer; constant
  */
 struct DmashareRenderProcess {
     DmashareCore *core;
@@ -72,8 +80,10 @@ struct DmashareRenderProcess {
     int socket;
     RenderChild *child;
     bool starting;
+    bool nonsense;
     QEMUTimer *watchdog;
     int64_t last;
+    bool prompt;
 };
 
 static void process_end(DmashareRenderProcess *p, bool hung, const char *why);
@@ -102,7 +112,9 @@ static void child_drop(DmashareRenderProcess *p)
 
 static void watchdog_arm(DmashareRenderProcess *p)
 {
-    if (p->starting || p->core->render.unanswered) {
+    if (p->nonsense) {
+        timer_mod(p->watchdog, qemu_clock_get_ms(QEMU_CLOCK_REALTIME));
+    } else if (p->starting || p->core->render.unanswered) {
         timer_mod(p->watchdog, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
                                p->timeout_ms);
     } else {
@@ -146,7 +158,7 @@ static bool process_answer(DmashareRenderProcess *p,
         dmashare_notify_renderer(&p->core->notify, true, NULL);
     }
     if (!sense) {
-        process_end(p, false, "it answered what was not asked");
+        process_end(p, false, NONSENSE);
         return false;
     }
     if (p->socket >= 0) {
@@ -155,10 +167,8 @@ static bool process_answer(DmashareRenderProcess *p,
     return p->socket >= 0;
 }
 
-static void process_readable(void *opaque)
+static void process_take(DmashareRenderProcess *p)
 {
-    DmashareRenderProcess *p = opaque;
-
     for (unsigned i = 0; i < ANSWER_BATCH; i++) {
         struct dmashare_render_answer answer;
         ssize_t n = recv(p->socket, &answer, sizeof(answer), MSG_DONTWAIT);
@@ -174,6 +184,27 @@ static void process_readable(void *opaque)
             return;
         }
     }
+}
+
+/*
+ * What an answer sets off is done at once, as what a doorbell asks for is: the
+ * main loop, which this is, need not be woken for it.
+ */
+static void process_readable(void *opaque)
+{
+    DmashareRenderProcess *p = opaque;
+    DmashareCore *core = p->core;
+    bool prompt = p->prompt && runstate_is_running();
+
+    core->bus.ops->enter(core->bus.opaque);
+    if (prompt) {
+        dmashare_clock_defer(&core->clock);
+    }
+    process_take(p);
+    if (prompt) {
+        dmashare_clock_catch_up(&core->clock);
+    }
+    core->bus.ops->leave(core->bus.opaque);
 }
 
 static void process_watch(DmashareRenderProcess *p, bool room)
@@ -194,7 +225,13 @@ static void process_writable(void *opaque)
 
 static void process_hung(void *opaque)
 {
-    process_end(opaque, true, "it does not answer");
+    DmashareRenderProcess *p = opaque;
+
+    if (p->nonsense) {
+        process_end(p, false, NONSENSE);
+    } else {
+        process_end(p, true, "it does not answer");
+    }
 }
 
 static void process_close(DmashareRenderProcess *p)
@@ -204,6 +241,7 @@ static void process_close(DmashareRenderProcess *p)
     close(p->socket);
     p->socket = -1;
     p->starting = false;
+    p->nonsense = false;
     child_drop(p);
 }
 
@@ -275,19 +313,38 @@ static bool process_send(void *opaque,
 /*
  * DmashareRenderOps
  *
- * The answer is only waited for; it is taken when the main loop comes to it.
- * Who else wants the processor gets it, and where there is one alone the
- * renderer is who wants it.
+ * Here a job is at work: a renderer that ended, or that answers nonsense, is
+ * left to the main loop. Who else wants the processor gets it, and where there
+ * is one alone the renderer is who wants it.
  */
-static void process_linger(void *opaque)
+static bool process_linger(void *opaque)
 {
     DmashareRenderProcess *p = opaque;
-    struct pollfd answer = { .fd = p->socket, .events = POLLIN };
     int64_t end = g_get_monotonic_time() + LINGER_US;
+    struct dmashare_render_answer answer;
+    ssize_t n;
 
-    while (!poll(&answer, 1, 0) && g_get_monotonic_time() < end) {
-        sched_yield();
+    if (p->starting || p->nonsense) {
+        return false;
     }
+    do {
+        n = recv(p->socket, &answer, sizeof(answer), MSG_DONTWAIT);
+        if (n >= 0) {
+            break;
+        }
+        for (unsigned i = 0; i < LINGER_PAUSES; i++) {
+            cpu_relax();
+        }
+        sched_yield();
+    } while (g_get_monotonic_time() < end);
+    if (n <= 0) {
+        /* An end is seen again. */
+        return false;
+    }
+    p->nonsense = n != sizeof(answer) ||
+                  !dmashare_render_answer(&p->core->render, &answer);
+    watchdog_arm(p);
+    return !p->nonsense;
 }
 
 static bool process_spawn(DmashareRenderProcess *p, Error **errp)
@@ -411,6 +468,7 @@ DmashareRenderProcess *dmashare_render_process_new(DmashareCore *core,
     p->program = g_steal_pointer(&path);
     p->timeout_ms = timeout_ms;
     p->socket = -1;
+    p->prompt = !core->cfg.paced && !icount_enabled();
     p->size = (core->cfg.job_queues + 1) * core->cfg.render_max_bytes;
     p->staging = qemu_memfd_alloc("dmashare-render", p->size,
                                   F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL,

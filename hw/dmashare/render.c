@@ -557,12 +557,13 @@ static bool answer_status_valid(uint32_t status)
  * The oldest request of a slot is answered. A context whose commands were wrong
  * does nothing any more, which is so whether or not the job is still there.
  */
-static void slot_answer(DmashareRender *render, unsigned lane, uint16_t status)
+static void slot_answer(DmashareRender *render, unsigned lane, uint16_t status,
+                        uint8_t order)
 {
     DmashareRenderSlot *slot = &render->slot[lane];
     DmashareRenderObject *context = slot->context;
 
-    slot->answered++;
+    slot->order[slot->answered++ % DMASHARE_RENDER_PARTS] = order;
     slot->context = NULL;
     slot->status = slot->status ? slot->status : status;
     if (status && context) {
@@ -613,10 +614,11 @@ bool dmashare_render_answer(DmashareRender *render,
     case KIND_SLOT:
         slot = id < DMASHARE_MAX_LANES ? &render->slot[id] : NULL;
         if (!slot || !dmashare_render_busy(slot) ||
+            answer->result > DMASHARE_RENDER_ORDER_RGBA ||
             *dmashare_render_serial(slot, slot->answered) != answer->serial) {
             return false;
         }
-        slot_answer(render, id, answer->status);
+        slot_answer(render, id, answer->status, answer->result);
         return true;
     default:
         return false;

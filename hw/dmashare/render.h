@@ -56,11 +56,13 @@ typedef struct DmashareRenderObject {
  * @asked: how many of these there were
  * @answered: and how many of them were answered
  * @context: whose commands these are, NULL if nobody's, or it is gone
+ * @order: of the answered requests, by the same: of the bytes of their pixels
  * @status: the first that was not OK
  */
 typedef struct DmashareRenderSlot {
     void *owner;
     uint64_t serial[DMASHARE_RENDER_PARTS];
+    uint8_t order[DMASHARE_RENDER_PARTS];
     unsigned asked;
     unsigned answered;
     DmashareRenderObject *context;
@@ -72,13 +74,13 @@ typedef struct DmashareRenderSlot {
  * @start: there is none; start one. False if that cannot be, or not yet.
  * @send: a request. False if there is no room for it: dmashare_render_room()
  *        will be called.
- * @linger: an answer is expected in next to no time: let it come before the
- *          thread goes to sleep, but wait for microseconds only
+ * @linger: an answer is expected in next to no time: take it before the thread
+ *          goes to sleep, but wait for microseconds only. False if none came.
  */
 typedef struct DmashareRenderOps {
     bool (*start)(void *opaque);
     bool (*send)(void *opaque, const struct dmashare_render_request *request);
-    void (*linger)(void *opaque);
+    bool (*linger)(void *opaque);
 } DmashareRenderOps;
 
 #define DMASHARE_RENDER_CAPSETS     2

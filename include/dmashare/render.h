@@ -28,7 +28,7 @@
 #include "dmashare/abi.h"
 
 #define DMASHARE_RENDER_MAGIC		0x52444d53	/* "SMDR" */
-#define DMASHARE_RENDER_VERSION		2
+#define DMASHARE_RENDER_VERSION		3
 #define DMASHARE_RENDER_MAX_SLOTS	(DMASHARE_MAX_JOB_QUEUES + 1)	/* one a queue */
 #define DMASHARE_RENDER_MAX_CONTEXTS	256	/* their ids are 1..n, as the driver chose them */
 #define DMASHARE_RENDER_MAX_RESOURCES	4096
@@ -47,6 +47,17 @@ enum dmashare_render_type {
 	DMASHARE_RENDER_UPLOAD		= 10,	/* slot to resource */
 	DMASHARE_RENDER_DOWNLOAD	= 11,	/* resource to slot */
 	DMASHARE_RENDER_CAPSET		= 12,	/* capability set id to the slot */
+};
+
+/*
+ * What the bytes of a pixel of four are. A DOWNLOAD may say RGBA if the resource is
+ * two-dimensional, its format B8G8R8A8 or B8G8R8X8, and rows follow each other with
+ * nothing between them. The renderer then gives red, green, blue, alpha or the
+ * format's order, whichever is less work; the answer says which.
+ */
+enum dmashare_render_order {
+	DMASHARE_RENDER_ORDER_FORMAT	= 0,
+	DMASHARE_RENDER_ORDER_RGBA	= 1,
 };
 
 /* Fields as of the command or job; those that a type does not use are not read. */
@@ -96,6 +107,7 @@ struct dmashare_render_request {
 			uint32_t width;
 			uint32_t height;
 			uint32_t depth;
+			uint32_t order;	/* enum dmashare_render_order; UPLOAD: 0 */
 		} box;
 		struct {
 			uint32_t id;
@@ -114,7 +126,7 @@ struct dmashare_render_answer {
 	uint32_t magic;
 	uint32_t status;		/* enum dmashare_status */
 	uint64_t serial;
-	uint64_t result;		/* CAPSET: its size */
+	uint64_t result;		/* CAPSET: its size; DOWNLOAD: enum dmashare_render_order */
 	char text[72];			/* ends in zero */
 };
 

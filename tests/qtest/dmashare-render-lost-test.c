@@ -394,6 +394,7 @@ static void test_without(void)
  */
 static const char liar[] =
     "#!/usr/bin/python3\n"
+    "parts = 0\n"
     "import os, socket, struct\n"
     "s = socket.socket(fileno=os.dup(0))\n"
     "def a(serial, status=0, result=0, text=b''):\n"
@@ -405,6 +406,7 @@ static const char liar[] =
     "    if not r:\n"
     "        break\n"
     "    n = struct.unpack_from('=Q', r, 8)[0]\n"
+    "    parts += r[4] == %u\n"
     "    %s\n";
 
 typedef struct Lie {
@@ -412,15 +414,15 @@ typedef struct Lie {
     const char *other;
 } Lie;
 
-static void test_liar(const void *opaque)
+/* Returns a path that is to be freed. */
+static char *liar_start(QRender *s, const Lie *lie)
 {
-    const uint32_t nothing = 0;
-    const Lie *lie = opaque;
     g_autofree char *text = g_strdup_printf(liar, DMASHARE_RENDER_MAGIC,
-                                            lie->start, lie->other);
+                                            lie->start,
+                                            DMASHARE_RENDER_DOWNLOAD,
+                                            lie->other);
     g_autofree char *properties = NULL;
-    g_autofree char *path = NULL;
-    QRender s;
+    char *path;
     int fd = g_file_open_tmp("dmashare-liar-XXXXXX", &path, NULL);
 
     g_assert_cmpint(fd, >=, 0);
@@ -429,9 +431,18 @@ static void test_liar(const void *opaque)
     close(fd);
     properties = g_strdup_printf("render=on,render-timeout-ms=2000,"
                                  "render-program=%s", path);
-    s.m = qdmashare_one("-M pc", properties);
-    s.d = s.m->d;
-    qrender_memory(&s);
+    s->m = qdmashare_one("-M pc", properties);
+    s->d = s->m->d;
+    qrender_memory(s);
+    return path;
+}
+
+static void test_liar(const void *opaque)
+{
+    const uint32_t nothing = 0;
+    QRender s;
+    g_autofree char *path = liar_start(&s, opaque);
+
     /* The first may be gone before anybody can be told of it. */
     while (qrender_run(&s, 0, qrender_context(1)) ==
            DMASHARE_STATUS_RENDER_GONE) {
@@ -462,6 +473,47 @@ static const Lie lies[] = {
     { "a(n)", "pass" },
 };
 
+/*
+ * Parts of a download are answered while the device waits awake for them, or
+ * when it has gone to sleep. What it says of the first ones is true.
+ */
+#define PARTS_WIDTH     1024
+#define PARTS_HEIGHT    1024
+#define PARTS_BYTES     (PARTS_WIDTH * PARTS_HEIGHT * 4)
+
+static void test_liar_of_parts(const void *opaque)
+{
+    struct dmashare_desc desc = qrender_texture(1);
+    QDmashareBuf out;
+    QRender s;
+    g_autofree char *path = liar_start(&s, opaque);
+
+    out = qdmashare_buf(s.d, 21, PARTS_BYTES, DMASHARE_DIR_FROM_DEVICE);
+    desc.resource.width = PARTS_WIDTH;
+    desc.resource.height = PARTS_HEIGHT;
+    qrender_assert(&s, 0, desc, OK);
+    desc = qrender_transfer(&s, 0, false, 1);
+    desc.job.dst.mapping = out.id;
+    desc.job.length = PARTS_BYTES;
+    desc.transfer.width = PARTS_WIDTH;
+    desc.transfer.height = PARTS_HEIGHT;
+    desc.transfer.stride = PARTS_WIDTH * 4;
+    qrender_assert(&s, 1, desc, RENDER_GONE);
+    g_assert_cmpuint(qrender_event(&s).type, ==, DMASHARE_EVENT_RENDER_LOST);
+    qrender_assert(&s, 1, qdmashare_noop(s.d, 0, 0), OK);
+    qrender_assert(&s, 0, qrender_by_id(DMASHARE_OP_RESOURCE_DESTROY, 1), OK);
+    unlink(path);
+    qrender_end(&s);
+}
+
+static const Lie lies_of_parts[] = {
+    { "a(n)", "a(n ^ (parts == 3))" },
+    { "a(n)", "a(n, 0, 2 * (parts == 3))" },
+    { "a(n)", "a(n); parts == 3 and a(n)" },
+    { "a(n)", "s.send(b'abc') if parts == 3 else a(n)" },
+    { "a(n)", "parts == 3 and s.close(); a(n)" },
+};
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -479,6 +531,12 @@ int main(int argc, char **argv)
             "/dmashare/render-lost/liar/%u", i);
 
         qtest_add_data_func(path, &lies[i], test_liar);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(lies_of_parts); i++) {
+        g_autofree char *path = g_strdup_printf(
+            "/dmashare/render-lost/liar-of-parts/%u", i);
+
+        qtest_add_data_func(path, &lies_of_parts[i], test_liar_of_parts);
     }
     return g_test_run();
 }

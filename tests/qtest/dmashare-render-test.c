@@ -196,6 +196,7 @@ static void test_limits(void)
 #define TALL_WIDTH      512
 #define TALL_HEIGHT     1500
 #define TALL_BYTES      (TALL_WIDTH * TALL_HEIGHT * 4)
+#define TALL_SHIFTS     4
 
 static struct dmashare_desc tall(QRender *r, bool up, uint32_t mapping,
                                  uint32_t x, uint32_t y)
@@ -226,7 +227,8 @@ static void test_parts(void)
         return;
     }
     in = qdmashare_buf(s.d, 20, TALL_BYTES, DMASHARE_DIR_TO_DEVICE);
-    out = qdmashare_buf(s.d, 21, TALL_BYTES, DMASHARE_DIR_FROM_DEVICE);
+    out = qdmashare_buf(s.d, 21, TALL_BYTES + TALL_SHIFTS,
+                        DMASHARE_DIR_FROM_DEVICE);
     desc.resource.width = TALL_WIDTH;
     desc.resource.height = TALL_HEIGHT;
     qrender_assert(&s, 0, desc, OK);
@@ -252,6 +254,71 @@ static void test_parts(void)
         g_assert_cmphex(qrender_await(&s, 1).status, ==, DMASHARE_STATUS_OK);
         qdmashare_assert_bytes(s.d, out.phys, bytes, TALL_BYTES);
         qtest_memset(s.d->qts, out.phys, 0, TALL_BYTES);
+    }
+    qrender_end(&s);
+}
+
+/*
+ * Of some formats the device puts the bytes of each pixel in order. Pixels need
+ * not begin where words of memory do, and one may be in two segments.
+ */
+static uint64_t tall_segments(QRender *s, uint32_t id)
+{
+    static const unsigned len[] = { 1, 65539, 2, 600001, 4095, 9 };
+    const uint64_t size = TALL_BYTES + TALL_SHIFTS;
+    struct dmashare_segment seg[ARRAY_SIZE(len) + 1];
+    uint64_t phys = qdmashare_alloc(s->d, size);
+    uint64_t at = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(seg); i++) {
+        seg[i].addr = qdmashare_dma(s->d, phys) + at;
+        seg[i].len = i < ARRAY_SIZE(len) ? len[i] : size - at;
+        at += seg[i].len;
+    }
+    qdmashare_buffer(s->d, id, size);
+    g_assert_cmphex(qdmashare_map(s->d, id, id, DMASHARE_DIR_FROM_DEVICE, seg,
+                                  ARRAY_SIZE(seg)), ==, DMASHARE_STATUS_OK);
+    return phys;
+}
+
+static void test_formats(void)
+{
+    /* B8G8R8X8, A8R8G8B8, X8R8G8B8, R8G8B8A8, R8G8B8X8 */
+    static const uint32_t formats[] = { QRENDER_FORMAT, 2, 3, 4, 67, 134 };
+    g_autofree uint8_t *bytes = g_malloc(TALL_BYTES + TALL_SHIFTS);
+    struct dmashare_desc desc = qrender_texture(1);
+    uint64_t out;
+    QDmashareBuf in;
+    QRender s;
+
+    if (!qrender_begin(&s, "render=on")) {
+        return;
+    }
+    in = qdmashare_buf(s.d, 20, TALL_BYTES, DMASHARE_DIR_TO_DEVICE);
+    out = tall_segments(&s, 21);
+    desc.resource.width = TALL_WIDTH;
+    desc.resource.height = TALL_HEIGHT;
+    for (unsigned i = 0; i < ARRAY_SIZE(formats); i++) {
+        desc.resource.format = formats[i];
+        qrender_assert(&s, 0, desc, OK);
+        qdmashare_noise(bytes, TALL_BYTES, i);
+        qtest_bufwrite(s.d->qts, in.phys, bytes, TALL_BYTES);
+        qrender_assert(&s, 1, tall(&s, true, in.id, 0, 0), OK);
+        for (unsigned shift = 0; shift < TALL_SHIFTS; shift++) {
+            struct dmashare_desc down = tall(&s, false, 21, 0, 0);
+
+            down.job.dst.offset = shift;
+            qtest_memset(s.d->qts, out, 0x5a, TALL_BYTES + TALL_SHIFTS);
+            qrender_assert(&s, 1, down, OK);
+            qdmashare_assert_bytes(s.d, out + shift, bytes, TALL_BYTES);
+            for (unsigned b = 0; b < TALL_SHIFTS; b++) {
+                g_assert_cmphex(qtest_readb(s.d->qts, out +
+                                            (b < shift ? b : TALL_BYTES + b)),
+                                ==, 0x5a);
+            }
+        }
+        qrender_assert(&s, 0, qrender_by_id(DMASHARE_OP_RESOURCE_DESTROY, 1),
+                       OK);
     }
     qrender_end(&s);
 }
@@ -355,6 +422,7 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render/refused", test_refused);
     qtest_add_func("/dmashare/render/limits", test_limits);
     qtest_add_func("/dmashare/render/parts", test_parts);
+    qtest_add_func("/dmashare/render/formats", test_formats);
     qtest_add_func("/dmashare/render/frame", test_frame);
     return g_test_run();
 }

@@ -4,7 +4,7 @@
  * bytes that it reads. Who plays it (render-native without a device,
  * dmashare-render-play with one) chooses mappings and fences.
  *
- *   render-scene clear|picture >FILE
+ *   render-scene clear|clear-rgba|picture >FILE
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,10 +35,13 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "clear")) {
 		scene_clear(&scene);
+	} else if (argc == 2 && !strcmp(argv[1], "clear-rgba")) {
+		scene.format = VIRGL_FORMAT_R8G8B8A8;
+		scene_clear(&scene);
 	} else if (argc == 2 && !strcmp(argv[1], "picture")) {
 		scene_picture(&scene);
 	} else {
-		fprintf(stderr, "usage: render-scene clear|picture >FILE\n");
+		fprintf(stderr, "usage: render-scene clear|clear-rgba|picture >FILE\n");
 		return 2;
 	}
 	if (fflush(stdout)) {

@@ -117,6 +117,119 @@ static void upload_and_read(void)
 }
 
 /*
+ * A download that may come in the order red, green, blue, alpha: it says which it
+ * is, and is the same picture, of whichever box, level and format.
+ */
+static struct dmashare_render_answer read_rgba(struct renderer *r,
+					       uint32_t resource,
+					       const uint32_t box[4],
+					       uint32_t stride, uint64_t length)
+{
+	struct dmashare_render_request q = {
+		.type = DMASHARE_RENDER_DOWNLOAD,
+		.slot = 3,
+		.length = length,
+		.resource = resource,
+		.box = {
+			.x = box[0],
+			.y = box[1],
+			.width = box[2],
+			.height = box[3],
+			.depth = 1,
+			.stride = stride,
+			.order = DMASHARE_RENDER_ORDER_RGBA,
+		},
+	};
+
+	renderer_send(r, &q);
+	return renderer_answer(r);
+}
+
+static uint32_t exchanged(uint32_t pixel)
+{
+	return (pixel & 0xff00ff00) | (pixel >> 16 & 0xff) |
+	       (pixel & 0xff) << 16;
+}
+
+static void orders(void)
+{
+	enum { W = 61, H = 47, X8 = 2 };
+	static const uint32_t formats[] = { VIRGL_FORMAT_B8G8R8A8, X8 };
+	struct renderer *r = renderer_start();
+	uint32_t *out = renderer_slot(r, 3), *ref = renderer_slot(r, 2);
+	struct dmashare_render_answer a;
+	uint64_t state = 5;
+
+	for (unsigned int f = 0; f < ARRAY_SIZE(formats); f++) {
+		ASSERT_EQ(renderer_texture(r, f + 1, formats[f], W, H), OK);
+		for (unsigned int i = 0; i < W * H; i++)
+			ref[i] = renderer_noise(&state);
+		ASSERT_EQ(renderer_transfer(r, true, 2, f + 1, 0, 0, W, H), OK);
+		for (unsigned int round = 0; round < 100; round++) {
+			const uint32_t x = renderer_noise(&state) % W;
+			const uint32_t y = renderer_noise(&state) % H;
+			const uint32_t w = 1 + renderer_noise(&state) % (W - x);
+			const uint32_t h = 1 + renderer_noise(&state) % (H - y);
+			const uint32_t box[] = { x, y, w, h };
+			bool rgba;
+
+			ASSERT_EQ(renderer_transfer(r, false, 2, f + 1, x, y, w,
+						    h), OK);
+			memset(out, 0x5a, W * H * 4 + 4);
+			a = read_rgba(r, f + 1, box, w * 4, w * h * 4);
+			ASSERT_EQ(a.status, OK);
+			rgba = a.result == DMASHARE_RENDER_ORDER_RGBA;
+			if (!round)
+				ktap_diag("format %u: %s order", formats[f],
+					  rgba ? "another" : "its own");
+			for (unsigned int i = 0; i < w * h; i++) {
+				if (out[i] != (rgba ? exchanged(ref[i])
+						    : ref[i]))
+					FAIL("pixel %u of %ux%u+%u+%u is %#x, "
+					     "not %#x", i, w, h, x, y, out[i],
+					     ref[i]);
+			}
+			ASSERT_EQ(out[w * h], 0x5a5a5a5a);
+		}
+	}
+	ASSERT_EQ(renderer_end(r), 0);
+}
+
+/* Whatever the order, nothing is written beyond what there is room for. */
+static void orders_refused(void)
+{
+	static const uint32_t all[] = { 0, 0, 16, 16 };
+	static const uint32_t wide[] = { 0, 0, 17, 16 };
+	static const uint32_t most[] = { 0, 0, 0x40000000, 1 };
+	struct renderer *r = renderer_start();
+	uint32_t *out = renderer_slot(r, 3);
+	struct dmashare_render_request q = {
+		.type = DMASHARE_RENDER_DOWNLOAD,
+		.length = 4,
+		.resource = 1,
+		.box = { .width = 1, .height = 1, .depth = 1, .order = 2 },
+	};
+	struct dmashare_render_answer a;
+
+	ASSERT_EQ(renderer_texture(r, 1, VIRGL_FORMAT_B8G8R8A8, 16, 16), OK);
+	memset(out, 0x5a, 16 * 17 * 4);
+	ASSERT_EQ(read_rgba(r, 1, all, 64, 16 * 64 - 1).status, COMMANDS);
+	ASSERT_EQ(read_rgba(r, 1, wide, 68, 16 * 68).status, COMMANDS);
+	ASSERT_EQ(read_rgba(r, 1, most, 0, 64).status, COMMANDS);
+	ASSERT_EQ(read_rgba(r, 2, all, 64, 16 * 64).status, GONE_LOST);
+	all_are(out, 16 * 17, 0x5a5a5a5a);
+	/* Rows that are not one after the other are the library's. */
+	a = read_rgba(r, 1, all, 128, 16 * 128);
+	ASSERT_EQ(a.status, OK);
+	ASSERT_EQ(a.result, DMASHARE_RENDER_ORDER_FORMAT);
+	ASSERT_EQ(read_rgba(r, 1, all, 64, 16 * 64).status, OK);
+
+	renderer_send(r, &q);
+	ASSERT(renderer_gone(r, &a));
+	ASSERT(renderer_wait(r) != 0);
+}
+
+/*
  * Drawing: a texture on a quad, and a triangle whose edges no pixel's centre is on
  */
 #define DRAW_SIDE	64
@@ -621,6 +734,8 @@ static void destroyed_meanwhile(void)
 static const struct ktap_case cases[] = {
 	KTAP_CASE(clear_and_read),
 	KTAP_CASE(upload_and_read),
+	KTAP_CASE(orders),
+	KTAP_CASE(orders_refused),
 	KTAP_CASE(textured_quad),
 	KTAP_CASE(triangle),
 	KTAP_CASE(stretched),

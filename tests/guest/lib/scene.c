@@ -61,9 +61,14 @@ static uint32_t resource(struct scene *scene, uint32_t target, uint32_t format,
 	return id;
 }
 
+static uint32_t format(const struct scene *scene)
+{
+	return scene->format ? scene->format : VIRGL_FORMAT_B8G8R8A8;
+}
+
 uint32_t scene_texture(struct scene *scene, uint32_t width, uint32_t height)
 {
-	return resource(scene, DMASHARE_TARGET_2D, VIRGL_FORMAT_B8G8R8A8,
+	return resource(scene, DMASHARE_TARGET_2D, format(scene),
 			VIRGL_BIND_RENDER_TARGET | VIRGL_BIND_SAMPLER_VIEW, width, height);
 }
 
@@ -157,7 +162,7 @@ static uint32_t frame(struct scene *scene)
 
 	scene_context(scene, "scene");
 	id = scene_texture(scene, SCENE_WIDTH, SCENE_HEIGHT);
-	virgl_surface(&v, SURFACE, id, VIRGL_FORMAT_B8G8R8A8);
+	virgl_surface(&v, SURFACE, id, format(scene));
 	virgl_draw_on(&v, SURFACE);
 	scene_commands(scene, &v);
 	return id;
@@ -203,14 +208,14 @@ void scene_picture(struct scene *scene)
 	static const float night[4] = { 0.05f, 0.07f, 0.2f, 1 };
 	static uint32_t words[STREAM_BYTES / 4];
 	struct virgl_area corner = {
-		0, VIRGL_FORMAT_B8G8R8A8, 1500, 60, 384, 192,
+		0, format(scene), 1500, 60, 384, 192,
 	}, whole = {
-		0, VIRGL_FORMAT_B8G8R8A8, 0, 0, TEXTURE_SIDE, TEXTURE_SIDE,
+		0, format(scene), 0, 0, TEXTURE_SIDE, TEXTURE_SIDE,
 	};
 	struct virgl_pipeline p = {
 		.width = SCENE_WIDTH,
 		.height = SCENE_HEIGHT,
-		.format = VIRGL_FORMAT_B8G8R8A8,
+		.format = format(scene),
 	};
 	struct virgl v = virgl_begin(words, sizeof(words));
 	struct dmashare_desc upload;

@@ -22,10 +22,12 @@
  * @step: does, or keeps, what the descriptor says, after all that came before;
  *	fills in the id of a context and of a resource that it makes
  * @context: of the scene; scene_context() sets it
+ * @format: of all textures, VIRGL_FORMAT_*; 0 is B8G8R8A8
  */
 struct scene {
 	void (*step)(struct scene *scene, struct dmashare_desc *desc, const void *data);
 	uint32_t context;
+	uint32_t format;
 };
 
 /* How many bytes follow the descriptor. */
@@ -33,7 +35,7 @@ size_t scene_reads(const struct dmashare_desc *desc);
 
 /* The context that all else is for. */
 void scene_context(struct scene *scene, const char *name);
-/* A texture of B8G8R8A8, to draw on and to draw with; its id. */
+/* A texture of the scene's format, to draw on and to draw with; its id. */
 uint32_t scene_texture(struct scene *scene, uint32_t width, uint32_t height);
 /* Vertices, as virgl_pipeline() takes them; the buffer's id. */
 uint32_t scene_vertices(struct scene *scene, const float (*vertex)[8], unsigned int n);
