@@ -23,10 +23,6 @@
 /* What waiting awake costs, of what could have been moved meanwhile. */
 #define LINGER_COST     (256 * KiB)
 
-/* Of Gallium's formats, which are those of the interface. */
-#define FORMAT_B8G8R8A8 1
-#define FORMAT_B8G8R8X8 2
-
 typedef enum RenderPhase {
     PHASE_TAKE,     /* the slot */
     PHASE_CLEAR,    /* of what was in it */
@@ -179,14 +175,6 @@ static bool parts_all_asked(const DmashareJob *job,
            le16_to_cpu(job->desc.transfer.height);
 }
 
-/* Is what the renderer has in its own order the format's with two exchanged? */
-static bool part_may_swap(DmashareEngines *eng, const DmashareJob *job)
-{
-    const DmashareRenderObject *res = job_resource(eng, job);
-
-    return res->format == FORMAT_B8G8R8A8 || res->format == FORMAT_B8G8R8X8;
-}
-
 /* Of the whole job a part: its rows from @first on. */
 static void request_part(const DmashareJob *job, unsigned n,
                          struct dmashare_render_request *request)
@@ -233,7 +221,7 @@ static bool job_ask_once(DmashareEngines *eng, DmashareJob *job)
     }
     if (job->part) {
         request_part(job, slot->asked, &request);
-        if (part_may_swap(eng, job)) {
+        if (job_resource(eng, job)->swapped) {
             request.box.order = DMASHARE_RENDER_ORDER_RGBA;
         }
     }

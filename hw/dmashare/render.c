@@ -316,6 +316,12 @@ static bool format_of_four_bytes(uint32_t format)
     return (format >= 1 && format <= 4) || format == 67;
 }
 
+/* B8G8R8A8 and B8G8R8X8. */
+static bool format_of_blue_first(uint32_t format)
+{
+    return format == 1 || format == 2;
+}
+
 static bool dimension_valid(uint32_t value, uint32_t most)
 {
     return value && value <= most;
@@ -409,6 +415,7 @@ uint16_t dmashare_resource_create(DmashareRender *render,
     status = object_create(render, id, true, &request, &obj, again);
     if (obj) {
         obj->tight = tight;
+        obj->swapped = tight && format_of_blue_first(request.image.format);
         obj->bytes = bytes;
         obj->target = request.image.target;
         obj->format = request.image.format;

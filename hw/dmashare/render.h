@@ -24,6 +24,7 @@
  * @resource: it is one
  * @lost: the renderer has none of it, or it does nothing any more
  * @tight: a resource: a pixel has four bytes
+ * @swapped: a resource: these are blue, green, red, and a fourth
  * @bytes: a resource: what it counts
  * @serial: of the request that made it, 0 once that was answered
  * @name: a context: for people, need not end
@@ -37,6 +38,7 @@ typedef struct DmashareRenderObject {
     bool resource;
     bool lost;
     bool tight;
+    bool swapped;
     uint64_t bytes;
     uint64_t serial;
     uint8_t name[DMASHARE_NAME_LEN];
