@@ -1,17 +1,23 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """scripts/demo must not be content with a report that is wrong anywhere."""
+import contextlib
 import copy
 import importlib.machinery
 import importlib.util
+import io
+import json
 import os
 import sys
+import tempfile
 import unittest
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(TOP, 'tests', 'scripts'))
-import tapunit  # noqa: E402  (needs the path above)
+sys.path.insert(0, os.path.join(TOP, 'scripts', 'lib'))
+import tap  # noqa: E402  (needs the path above)
+import tapunit  # noqa: E402
 
 LOADER = importlib.machinery.SourceFileLoader(
     'demo', os.path.join(TOP, 'scripts', 'demo'))
@@ -151,6 +157,38 @@ class Report(unittest.TestCase):
         report['render'] = {'skipped': 'built without libvirglrenderer-dev'}
         self.assertEqual(demo.judge(report), [])
         self.wrong(['render'], {'skipped': ''})
+
+    def tap(self, report, *how):
+        """What is printed of a run that left such a report."""
+        with tempfile.NamedTemporaryFile('w', suffix='.json') as f:
+            json.dump(report, f)
+            f.flush()
+            with contextlib.redirect_stdout(io.StringIO()) as printed:
+                demo.tap(demo.outcomes_of(*how, path=f.name))
+        return [(case.name, case.outcome, case.reason)
+                for case in tap.parse(printed.getvalue())]
+
+    def test_what_was_not_rendered_is_counted(self):
+        report = good()
+        self.assertEqual(self.tap(report, True),
+                         [('demo', tap.PASSED, ''),
+                          ('rendered frame', tap.PASSED, '')])
+        report['render'] = {'skipped': 'built without it'}
+        self.assertEqual(self.tap(report, True),
+                         [('demo', tap.PASSED, ''),
+                          ('rendered frame', tap.SKIPPED, 'built without it')])
+        # Of a run that failed there may be no report, and nothing else counts.
+        self.assertEqual([outcome for _, outcome, _ in
+                          self.tap(report, False)], [tap.FAILED])
+
+    def test_what_was_recorded_is_counted(self):
+        report = good()
+        del report['share'], report['render']
+        self.assertEqual(self.tap(report, True, True),
+                         [('demo', tap.PASSED, ''), ('replay', tap.PASSED, '')])
+        self.assertEqual([outcome for _, outcome, _ in
+                          self.tap(report, True, False)],
+                         [tap.PASSED, tap.FAILED])
 
     def test_nobody_looks_on_while_it_is_recorded(self):
         report = good()
