@@ -204,6 +204,7 @@ void virgl_pipeline(struct virgl *v, const struct virgl_pipeline *p)
 
 	virgl_shader(v, vertex, VIRGL_VERTEX, vertex_shader);
 	virgl_shader(v, fragment, VIRGL_FRAGMENT,
+		     p->fragment ? p->fragment :
 		     p->texture ? texture_shader : colour_shader);
 	PUT(v, BIND_SHADER, NO_OBJECT, vertex, VIRGL_VERTEX);
 	PUT(v, BIND_SHADER, NO_OBJECT, fragment, VIRGL_FRAGMENT);

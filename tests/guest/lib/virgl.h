@@ -72,6 +72,7 @@ struct virgl_pipeline {
 	uint32_t vertices;
 	uint32_t texture;	/* 0: none */
 	uint32_t format;	/* of the texture */
+	const char *fragment;	/* a fragment shader of one's own, or NULL */
 };
 
 void virgl_pipeline(struct virgl *v, const struct virgl_pipeline *p);
