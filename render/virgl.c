@@ -48,6 +48,7 @@ struct image {
 	uint32_t samples;
 	uint32_t flags;
 	uint32_t texture;	/* OpenGL's, 0: not known */
+	bool asked;		/* for that */
 };
 
 /* The capability sets 1 and 2. */
@@ -273,7 +274,6 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 		.nr_samples = r->image.nr_samples,
 		.flags = r->image.flags,
 	};
-	struct virgl_renderer_resource_info info = { 0 };
 
 	if (im->state != NONE)
 		return DMASHARE_STATUS_RENDER_COMMANDS;
@@ -300,9 +300,6 @@ static uint32_t image_create(const struct dmashare_render_request *r)
 		.samples = args.nr_samples,
 		.flags = args.flags,
 	};
-	if (can_read && !virgl_renderer_resource_get_info(r->resource, &info) &&
-	    info.tex_id)
-		im->texture = info.tex_id;
 	return DMASHARE_STATUS_OK;
 }
 
@@ -361,6 +358,21 @@ static bool strides_fit(const struct dmashare_render_request *r)
 }
 
 /*
+ * The library looks whether others could have the texture as well, and fails if not.
+ * So it is asked for those alone that are read.
+ */
+static void image_ask(uint32_t resource)
+{
+	struct image *im = &images[resource];
+	struct virgl_renderer_resource_info info = { 0 };
+
+	if (!im->asked && can_read &&
+	    !virgl_renderer_resource_get_info(resource, &info))
+		im->texture = info.tex_id;
+	im->asked = true;
+}
+
+/*
  * The flags of a resource are about which row is the first. What does not fit into
  * @r->length is an error of OpenGL's.
  */
@@ -409,6 +421,8 @@ static void image_bytes(const struct dmashare_render_request *r, void *staging)
 		return;
 	}
 	go_home();
+	if (r->box.order == DMASHARE_RENDER_ORDER_RGBA)
+		image_ask(r->resource);
 	gl_failed();
 	call_begin();
 	if (r->type == DMASHARE_RENDER_DOWNLOAD && image_read(im, r, staging))
