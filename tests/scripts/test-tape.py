@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Recordings of scenarios that another version made: each is played, and one
-that is not equal, breaks off or is missing is told of.  A program of a few lines
-stands in for dmashare-replay; it says what a recording is told to be."""
+that is not equal, breaks off or is missing is told of.  A program of a few
+lines stands in for dmashare-replay; it says what a recording is told to be."""
 import contextlib
 import io
 import os
