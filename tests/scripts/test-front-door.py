@@ -170,6 +170,61 @@ class Scripts(Base):
         self.refuses(['scripts/build-deps', '--check'], 'missing packages:',
                      'gcc', 'sudo scripts/build-deps')
 
+    def auto(self, *absent, able=('true',)):
+        """build-deps --auto of a machine without these packages, and with an
+        apt-get that has those alone; (status, what is said)."""
+        listed = subprocess.run(
+            ['scripts/build-deps', '--list'], cwd=TOP, check=True,
+            capture_output=True, text=True).stdout.splitlines()
+        tools = os.path.join(self.dir, 'tools')
+        os.makedirs(tools, exist_ok=True)
+        there = [name for name in (line.split()[0] for line in listed)
+                 if name not in absent]
+        for name, text in (
+                ('id', 'echo 0'),
+                ('dpkg-query', f'case " {" ".join(there)} " in *" ${{*: -1}} "*'
+                 ') echo installed ;; *) exit 1 ;; esac'),
+                ('apt-get', 'echo "$*" >>"$0.log"; [ "$1" = install ] || exit 0;'
+                 'for p; do case $p in install|-*|Dpkg*) ;; '
+                 f'{"|".join(able)}) ;; *) exit 100 ;; esac; done')):
+            path = os.path.join(tools, name)
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write(f'#!/bin/bash\n{text}\n')
+            os.chmod(path, 0o755)
+        done = subprocess.run(
+            ['scripts/build-deps', '--auto'], cwd=TOP, check=False,
+            env={**self.environment, 'PATH': f'{tools}:{os.environ["PATH"]}'},
+            capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            timeout=300)
+        return done.returncode, done.stdout + done.stderr
+
+    def test_nothing_is_missing(self):
+        self.assertEqual(self.auto(), (0, ''))
+
+    def test_no_renderer_is_no_failure(self):
+        status, said = self.auto('libvirglrenderer-dev', 'libegl1')
+        self.assertIn('there will be no renderer', said)
+        self.assertEqual(status, 0, said)
+        # What else is missing is installed without it, ...
+        status, said = self.auto('libvirglrenderer-dev', 'sparse',
+                                 able=('sparse',))
+        self.assertIn('there will be no renderer', said)
+        self.assertEqual(status, 0, said)
+        # ... or nothing can be built.
+        status, said = self.auto('libvirglrenderer-dev', 'sparse')
+        self.assertNotIn('there will be no renderer', said)
+        self.assertIn('could not install', said)
+        self.assertNotEqual(status, 0, said)
+        # The library alone is of no use.
+        status, said = self.auto('libegl1')
+        self.assertNotEqual(status, 0, said)
+
+    def test_all_is_installed(self):
+        status, said = self.auto('libvirglrenderer-dev', 'sparse',
+                                 able=('sparse', 'libvirglrenderer-dev'))
+        self.assertNotIn('no renderer', said)
+        self.assertEqual(status, 0, said)
+
 
 if __name__ == '__main__':
     tapunit.main()
