@@ -182,9 +182,9 @@ class Scripts(Base):
                  if name not in absent]
         for name, text in (
                 ('id', 'echo 0'),
-                ('dpkg-query', f'case " {" ".join(there)} " in *" ${{*: -1}} "*'
-                 ') echo installed ;; *) exit 1 ;; esac'),
-                ('apt-get', 'echo "$*" >>"$0.log"; [ "$1" = install ] || exit 0;'
+                ('dpkg-query', f'case " {" ".join(there)} " in '
+                 '*" ${*: -1} "*) echo installed ;; *) exit 1 ;; esac'),
+                ('apt-get', '[ "$1" = install ] || exit 0; '
                  'for p; do case $p in install|-*|Dpkg*) ;; '
                  f'{"|".join(able)}) ;; *) exit 100 ;; esac; done')):
             path = os.path.join(tools, name)
