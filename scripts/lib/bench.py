@@ -3,8 +3,13 @@
 
 A figure is a line of tests/perf/figures.  Samples of it and of its floor were
 taken in turns, so the n-th of both were taken in the same weather: what counts
-are the ratios of these pairs.  Their median is the result, and from the first
-to the third quartile is the spread: half of all rounds were there.
+are the ratios of these pairs.
+
+What takes them is started several times, and from one start to the next
+other things differ than from one round to the next.  So a start is one
+observation, however many rounds it has: the median of the starts' medians is
+the result.  The spread is where half of all rounds are, from the first to the
+third quartile, and wider where that leaves out the median of any start.
 """
 import dataclasses
 import json
@@ -23,7 +28,9 @@ VMS = os.path.join(FOLDER, 'vms')
 HOST = 'host'
 NO_FLOOR = '-'
 MARK = 'bench: '
-VERSION = 1
+VERSION = 2
+# There each program was started once, and "points" stood for that start.
+ONE_START = 1
 
 
 class BenchError(Exception):
@@ -65,11 +72,12 @@ class Program:
 
 @dataclasses.dataclass
 class Spread:
-    """A median, and the quartiles around it."""
+    """The result, and what it is between; of so many rounds in all starts."""
     median: float
     low: float
     high: float
     rounds: int
+    starts: int = 1
 
     def overlaps(self, other):
         """Might both be the same but for noise?"""
@@ -78,7 +86,7 @@ class Spread:
 
 @dataclasses.dataclass
 class Point:
-    """Samples, of a figure that grows those at one count."""
+    """Samples of one start, of a figure that grows those at one count."""
     at: int
     measured: list
     floor: list
@@ -197,13 +205,17 @@ def take(line, figures):
 
 # -- what the samples say
 
-def spread(values):
-    """Median and quartiles."""
-    ordered = sorted(values)
-    if len(ordered) == 1:
-        return Spread(ordered[0], ordered[0], ordered[0], 1)
-    low, median, high = statistics.quantiles(ordered, n=4, method='inclusive')
-    return Spread(median, low, high, len(ordered))
+def spread(starts):
+    """Of the values of each start: the median of its starts' medians, and the
+    quartiles of all values, or the medians of all starts if these are further
+    apart."""
+    values = [value for start in starts for value in start]
+    medians = [statistics.median(start) for start in starts]
+    low = high = values[0]
+    if len(values) > 1:
+        low, _, high = statistics.quantiles(values, n=4, method='inclusive')
+    return Spread(statistics.median(medians), min(low, *medians),
+                  max(high, *medians), len(values), len(starts))
 
 
 def ratios(point):
@@ -214,18 +226,19 @@ def ratios(point):
 
 
 def growth(points):
-    """What the largest count costs beside the cheapest of the smaller."""
+    """What the largest count costs beside the cheapest of the smaller, in each
+    round of one start."""
     ordered = sorted(points, key=lambda point: point.at)
     if len(ordered) < 2:
         raise BenchError('growth needs samples at two counts')
     cheapest = min(statistics.median(ratios(point)) for point in ordered[:-1])
     if cheapest <= 0:
         raise BenchError('a median is not positive')
-    return spread([ratio / cheapest for ratio in ratios(ordered[-1])])
+    return [ratio / cheapest for ratio in ratios(ordered[-1])]
 
 
-def result(points):
-    """The Spread that is held against the goal."""
+def values_of(points):
+    """What one start says of its figure, by round."""
     if any(point.at is not None for point in points):
         if any(point.at is None for point in points) or len(
                 {point.at for point in points}) != len(points):
@@ -233,35 +246,58 @@ def result(points):
         return growth(points)
     if len(points) != 1:
         raise BenchError('a figure that does not grow has one line')
-    return spread(ratios(points[0]))
+    return ratios(points[0])
+
+
+def result(starts):
+    """The Spread that is held against the goal."""
+    if any({point.at for point in points} != {point.at for point in starts[0]}
+           for points in starts):
+        raise BenchError('not every start has samples at the same counts')
+    return spread([values_of(points) for points in starts])
 
 
 # -- results in a file
 
-def report(figure, points):
-    """A figure as JSON has it."""
-    found = result(points)
+def report(figure, starts):
+    """A figure as JSON has it, of the points of each start."""
+    found = result(starts)
     goal = math.isfinite(figure.goal)
     return {'unit': figure.unit, 'op': figure.op,
             'goal': figure.goal if goal else None,
             'ratio': dataclasses.asdict(found),
             'met': figure.meets(found.median) if goal else None,
-            'points': [dataclasses.asdict(point) for point in points]}
+            'starts': [[dataclasses.asdict(point) for point in points]
+                       for points in starts]}
+
+
+def by_count(entry, kind):
+    """{count or None: the samples by start} of what JSON has of a figure;
+    `kind` is "measured" or "floor".  The smallest count comes first."""
+    found = {}
+    for points in entry['starts']:
+        for point in points:
+            found.setdefault(point['at'], []).append(point[kind])
+    return dict(sorted(found.items(), key=lambda item: item[0] or 0))
 
 
 def load(path):
-    """What `make bench` wrote, or a folder in which it did."""
+    """What `make bench` wrote, or a folder in which it did.  What it wrote when
+    it started each program once is a result of one start."""
     if os.path.isdir(path):
         path = os.path.join(path, 'results.json')
     try:
         with open(path, encoding='utf-8') as f:
             found = json.load(f)
-        if found['version'] != VERSION:
+        if found['version'] not in (VERSION, ONE_START):
             raise BenchError(f'{path}: version {found["version"]}, not '
                              f'{VERSION}')
         for entry in found['figures'].values():
-            if 'skipped' not in entry:
-                Spread(**entry['ratio'])
+            if 'skipped' in entry:
+                continue
+            Spread(**entry['ratio'])
+            if found['version'] == ONE_START:
+                entry['starts'] = [entry.pop('points')]
         return found
     except OSError as error:
         raise BenchError(f'{path}: {error.strerror}') from error
@@ -284,8 +320,8 @@ class Change:
 
 
 def compare(old, new, figures):
-    """[Change] of all figures in either.  One has changed if the middle halves
-    of the rounds of both lie apart."""
+    """[Change] of all figures in either.  One has changed if the spreads of
+    both lie apart."""
     found = []
     for name in dict.fromkeys([*old['figures'], *new['figures']]):
         spreads = []
@@ -307,6 +343,12 @@ def compare(old, new, figures):
             verdict = 'better' if less == (op == '<=') else 'worse'
         found.append(Change(name, was, now, verdict))
     return found
+
+
+def started_once(found):
+    """The figures whose spread cannot have what changes from start to start."""
+    return [name for name, entry in found['figures'].items()
+            if 'skipped' not in entry and Spread(**entry['ratio']).starts == 1]
 
 
 # -- for people
@@ -339,24 +381,24 @@ def goal_words(figure, met):
 
 def result_rows(figures, results):
     """The table of `make bench`."""
-    rows = [('figure', 'measured', 'floor', 'ratio', 'middle half', 'rounds',
-             'goal', '')]
+    rows = [('figure', 'measured', 'floor', 'ratio', 'spread', 'starts',
+             'rounds', 'goal', '')]
     for name, entry in results.items():
         if 'skipped' in entry:
             continue
         figure = figures[name]
         found = Spread(**entry['ratio'])
-        points = sorted(entry['points'], key=lambda p: p['at'] or 0)
-        last = points[-1]
-        measured = amount(statistics.median(last['measured']), figure.unit)
-        floor = (amount(statistics.median(last['floor']), figure.unit)
-                 if last['floor'] else '-')
-        if last['at']:
-            measured += f' at {last["at"]}'
-        words = (f'{value:.3f}' if last['floor'] or last['at'] else
+        at, samples = by_count(entry, 'measured').popitem()
+        floors = by_count(entry, 'floor')[at]
+        measured = amount(spread(samples).median, figure.unit)
+        floor = (amount(spread(floors).median, figure.unit)
+                 if floors[0] else '-')
+        if at:
+            measured += f' at {at}'
+        words = (f'{value:.3f}' if floors[0] or at else
                  amount(value, figure.unit)
                  for value in (found.median, found.low, found.high))
         rows.append((name, measured, floor, next(words), '..'.join(words),
-                     f'{found.rounds}',
+                     f'{found.starts}', f'{found.rounds}',
                      *goal_words(figure, entry['met'])))
     return rows

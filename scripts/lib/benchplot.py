@@ -7,7 +7,6 @@ One of all ratios beside their goals, and one of each figure that grows.
 """
 import os
 import shutil
-import statistics
 import subprocess
 
 import bench
@@ -52,19 +51,18 @@ def overview(results):
 
 def by_count(name, entry):
     """(height, script): what it costs at each count."""
-    points = sorted(entry['points'], key=lambda point: point['at'])
     script = [f'set title {quoted(name)}', 'set logscale xy', 'set grid',
               'set xlabel "count"', f'set ylabel {quoted(entry["unit"])}',
               'set key left top']
     plots = []
     for kind in ('measured', 'floor'):
-        if not all(point[kind] for point in points):
+        counts = bench.by_count(entry, kind)
+        if not all(start for starts in counts.values() for start in starts):
             continue
         script.append(f'${kind} << EOD')
-        for point in points:
-            found = bench.spread(point[kind])
-            script.append(f'{point["at"]} {statistics.median(point[kind])} '
-                          f'{found.low} {found.high}')
+        for count, starts in counts.items():
+            found = bench.spread(starts)
+            script.append(f'{count} {found.median} {found.low} {found.high}')
         script.append('EOD')
         plots.append(f'${kind} using 1:2:3:4 with yerrorlines pt 7 lw 2 '
                      f'title "{kind}"')
@@ -77,7 +75,7 @@ def pictures(results):
     if any(entry.get('goal') for entry in results.values()):
         found['ratios'] = overview(results)
     for name, entry in results.items():
-        if 'skipped' not in entry and entry['points'][0]['at'] is not None:
+        if 'skipped' not in entry and entry['starts'][0][0]['at'] is not None:
             found[name] = by_count(name, entry)
     return found
 

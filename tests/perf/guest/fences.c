@@ -132,8 +132,8 @@ void take_fence_waiters(void)
 		.measured = by_a_job,
 		.floor = no_device,
 		.arg = &f,
-		.rounds = 50,
-		.warm_up = 5,
+		.rounds = 20,
+		.warm_up = 3,
 		.note = sw_there() ? "a job that waits for a fence of sw_sync, beside that fence" :
 			"this kernel has no sw_sync: a job that waits for a fence of vgem, "
 			"beside that fence",
