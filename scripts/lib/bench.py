@@ -346,9 +346,14 @@ def compare(old, new, figures):
 
 
 def started_once(found):
-    """The figures whose spread cannot have what changes from start to start."""
-    return [name for name, entry in found['figures'].items()
-            if 'skipped' not in entry and Spread(**entry['ratio']).starts == 1]
+    """The figures whose spread cannot have what changes from start to start,
+    and the others."""
+    once, many = [], []
+    for name, entry in found['figures'].items():
+        if 'skipped' not in entry:
+            starts = Spread(**entry['ratio']).starts
+            (once if starts == 1 else many).append(name)
+    return once, many
 
 
 # -- for people

@@ -335,17 +335,20 @@ class Compare(unittest.TestCase):
         # What can not be known of a result is said of it.
         many = json.dumps(results(less=(1.5, 2, 2.5)))
         self.assertNotIn('once', self.program(many, many).stdout)
-        done = self.program(json.dumps(results(starts=1, less=(1, 2, 3))),
-                            many)
-        self.assertRegex(done.stdout, r'(?m)^old: started once, .*: less$')
+        once = results(starts=1, less=(1, 2, 3))
+        done = self.program(json.dumps(once), many)
+        self.assertRegex(done.stdout, r'(?m)^old: started once, .*: all fig')
         self.assertNotRegex(done.stdout, '(?m)^new:')
+        once['figures'].update(results(more=(1, 2, 3))['figures'])
+        done = self.program(many, json.dumps(once))
+        self.assertRegex(done.stdout, r'(?m)^new: started once, .*: less$')
 
     def test_old_file(self):
         done = self.program(json.dumps(old_results()),
                             json.dumps(results(less=(3.5, 4, 5))))
         self.assertRegex(done.stdout, r'less +2\.000 \(1\.000\.\.3\.000\) .*'
                          r'\+100\.0 % +worse\n')
-        self.assertRegex(done.stdout, r'(?m)^old: started once, .*: less$')
+        self.assertRegex(done.stdout, r'(?m)^old: started once, .*: all fig')
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, 'results.json')
             with open(path, 'w', encoding='utf-8') as f:
