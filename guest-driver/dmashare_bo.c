@@ -713,9 +713,11 @@ struct dmashare_bo *dmashare_bo_create(struct dmashare_device *ddev,
 		      (ddev->local.size && !(args->flags & DRM_DMASHARE_BO_STATIC));
 	memcpy(bo->name, args->name, sizeof(bo->name));
 
-	ret = drm_gem_create_mmap_offset(&bo->base);
-	if (!ret)
-		ret = dmashare_bo_populate(ddev, bo);
+	/*
+	 * Without an offset for mmap(), until somebody asks for one: the offsets of all
+	 * buffers are a tree, and most buffers are never mapped by a CPU.
+	 */
+	ret = dmashare_bo_populate(ddev, bo);
 	if (ret) {
 		drm_gem_object_put(&bo->base);
 		return ERR_PTR(ret == -ERESTARTSYS ? -EINTR : ret);

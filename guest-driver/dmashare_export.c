@@ -442,6 +442,8 @@ static int dmashare_export_end_cpu(struct dma_buf *dmabuf,
 
 static int dmashare_export_try_mmap(struct dmashare_bo *bo, struct vm_area_struct *vma)
 {
+	int ret;
+
 	/* As the dma-buf core for an exporter without the callback. */
 	if (bo->flags & DRM_DMASHARE_BO_NO_MMAP)
 		return -EINVAL;
@@ -452,6 +454,11 @@ static int dmashare_export_try_mmap(struct dmashare_bo *bo, struct vm_area_struc
 		/* Nor may it be made writable later. */
 		vm_flags_clear(vma, VM_MAYWRITE);
 	}
+
+	/* By the offset page faults tell the page, and a move finds the mapping. */
+	ret = drm_gem_create_mmap_offset(&bo->base);
+	if (ret)
+		return ret;
 
 	return drm_gem_prime_mmap(&bo->base, vma);
 }

@@ -297,6 +297,7 @@ static int dmashare_bo_mmap_ioctl(struct drm_device *drm, void *data,
 				  struct drm_file *drm_file)
 {
 	struct drm_dmashare_bo_mmap *args = data;
+	int ret;
 
 	if (args->pad)
 		return -EINVAL;
@@ -308,6 +309,10 @@ static int dmashare_bo_mmap_ioctl(struct drm_device *drm, void *data,
 
 	if (dmashare_bo_imported(bo))
 		return -EOPNOTSUPP;
+	/* The first one makes it, and it stays as long as the buffer. */
+	ret = drm_gem_create_mmap_offset(&bo->base);
+	if (ret)
+		return ret;
 	args->offset = drm_vma_node_offset_addr(&bo->base.vma_node);
 
 	return 0;

@@ -210,31 +210,31 @@ int dmashare_pages_alloc(struct dmashare_bo *bo)
 }
 
 /*
- * Deals @n pages to entries of a table, of at most @max pages each, none of which
- * crosses the mask @boundary. Returns how many there are; with @sg they are written
- * there. Each page is looked at once: there may be very many.
+ * Deals @n pages, one at least, to entries of a table, of at most @max pages each,
+ * none of which crosses the mask @boundary. Returns how many there are; with @sg they
+ * are written there. Each page is looked at once, for there may be very many; and
+ * inlined, so that counting and writing have nothing of each other in the loop.
  */
-static unsigned int dmashare_pages_deal(struct page **pages, unsigned long n,
-					unsigned long max, unsigned long boundary,
-					struct scatterlist *sg)
+static __always_inline
+unsigned int dmashare_pages_deal(struct page **pages, unsigned long n, unsigned long max,
+				 unsigned long boundary, struct scatterlist *sg)
 {
-	unsigned long i, first = 0, next = 0;
-	unsigned int entries = 0;
+	unsigned long i, first = 0, next = page_to_pfn(pages[0]) + 1;
+	unsigned int entries = 1;
 
-	for (i = 0; i < n; i++) {
+	for (i = 1; i < n; i++) {
 		unsigned long pfn = page_to_pfn(pages[i]);
+		bool follows = pfn == next && i - first < max && pfn & boundary;
 
-		if (i && pfn == next && i - first < max && pfn & boundary) {
-			next++;
+		next = pfn + 1;
+		if (follows)
 			continue;
-		}
-		if (sg && i) {
+		if (sg) {
 			sg_set_page(sg, pages[first], (i - first) << PAGE_SHIFT, 0);
 			sg = sg_next(sg);
 		}
 		entries++;
 		first = i;
-		next = pfn + 1;
 	}
 	if (sg)
 		sg_set_page(sg, pages[first], (n - first) << PAGE_SHIFT, 0);

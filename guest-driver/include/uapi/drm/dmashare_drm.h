@@ -219,7 +219,7 @@ struct drm_dmashare_bo_create {
  * @pad: in: must be zero
  * @offset: out: what to give mmap() on the DRM file as offset
  *
- * EOPNOTSUPP: an imported buffer; mmap the dma-buf.
+ * EOPNOTSUPP: an imported buffer; mmap the dma-buf. ENOSPC: no offset is left.
  */
 struct drm_dmashare_bo_mmap {
 	__u32 handle;
