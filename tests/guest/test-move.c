@@ -61,6 +61,37 @@ static void created_in_local(void)
 		sched_yield();
 }
 
+/*
+ * What maps the dma-buf is the first that maps the buffer at all: the page that it sees
+ * is of this buffer, and follows it. Another one is mapped so as well, at once.
+ */
+static void dmabuf_mapped_first(void)
+{
+	int fd = dms_open();
+	struct bo bo[2];
+	uint8_t *map[2];
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		bo[i] = dms_create_in(fd, 3 * PAGE, SYSTEM, 0, "first");
+		map[i] = mmap(NULL, bo[i].size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      dms_export(fd, bo[i].handle), 0);
+		ASSERT(map[i] != MAP_FAILED);
+		pattern_fill(map[i], bo[i].size, i + 1);
+	}
+	for (i = 0; i < 2; i++) {
+		dms_move(&bo[i], LOCAL);
+		ASSERT(pattern_check(map[i], bo[i].size, i + 1));
+		/* Had the mapping stayed behind, the device would not see this. */
+		pattern_fill(map[i], bo[i].size, i + 3);
+		ASSERT_EQ(dms_crc(fd, &bo[i], 0, bo[i].size), crc32c(map[i], bo[i].size));
+		dms_run_ok(fd, dms_job_fill(&bo[i], PAGE, PAGE, ONES));
+		ASSERT(all_bytes(map[i] + PAGE, PAGE, 1));
+	}
+	for (i = 0; i < 2; i++)
+		munmap(map[i], bo[i].size);
+}
+
 /* All of local memory is filled, given back and handed out again. */
 static void given_out_clean(void)
 {
@@ -548,6 +579,7 @@ static void killed_while_moving(void)
 static const struct ktap_case cases[] = {
 	KTAP_COVERS(created_in_local, "mmap:user"),
 	KTAP_CASE(given_out_clean),
+	KTAP_CASE(dmabuf_mapped_first),
 	KTAP_COVERS(moved_out_is_whole, "move.to-system:user"),
 	KTAP_COVERS(cpu_mappings_follow, "move.cpu:user move.to-local:user mmap:user"),
 	KTAP_COVERS(jobs_follow, "move.to-local:user move.to-system:user"),
