@@ -469,13 +469,27 @@ void dmashare_bo_revoke_all(struct dmashare_device *ddev)
 	wait_event(ddev->unmapped, !atomic_read(&ddev->live_mappings));
 }
 
+/*
+ * The last reference may be that of who makes room in local memory, and who does
+ * that holds the lock of another buffer. To wait for a second one there would be
+ * wrong; but nobody has that of a buffer without references, unless it is that of
+ * another driver's dma-buf, and such a buffer is not in local memory.
+ */
+static void dmashare_gem_free_lock(struct drm_gem_object *obj)
+{
+	if (dmashare_bo_imported(to_dmashare_bo(obj)))
+		dma_resv_lock(obj->resv, NULL);
+	else if (drm_WARN_ON(obj->dev, !dma_resv_trylock(obj->resv)))
+		dma_resv_lock(obj->resv, NULL);
+}
+
 static void dmashare_gem_free(struct drm_gem_object *obj)
 {
 	struct dmashare_device *ddev = to_dmashare(obj->dev);
 	struct dmashare_bo *bo = to_dmashare_bo(obj);
 
 	dmashare_local_forget(bo);
-	dma_resv_lock(obj->resv, NULL);
+	dmashare_gem_free_lock(obj);
 	dmashare_share_free(bo);
 	dmashare_bo_unmap_locked(bo);
 	dma_resv_unlock(obj->resv);

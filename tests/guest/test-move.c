@@ -536,6 +536,78 @@ static void jobs_meanwhile(void)
 	ASSERT_EQ(l.jobs_failed, 0);
 }
 
+/**
+ * struct closer - makes buffers in local memory, and closes them
+ * @fd: of the device
+ * @size: of one
+ * @closed: how many of them
+ * @stop: it is enough
+ */
+struct closer {
+	int fd;
+	uint64_t size;
+	atomic_uint closed;
+	atomic_bool stop;
+};
+
+static void *make_and_close(void *data)
+{
+	struct closer *c = data;
+	struct bo bo[3] = { 0 };
+	unsigned int i;
+	int err;
+
+	for (i = 0; !atomic_load(&c->stop); i++) {
+		if (bo[i % 3].handle) {
+			dms_destroy(&bo[i % 3]);
+			atomic_fetch_add(&c->closed, 1);
+		}
+		err = dms_try_create_in(c->fd, c->size, LOCAL, 0, "closed", &bo[i % 3]);
+		/* For a moment all that could make room may be in others' hands. */
+		ASSERT_MSG(!err || errno == ENOSPC, "BO_CREATE: %s", strerror(errno));
+		if (err)
+			bo[i % 3].handle = 0;
+	}
+	for (i = 0; i < 3; i++) {
+		if (bo[i].handle)
+			dms_destroy(&bo[i]);
+	}
+	return NULL;
+}
+
+/*
+ * Who makes room for a buffer may be the last to know of the one that makes room,
+ * and has the lock of the first.
+ */
+static void closed_while_it_makes_room(void)
+{
+	int fd = dms_open();
+	uint64_t free = local_free(fd);
+	struct closer c = { .fd = dms_open(), .size = free / 3 / PAGE * PAGE };
+	struct bo bo = create_mapped_in(fd, c.size, SYSTEM);
+	unsigned int i, came = 0;
+	pthread_t thread;
+
+	pattern_fill(bo.map, PAGE, 7);
+	ASSERT_EQ(pthread_create(&thread, NULL, make_and_close, &c), 0);
+	for (i = 0; i < 200 || atomic_load(&c.closed) < 100; i++) {
+		int err = dms_try_move(fd, bo.handle, LOCAL, 0);
+
+		ASSERT_MSG(!err || errno == ENOSPC, "BO_MOVE: %s", strerror(errno));
+		came += !err;
+		ASSERT(pattern_check(bo.map, PAGE, 7));
+		dms_move(&bo, SYSTEM);
+		ASSERT(pattern_check(bo.map, PAGE, 7));
+	}
+	atomic_store(&c.stop, true);
+	ASSERT_EQ(pthread_join(thread, NULL), 0);
+	ktap_diag("%u of %u moves into it, %u closed", came, i, atomic_load(&c.closed));
+	ASSERT(came);
+	dms_destroy(&bo);
+	while (local_free(fd) != free)
+		sched_yield();
+}
+
 /* A process that moves its buffers back and forth and is killed at that. */
 static void killed_while_moving(void)
 {
@@ -594,6 +666,7 @@ static const struct ktap_case cases[] = {
 	KTAP_COVERS(pressure_spares_the_pinned, "move.pressure:user move.busy:user"),
 	KTAP_COVERS(writers_meanwhile, "move.load:user move.cpu:user"),
 	KTAP_COVERS(jobs_meanwhile, "move.load:user"),
+	KTAP_SLOW(closed_while_it_makes_room, 120),
 	KTAP_CASE(killed_while_moving),
 };
 
