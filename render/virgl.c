@@ -127,6 +127,7 @@ static bool errors_are_seen(void)
 	const uint32_t context = DMASHARE_RENDER_MAX_CONTEXTS;
 	bool seen;
 
+	home = false;
 	if (virgl_renderer_context_create(context, 5, "probe"))
 		return false;
 	call_begin();
