@@ -7,8 +7,8 @@
  * the library is in.
  *
  * And the library reads a texture in the order of bytes that its format has. Where
- * OpenGL keeps it in another, Mesa exchanges them pixel by pixel, which is twice as
- * much work as to copy them.
+ * OpenGL keeps it in another, Mesa exchanges them in a loop of its own, which takes
+ * longer than to copy them (docs/render.rst).
  */
 #include <dlfcn.h>
 #include <stddef.h>

@@ -223,7 +223,7 @@ static void process_writable(void *opaque)
     dmashare_core_leave(p->core, true);
 }
 
-static void process_hung(void *opaque)
+static void process_overdue(void *opaque)
 {
     DmashareRenderProcess *p = opaque;
 
@@ -479,7 +479,7 @@ DmashareRenderProcess *dmashare_render_process_new(DmashareCore *core,
         g_free(p);
         return NULL;
     }
-    p->watchdog = timer_new_ms(QEMU_CLOCK_REALTIME, process_hung, p);
+    p->watchdog = timer_new_ms(QEMU_CLOCK_REALTIME, process_overdue, p);
     core->render.staging = p->staging;
     core->render.ops = &process_ops;
     core->render.opaque = p;

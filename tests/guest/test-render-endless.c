@@ -116,20 +116,6 @@ static void it_draws_otherwise(void)
 	canvas_destroy(&c);
 }
 
-/* Another renderer is started by what is made next, but not at once each time. */
-static struct canvas canvas_of_another(int fd)
-{
-	int64_t end = soon();
-	struct canvas c;
-	int err;
-
-	while ((err = canvas_try_create(fd, SIDE, SIDE, &c))) {
-		ASSERT_EQ(err, ECONNRESET);
-		ASSERT_MSG(soon() - SOON_NS < end, "there is no other renderer");
-	}
-	return c;
-}
-
 static void endless_shader(void)
 {
 	struct canvas a = canvas_create(dms_open(), SIDE, SIDE);
@@ -162,7 +148,7 @@ static void endless_shader(void)
 	ASSERT_EQ(render_context_error(a.fd, a.context), ETIMEDOUT);
 	ASSERT_EQ(render_context_error(b.fd, b.context), ETIMEDOUT);
 	render_all_are(a.pixels.map, SIDE * SIDE, 0xff0000aa);
-	next = canvas_of_another(a.fd);
+	next = canvas_of_another(a.fd, SIDE, SIDE);
 	canvas_works(&next, 0xff00cc00);
 	canvas_destroy(&a);
 	canvas_destroy(&b);

@@ -259,20 +259,6 @@ static void fault_of_a_buffer(void)
 
 /* The renderer. ------------------------------------------------------------- */
 
-/* Another one is started by what is made next, but not more than one a second. */
-static struct canvas canvas_of_another(int fd)
-{
-	int64_t end = soon();
-	struct canvas c;
-	int err;
-
-	while ((err = canvas_try_create(fd, SIDE, SIDE, &c))) {
-		ASSERT_EQ(err, ECONNRESET);
-		ASSERT_MSG(soon() - SOON_NS < end, "there is no other renderer");
-	}
-	return c;
-}
-
 /* All that there was is lost with this, whoever's it is. */
 static void all_lost(const struct canvas *c, int err)
 {
@@ -330,7 +316,7 @@ static struct scene stuck(void)
 /* What was there before is what it was, and the next context works. */
 static void goes_on(struct scene *s)
 {
-	struct canvas next = canvas_of_another(s->a.fd);
+	struct canvas next = canvas_of_another(s->a.fd, SIDE, SIDE);
 
 	ASSERT_NE(next.context, s->a.context);
 	ASSERT_NE(next.context, s->b.context);
@@ -392,7 +378,7 @@ static void not_so_soon(void)
 			seen[1] = true;
 		}
 		canvas_destroy(&c);
-		c = canvas_of_another(fd);
+		c = canvas_of_another(fd, SIDE, SIDE);
 		ASSERT_MSG(soon() - SOON_NS < end, "another one was there at once each time");
 	}
 	canvas_works(&c, 0xff00ee00);

@@ -288,6 +288,19 @@ struct canvas canvas_create(int fd, uint32_t width, uint32_t height)
 	return c;
 }
 
+struct canvas canvas_of_another(int fd, uint32_t width, uint32_t height)
+{
+	int64_t end = soon();
+	struct canvas c;
+	int err;
+
+	while ((err = canvas_try_create(fd, width, height, &c))) {
+		ASSERT_EQ(err, ECONNRESET);
+		ASSERT_MSG(soon() - SOON_NS < end, "there is no other renderer");
+	}
+	return c;
+}
+
 /* What there is of it; the device may be gone, and refuse it. */
 static void drop(struct bo *bo)
 {

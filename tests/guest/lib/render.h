@@ -74,6 +74,11 @@ struct canvas {
 struct canvas canvas_create(int fd, uint32_t width, uint32_t height);
 /* 0, or the errno of what did not work; nothing is left of it then. */
 int canvas_try_create(int fd, uint32_t width, uint32_t height, struct canvas *c);
+/*
+ * Of another renderer, after the one there was has ended: what is made starts it,
+ * but not more often than once a second. Fails the case if there is none soon.
+ */
+struct canvas canvas_of_another(int fd, uint32_t width, uint32_t height);
 void canvas_destroy(struct canvas *c);
 size_t canvas_bytes(const struct canvas *c);
 
