@@ -63,6 +63,7 @@ class Audience:
         self.opened = 0         # how often there were new ones
         self.published = {}     # frame: (checksum of it, of the whole buffer)
         self.received = {}      # the same, as the peer has them
+        self.lost = 0           # how often the peer's buffers were taken back
         self.client = None
         self.share = None
         self.report = {}
@@ -102,6 +103,8 @@ class Audience:
             elif word == 'frame':
                 number, *crcs = rest.split()
                 self.received[int(number) - 1] = crcs
+            elif word == 'lost':
+                self.lost += 1
         result = self.consumer.result
         if result and (result.status or result.trouble()):
             raise Wrong(f'the second VM: {CONSUMER} '
@@ -116,7 +119,11 @@ class Audience:
             if done():
                 return
             if time.monotonic() > deadline:
-                raise Wrong(f'the second VM: waited {SOON} s for {what}')
+                raise Wrong(
+                    f'the second VM: waited {SOON} s for {what}; it has '
+                    f'received {len(self.received)} of '
+                    f'{len(self.published)} frames, has had all buffers open '
+                    f'{self.ready} times and lost them {self.lost} times')
             self.peer.listen(1)
 
     # -- what the guest says
