@@ -41,6 +41,9 @@
 
 #define NONSENSE        "it answered what was not asked"
 
+/* Of one that does not answer, that are looked at. */
+#define MOST_THREADS    1000
+
 /* Answers that are taken before others of the main loop have their turn. */
 #define ANSWER_BATCH    64
 
@@ -223,14 +226,87 @@ static void process_writable(void *opaque)
     dmashare_core_leave(p->core, true);
 }
 
+/* As proc(5) has it: the state of a thread, and its processor time in ticks. */
+static bool thread_stat(GPid pid, const char *thread, char *state,
+                        uint64_t *ticks)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task/%s/stat", (int)pid,
+                                            thread);
+    g_autofree char *text = NULL;
+    uint64_t user, system;
+    const char *rest;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+        return false;
+    }
+    /* Behind the name, which may have anything in it. */
+    rest = strrchr(text, ')');
+    if (!rest ||
+        sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
+               " %" SCNu64, state, &user, &system) != 3) {
+        return false;
+    }
+    *ticks += user + system;
+    return true;
+}
+
+/*
+ * Whoever wonders why it does not answer has nothing else to go by: it works on
+ * something long, waits for what does not come, was stopped, or has had no
+ * processor.
+ */
+static char *child_doing(GPid pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/task", (int)pid);
+    GDir *dir = g_dir_open(path, 0, NULL);
+    unsigned runs = 0, sleeps = 0, stopped = 0, others = 0;
+    uint64_t ticks = 0;
+    const char *name;
+    char state;
+
+    for (unsigned n = 0; dir && n < MOST_THREADS; n++) {
+        name = g_dir_read_name(dir);
+        if (!name) {
+            break;
+        }
+        if (!thread_stat(pid, name, &state, &ticks)) {
+            continue;
+        }
+        switch (state) {
+        case 'R':
+            runs++;
+            break;
+        case 'S':
+            sleeps++;
+            break;
+        case 'T':
+            stopped++;
+            break;
+        default:
+            others++;
+            break;
+        }
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    return g_strdup_printf("it does not answer; of its threads %u run, "
+                           "%u sleep, %u are stopped, %u do something else; "
+                           "they have had %.2f s of processor time",
+                           runs, sleeps, stopped, others,
+                           (double)ticks / sysconf(_SC_CLK_TCK));
+}
+
 static void process_overdue(void *opaque)
 {
     DmashareRenderProcess *p = opaque;
 
     if (p->nonsense) {
         process_end(p, false, NONSENSE);
+    } else if (!p->child) {
+        process_end(p, true, "it does not answer, and has ended");
     } else {
-        process_end(p, true, "it does not answer");
+        g_autofree char *why = child_doing(p->child->pid);
+
+        process_end(p, true, why);
     }
 }
 

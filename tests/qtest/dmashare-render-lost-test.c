@@ -189,6 +189,7 @@ static void test_killed(void)
 /* It hangs: one job is to blame, the others were with it. */
 static void test_hung(void)
 {
+    QDict *event;
     QRender s;
 
     if (!qrender_begin(&s, "render=on,render-timeout-ms=5000")) {
@@ -208,6 +209,16 @@ static void test_hung(void)
                     DMASHARE_STATUS_RENDER_GONE);
     g_assert_cmphex(qrender_event(&s).status, ==,
                     DMASHARE_STATUS_RENDER_TIMEOUT);
+    event = qtest_qmp_eventwait_ref(s.d->qts, "DMASHARE_RENDERER");
+    qdmashare_assert_num(event, "data.running", 1);
+    qobject_unref(event);
+    event = qtest_qmp_eventwait_ref(s.d->qts, "DMASHARE_RENDERER");
+    qdmashare_assert_num(event, "data.running", 0);
+    g_assert_true(g_pattern_match_simple(
+        "it does not answer; of its threads 0 run, 0 sleep, * are stopped, "
+        "0 do something else; they have had * s of processor time",
+        qdmashare_str(QOBJECT(event), "data.why")));
+    qobject_unref(event);
     qrender_end(&s);
 }
 
