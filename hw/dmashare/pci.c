@@ -686,7 +686,8 @@ static const struct {
     { "render-max-bytes", "bytes of one render job's commands or transfer" },
     { "render-bytes", "bytes of all resources together" },
     { "render-timeout-ms", "ms of real time after which a renderer that does "
-                           "not answer is killed" },
+                           "not answer is killed, or up to ten times as long "
+                           "if it gets no processor" },
     { "x-paced", "timers do not run but when they are told to (replay)" },
     { "x-run-timer", "write a timer's number: runs it, if it is its time" },
 };

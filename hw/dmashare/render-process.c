@@ -17,6 +17,7 @@
 #include "qapi/error.h"
 #include "system/cpu-timers.h"
 #include "system/runstate.h"
+#include "hw/dmashare/child.h"
 #include "hw/dmashare/render-process.h"
 #include "trace.h"
 
@@ -39,10 +40,15 @@
 #define LINGER_US       100
 #define LINGER_PAUSES   50
 
-#define NONSENSE        "it answered what was not asked"
+/*
+ * One that has had less than such a part of the time that it may take, as
+ * processor time, and that would go on if it could, gets the same again; so
+ * often at most.
+ */
+#define STARVED_PART    8
+#define EXCUSED_MOST    9
 
-/* Of one that does not answer, that are looked at. */
-#define MOST_THREADS    1000
+#define NONSENSE        "it answered what was not asked"
 
 /* Answers that are taken before others of the main loop have their turn. */
 #define ANSWER_BATCH    64
@@ -70,6 +76,8 @@ typedef struct RenderChild {
  * @starting: START was not answered
  * @nonsense: it answered what was not asked, and will be ended for it
  * @watchdog: it has not answered for too long
+ * @used: processor time it had had when that was set, in ns
+ * @excused: how often it was given more time since its last answer
  * @last: when it was started last, in ms of real time
  * @prompt: what an answer sets off need not wait for a timer; constant
  */
@@ -85,6 +93,8 @@ struct DmashareRenderProcess {
     bool starting;
     bool nonsense;
     QEMUTimer *watchdog;
+    int64_t used;
+    unsigned excused;
     int64_t last;
     bool prompt;
 };
@@ -113,13 +123,25 @@ static void child_drop(DmashareRenderProcess *p)
     }
 }
 
+static int64_t process_used(const DmashareRenderProcess *p)
+{
+    return p->child ? dmashare_child_used(p->child->pid) : 0;
+}
+
+static void watchdog_start(DmashareRenderProcess *p)
+{
+    p->used = process_used(p);
+    timer_mod(p->watchdog, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
+                           p->timeout_ms);
+}
+
 static void watchdog_arm(DmashareRenderProcess *p)
 {
+    p->excused = 0;
     if (p->nonsense) {
         timer_mod(p->watchdog, qemu_clock_get_ms(QEMU_CLOCK_REALTIME));
     } else if (p->starting || p->core->render.unanswered) {
-        timer_mod(p->watchdog, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                               p->timeout_ms);
+        watchdog_start(p);
     } else {
         timer_del(p->watchdog);
     }
@@ -226,88 +248,59 @@ static void process_writable(void *opaque)
     dmashare_core_leave(p->core, true);
 }
 
-/* As proc(5) has it: the state of a thread, and its processor time in ticks. */
-static bool thread_stat(GPid pid, const char *thread, char *state,
-                        uint64_t *ticks)
+/*
+ * Real time goes on where there are more programs than processors, or a slow
+ * disk: who had none of either has not hung.
+ */
+static bool process_starved(DmashareRenderProcess *p, const DmashareThreads *n)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/task/%s/stat", (int)pid,
-                                            thread);
-    g_autofree char *text = NULL;
-    uint64_t user, system;
-    const char *rest;
+    int64_t used = process_used(p) - p->used;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL)) {
+    if ((!n->run && !n->disk) || p->excused >= EXCUSED_MOST ||
+        used >= p->timeout_ms * (int64_t)SCALE_MS / STARVED_PART) {
         return false;
     }
-    /* Behind the name, which may have anything in it. */
-    rest = strrchr(text, ')');
-    if (!rest ||
-        sscanf(rest, ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64
-               " %" SCNu64, state, &user, &system) != 3) {
-        return false;
-    }
-    *ticks += user + system;
+    p->excused++;
+    trace_dmashare_render_starved(used, p->excused);
     return true;
 }
 
-/*
- * Whoever wonders why it does not answer has nothing else to go by: it works on
- * something long, waits for what does not come, was stopped, or has had no
- * processor.
- */
-static char *child_doing(GPid pid)
+/* It may have come after the main loop looked, and before it got here. */
+static bool process_has_answer(const DmashareRenderProcess *p)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/task", (int)pid);
-    GDir *dir = g_dir_open(path, 0, NULL);
-    unsigned runs = 0, sleeps = 0, stopped = 0, others = 0;
-    uint64_t ticks = 0;
-    const char *name;
-    char state;
+    char c;
 
-    for (unsigned n = 0; dir && n < MOST_THREADS; n++) {
-        name = g_dir_read_name(dir);
-        if (!name) {
-            break;
-        }
-        if (!thread_stat(pid, name, &state, &ticks)) {
-            continue;
-        }
-        switch (state) {
-        case 'R':
-            runs++;
-            break;
-        case 'S':
-            sleeps++;
-            break;
-        case 'T':
-            stopped++;
-            break;
-        default:
-            others++;
-            break;
-        }
-    }
-    g_clear_pointer(&dir, g_dir_close);
-    return g_strdup_printf("it does not answer; of its threads %u run, "
-                           "%u sleep, %u are stopped, %u do something else; "
-                           "they have had %.2f s of processor time",
-                           runs, sleeps, stopped, others,
-                           (double)ticks / sysconf(_SC_CLK_TCK));
+    return recv(p->socket, &c, sizeof(c), MSG_DONTWAIT | MSG_PEEK) > 0;
 }
 
+/*
+ * Whoever wonders why it does not answer has nothing else to go by than what it
+ * does: it works on something long, waits for what does not come, was stopped,
+ * or has had no processor.
+ */
 static void process_overdue(void *opaque)
 {
     DmashareRenderProcess *p = opaque;
+    g_autofree char *why = NULL;
+    DmashareThreads n = { 0 };
 
     if (p->nonsense) {
         process_end(p, false, NONSENSE);
-    } else if (!p->child) {
-        process_end(p, true, "it does not answer, and has ended");
-    } else {
-        g_autofree char *why = child_doing(p->child->pid);
-
-        process_end(p, true, why);
+        return;
     }
+    if (p->child) {
+        n = dmashare_child_threads(p->child->pid);
+    }
+    if (process_has_answer(p) || process_starved(p, &n)) {
+        watchdog_start(p);
+        return;
+    }
+    why = g_strdup_printf("it does not answer; of its threads %u run, %u "
+                          "sleep, %u wait for the kernel, %u are stopped, %u "
+                          "do something else; they have had %.2f s of "
+                          "processor time", n.run, n.sleep, n.disk, n.stopped,
+                          n.other, process_used(p) / 1e9);
+    process_end(p, true, why);
 }
 
 static void process_close(DmashareRenderProcess *p)
@@ -379,8 +372,7 @@ static bool process_send(void *opaque,
     default:
         /* Its end, if that is why it cannot be sent, will be seen soon. */
         if (!timer_pending(p->watchdog)) {
-            timer_mod(p->watchdog, qemu_clock_get_ms(QEMU_CLOCK_REALTIME) +
-                                   p->timeout_ms);
+            watchdog_start(p);
         }
         return true;
     }

@@ -104,6 +104,7 @@ static void test_unplugged(void)
     qpci_unplug_acpi_device_test(s.d->qts, QDMASHARE_ID, QDMASHARE_SLOT);
     while (!kill(pid, 0)) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(QDMASHARE_PAUSE_US);
         /* Events of the main loop, of which the child's end is one. */
         qtest_clock_step(s.d->qts, 1);
     }
@@ -215,8 +216,9 @@ static void test_hung(void)
     event = qtest_qmp_eventwait_ref(s.d->qts, "DMASHARE_RENDERER");
     qdmashare_assert_num(event, "data.running", 0);
     g_assert_true(g_pattern_match_simple(
-        "it does not answer; of its threads 0 run, 0 sleep, * are stopped, "
-        "0 do something else; they have had * s of processor time",
+        "it does not answer; of its threads 0 run, 0 sleep, 0 wait for the "
+        "kernel, * are stopped, 0 do something else; they have had * s of "
+        "processor time",
         qdmashare_str(QOBJECT(event), "data.why")));
     qobject_unref(event);
     qrender_end(&s);
@@ -426,7 +428,7 @@ typedef struct Lie {
 } Lie;
 
 /* Returns a path that is to be freed. */
-static char *liar_start(QRender *s, const Lie *lie)
+static char *liar_start(QRender *s, const Lie *lie, unsigned timeout_ms)
 {
     g_autofree char *text = g_strdup_printf(liar, DMASHARE_RENDER_MAGIC,
                                             lie->start,
@@ -440,8 +442,8 @@ static char *liar_start(QRender *s, const Lie *lie)
     g_assert_cmpint(write(fd, text, strlen(text)), ==, strlen(text));
     g_assert_cmpint(fchmod(fd, 0700), ==, 0);
     close(fd);
-    properties = g_strdup_printf("render=on,render-timeout-ms=2000,"
-                                 "render-program=%s", path);
+    properties = g_strdup_printf("render=on,render-timeout-ms=%u,"
+                                 "render-program=%s", timeout_ms, path);
     s->m = qdmashare_one("-M pc", properties);
     s->d = s->m->d;
     qrender_memory(s);
@@ -452,7 +454,7 @@ static void test_liar(const void *opaque)
 {
     const uint32_t nothing = 0;
     QRender s;
-    g_autofree char *path = liar_start(&s, opaque);
+    g_autofree char *path = liar_start(&s, opaque, 2000);
 
     /* The first may be gone before anybody can be told of it. */
     while (qrender_run(&s, 0, qrender_context(1)) ==
@@ -497,7 +499,7 @@ static void test_liar_of_parts(const void *opaque)
     struct dmashare_desc desc = qrender_texture(1);
     QDmashareBuf out;
     QRender s;
-    g_autofree char *path = liar_start(&s, opaque);
+    g_autofree char *path = liar_start(&s, opaque, 2000);
 
     out = qdmashare_buf(s.d, 21, PARTS_BYTES, DMASHARE_DIR_FROM_DEVICE);
     desc.resource.width = PARTS_WIDTH;
@@ -525,6 +527,70 @@ static const Lie lies_of_parts[] = {
     { "a(n)", "parts == 3 and s.close(); a(n)" },
 };
 
+/*
+ * It gets no processor. What can be had of that on any host is a parent that
+ * the kernel has wait for its child of vfork(): it neither works, nor sleeps so
+ * that somebody could wake it. The child has memory of its own, and ends.
+ */
+#define STARVED_START                                                       \
+    "import ctypes, time\n"                                                 \
+    "def starve(seconds):\n"                                                \
+    "    clone, vfork, sigchld = 56, 0x4000, 17\n"                          \
+    "    call = ctypes.PyDLL(None).syscall\n"                               \
+    "    if not call(clone, vfork | sigchld, 0, 0, 0, 0):\n"                \
+    "        time.sleep(seconds)\n"                                         \
+    "        os._exit(0)\n"                                                 \
+    "a(n)"
+
+/* @seconds is how long, when it is given commands. */
+static uint16_t starved(unsigned timeout_ms, const char *seconds, char **why)
+{
+    g_autofree char *other = g_strdup_printf("r[4] == %u and starve(%s); a(n)",
+                                             DMASHARE_RENDER_COMMANDS, seconds);
+    const Lie lie = { STARVED_START, other };
+    const uint32_t nothing = 0;
+    g_autofree char *path = NULL;
+    uint16_t status;
+    QDict *event;
+    QRender s;
+
+    path = liar_start(&s, &lie, timeout_ms);
+    qrender_assert(&s, 0, qrender_context(1), OK);
+    status = qrender_run(&s, 1, qrender_commands(&s, 0, 1, 0, &nothing, 1));
+    event = qtest_qmp_eventwait_ref(s.d->qts, "DMASHARE_RENDERER");
+    qdmashare_assert_num(event, "data.running", 1);
+    qobject_unref(event);
+    if (status) {
+        event = qtest_qmp_eventwait_ref(s.d->qts, "DMASHARE_RENDERER");
+        *why = g_strdup(qdmashare_str(QOBJECT(event), "data.why"));
+        qobject_unref(event);
+    }
+    unlink(path);
+    qrender_end(&s);
+    return status;
+}
+
+/* The host is to blame: it has longer. */
+static void test_starved(void)
+{
+    g_autofree char *why = NULL;
+
+    g_assert_cmphex(starved(1000, "2.5", &why), ==, DMASHARE_STATUS_OK);
+}
+
+/* But not for ever. */
+static void test_starved_too_long(void)
+{
+    int64_t start = g_get_monotonic_time();
+    g_autofree char *why = NULL;
+
+    g_assert_cmphex(starved(300, "30", &why), ==,
+                    DMASHARE_STATUS_RENDER_TIMEOUT);
+    g_assert_cmpint(g_get_monotonic_time() - start, >=, 10 * 300 * 1000);
+    g_assert_true(g_pattern_match_simple("it does not answer; *, 1 wait for "
+                                         "the kernel, *", why));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -537,6 +603,9 @@ int main(int argc, char **argv)
     qtest_add_func("/dmashare/render-lost/commanded", test_commanded);
     qtest_add_func("/dmashare/render-lost/killed", test_killed);
     qtest_add_func("/dmashare/render-lost/hung", test_hung);
+    qtest_add_func("/dmashare/render-lost/starved", test_starved);
+    qtest_add_func("/dmashare/render-lost/starved-too-long",
+                   test_starved_too_long);
     for (unsigned i = 0; i < ARRAY_SIZE(lies); i++) {
         g_autofree char *path = g_strdup_printf(
             "/dmashare/render-lost/liar/%u", i);
