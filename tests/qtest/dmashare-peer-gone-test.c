@@ -194,6 +194,7 @@ static void assert_away(QDmashare *d, const char *why)
                !strcmp(qdmashare_str(answer, "why"), why);
         qobject_unref(answer);
         g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(QDMASHARE_PAUSE_US);
     }
 }
 

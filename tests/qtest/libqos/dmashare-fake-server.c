@@ -386,6 +386,7 @@ struct dmashare_event qdmashare_fake_event(QDmashare *d, unsigned type)
 
     while (!qdmashare_try_event(d, &e)) {
         g_assert_cmpint(g_get_monotonic_time(), <, end);
+        g_usleep(QDMASHARE_PAUSE_US);
     }
     g_assert_cmpuint(e.type, ==, type);
     g_assert_cmpuint(e.lost, ==, 0);

@@ -9,13 +9,18 @@
 #include "../libqtest.h"
 #include "dmashare-render.h"
 
-/* How often nothing is found before device time goes on by a nanosecond. */
-#define POLLS_A_TICK    16
+/*
+ * How often nothing is found at once. Then device time goes on, by a
+ * nanosecond each time, and there is a pause: to ask all the time takes two
+ * processors, and the renderer may need one.
+ */
+#define POLLS_AT_ONCE   16
 
 static void keep_waiting(QRender *r, int64_t end, unsigned *polls)
 {
     g_assert_cmpint(g_get_monotonic_time(), <, end);
-    if (++*polls % POLLS_A_TICK == 0) {
+    if (++*polls >= POLLS_AT_ONCE) {
+        g_usleep(QDMASHARE_PAUSE_US);
         qtest_clock_step(r->d->qts, 1);
     }
 }

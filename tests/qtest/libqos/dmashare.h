@@ -16,6 +16,12 @@
 #define QDMASHARE_SLOT          4
 #define QDMASHARE_ENTRIES       16
 
+/*
+ * Between two looks whether something has happened that another process does:
+ * it may need the processor that it is looked with.
+ */
+#define QDMASHARE_PAUSE_US      100
+
 /* Where local memory goes: above all RAM, with room for the largest. */
 #define QDMASHARE_LOCAL_BASE(slot)  ((256ULL + 32 * (slot)) << 30)
 
