@@ -12,6 +12,7 @@ static const struct taker takers[] = {
 	{ "submit-batch", take_submit_batch },
 	{ "fence-waiters", take_fence_waiters },
 	{ "map-4k", take_map_4k },
+	{ "map-page", take_map_page },
 	{ "map-huge", take_map_huge },
 	{ "map-4k-device", take_map_4k_device },
 	{ "map-huge-device", take_map_huge_device },

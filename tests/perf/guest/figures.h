@@ -10,6 +10,7 @@ void take_fence_waiters(void);
 
 /* maps.c */
 void take_map_4k(void);
+void take_map_page(void);
 void take_map_huge(void);
 void take_map_4k_device(void);
 void take_map_huge_device(void);

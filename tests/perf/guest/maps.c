@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * 64 MiB mapped for an importer and taken from it again: a buffer of ours, and one of
- * udmabuf, by the same importer. That is vgem where it maps what it imports, a driver
- * that nobody wrote for this; and the second dmashare device in any case, which has an
- * IOMMU in front of it and tells its hardware.
+ * 64 MiB, or a page, mapped for an importer and taken from it again: a buffer of ours,
+ * and one of udmabuf, by the same importer. That is vgem where it maps what it
+ * imports, a driver that nobody wrote for this; and the second dmashare device in any
+ * case, which has an IOMMU in front of it and tells its hardware.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -63,10 +63,10 @@ static uint64_t map_theirs(void *arg)
 	return import_and_close(m->importer, m->theirs);
 }
 
-static int our_buffer(uint32_t flags)
+static int our_buffer(uint64_t bytes, uint32_t flags)
 {
 	int fd = dms_open();
-	struct bo bo = dms_create_in(fd, MAP_BYTES, DMASHARE_PLACEMENT_SYSTEM, flags, "maps");
+	struct bo bo = dms_create_in(fd, bytes, DMASHARE_PLACEMENT_SYSTEM, flags, "maps");
 
 	return dms_export(fd, bo.handle);
 }
@@ -101,11 +101,11 @@ static bool device_importer(const char *name, struct maps *m)
 	return false;
 }
 
-static void small_pages(struct maps *m)
+static void small_pages(struct maps *m, uint64_t bytes)
 {
-	struct foreign theirs = udmabuf_buffer(MAP_BYTES);
+	struct foreign theirs = udmabuf_buffer(bytes);
 
-	m->ours = our_buffer(DRM_DMASHARE_BO_SCATTERED);
+	m->ours = our_buffer(bytes, DRM_DMASHARE_BO_SCATTERED);
 	m->theirs = theirs.dmabuf;
 }
 
@@ -115,8 +115,19 @@ void take_map_4k(void)
 
 	if (!vgem_importer("map-4k", &m))
 		return;
-	small_pages(&m);
+	small_pages(&m, MAP_BYTES);
 	take_maps("map-4k", &m);
+}
+
+/* What a mapping costs that has no pages to speak of. */
+void take_map_page(void)
+{
+	struct maps m;
+
+	if (!vgem_importer("map-page", &m))
+		return;
+	small_pages(&m, sysconf(_SC_PAGESIZE));
+	take_maps("map-page", &m);
 }
 
 void take_map_4k_device(void)
@@ -125,7 +136,7 @@ void take_map_4k_device(void)
 
 	if (!device_importer("map-4k-device", &m))
 		return;
-	small_pages(&m);
+	small_pages(&m, MAP_BYTES);
 	take_maps("map-4k-device", &m);
 }
 
@@ -172,7 +183,7 @@ static bool huge_pages(const char *name, struct maps *m)
 			    strerror(errno));
 		return false;
 	}
-	m->ours = our_buffer(DRM_DMASHARE_BO_HUGE);
+	m->ours = our_buffer(MAP_BYTES, DRM_DMASHARE_BO_HUGE);
 	return true;
 }
 
