@@ -51,6 +51,11 @@ class Plan:
     reasons: list = dataclasses.field(default_factory=list)
     errnos: set = dataclasses.field(default_factory=set)    # {(call, name)}
     unseen: dict = dataclasses.field(default_factory=dict)  # of those: why
+    rendering: set = dataclasses.field(default_factory=set)     # calls
+
+    def needs_renderer(self, errno):
+        """Is "CALL ERRNO" one that only a device which renders gives?"""
+        return errno.split()[0] in self.rendering
 
     def reason(self, cell):
         """The first one that explains the cell, or None."""
@@ -100,6 +105,8 @@ def read_plan(path):
             elif kind == 'unseen':
                 call, name, text = rest.split(None, 2)
                 plan.unseen[call, name] = text
+            elif kind == 'rendering':
+                plan.rendering.update(rest.split())
             elif kind == 'reason':
                 *patterns, text = rest.split(None, 4)
                 if len(patterns) != 4:
@@ -109,7 +116,7 @@ def read_plan(path):
             else:
                 raise Bad(f'{where}: what is {kind}? permitted: group, '
                           'operation, counterpart, mode, ignore, reason, '
-                          'errno, unseen')
+                          'errno, unseen, rendering')
         except ValueError:
             raise Bad(f'{where}: too few words after {kind}') from None
     check_patterns(plan)

@@ -22,6 +22,7 @@ operation attach an importer joins
 operation map it gets addresses
 group second
 operation poll.read ready to read
+rendering CONTEXT_CREATE
 counterpart user nobody else
 counterpart vgem a driver
 mode plain default,pair the usual one
@@ -68,9 +69,16 @@ class Base(unittest.TestCase):
                  '--output', self.output, *arguments]
         if partial:
             words.append('--partial')
-        done = subprocess.run(words, capture_output=True, text=True,
-                              stdin=subprocess.DEVNULL, check=False)
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, 'DMASHARE_BUILD': self.dir})
         return done.returncode, done.stdout, done.stderr
+
+    def renderer(self, built):
+        """What the build has to say of it."""
+        os.makedirs(os.path.join(self.dir, 'render'), exist_ok=True)
+        self.file('render/built', built + '\n')
 
 
 class Plan(Base):
@@ -311,12 +319,27 @@ class Program(Base):
         everything = ('attach:vgem', 'map:vgem', 'poll.read:user',
                       'poll.read:vgem')
         # None of the errnos of the real header is in these results.
+        self.renderer('yes')
         _, out, err = self.run_it('--check', results(everything))
         self.assertEqual(err, '')
         self.assertEqual([line for line in out.splitlines()
                           if line.startswith('not ok')],
                          ['not ok 4 Linux 6.12: every documented errno was '
-                          'seen'])
+                          'seen',
+                          'not ok 5 Linux 6.12: every documented errno of '
+                          'rendering was seen'])
+        # Each is told where it belongs.
+        first, second = out.split('not ok 4')
+        self.assertIn('# BO_MMAP ENOSPC', first)
+        self.assertNotIn('# CONTEXT_CREATE', first)
+        self.assertIn('# CONTEXT_CREATE EINVAL', second)
+        self.renderer('there is no library')
+        status, out, _ = self.run_it('--check', results(everything))
+        self.assertEqual(status, 1)
+        self.assertIn('not ok 4', out)
+        self.assertIn('ok 5 Linux 6.12: every documented errno of rendering '
+                      'was seen # SKIP there is no library', out)
+        self.assertNotIn('# CONTEXT_CREATE', out)
         # A reason of another kernel explains nothing here: to be mended.
         status, _, err = self.run_it(results(everything))
         self.assertEqual(status, 1)
