@@ -38,7 +38,7 @@ static void thread_count(DmashareThreads *n, char state)
         n->sleep++;
         break;
     case 'D':
-        n->disk++;
+        n->blocked++;
         break;
     case 'T':
         n->stopped++;

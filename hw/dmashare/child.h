@@ -9,14 +9,14 @@
  * DmashareThreads: what the threads of a process do, by number
  * @run: they work, or would if they had a processor
  * @sleep: they wait for something that may never come
- * @disk: they wait for the kernel
+ * @blocked: they wait for the kernel
  * @stopped: by a signal
  * @other: any other state
  */
 typedef struct DmashareThreads {
     unsigned run;
     unsigned sleep;
-    unsigned disk;
+    unsigned blocked;
     unsigned stopped;
     unsigned other;
 } DmashareThreads;

@@ -256,7 +256,7 @@ static bool process_starved(DmashareRenderProcess *p, const DmashareThreads *n)
 {
     int64_t used = process_used(p) - p->used;
 
-    if ((!n->run && !n->disk) || p->excused >= EXCUSED_MOST ||
+    if ((!n->run && !n->blocked) || p->excused >= EXCUSED_MOST ||
         used >= p->timeout_ms * (int64_t)SCALE_MS / STARVED_PART) {
         return false;
     }
@@ -298,8 +298,8 @@ static void process_overdue(void *opaque)
     why = g_strdup_printf("it does not answer; of its threads %u run, %u "
                           "sleep, %u wait for the kernel, %u are stopped, %u "
                           "do something else; they have had %.2f s of "
-                          "processor time", n.run, n.sleep, n.disk, n.stopped,
-                          n.other, process_used(p) / 1e9);
+                          "processor time", n.run, n.sleep, n.blocked,
+                          n.stopped, n.other, process_used(p) / 1e9);
     process_end(p, true, why);
 }
 
